@@ -1,0 +1,44 @@
+"""Pure computation on arrays: the kinds' Inputs and Results, transforms, labels, graphs, colours.
+
+Arrays are (c, y, x); coordinates are (y, x) in µm, float64. Nothing here knows napari, Qt or
+SpatialData.
+"""
+
+from .deconvolution import Deconvolver, Proportions, Reference, Spots
+from .domains import Cells, DomainDetector, Domains
+from .method import Advanced, Interval, Method, Parameter, Unit, method, parameters
+from .registration import Alignment, Pair, Registrar, Side
+from .report import Report, part, silent
+from .segmentation import Masks, Pixels, Segmenter
+from .transform import Affine, Chain, ThinPlateSpline, Transform
+
+__all__ = [
+    "Advanced",
+    "Affine",
+    "Alignment",
+    "Cells",
+    "Chain",
+    "Deconvolver",
+    "DomainDetector",
+    "Domains",
+    "Interval",
+    "Masks",
+    "Method",
+    "Pair",
+    "Parameter",
+    "Pixels",
+    "Proportions",
+    "Reference",
+    "Registrar",
+    "Report",
+    "Segmenter",
+    "Side",
+    "Spots",
+    "ThinPlateSpline",
+    "Transform",
+    "Unit",
+    "method",
+    "parameters",
+    "part",
+    "silent",
+]

@@ -1,0 +1,98 @@
+"""Segmentation: pixels in, one label a cell out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import frozen, require
+from .method import Method
+from .report import Report, silent
+
+__all__ = ["Masks", "Pixels", "Segmenter"]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An image, or a window of one.
+
+    Parameters
+    ----------
+    values
+        (c, y, x), any real dtype, finite. RGB histology has three channels, R first.
+    pixel_size_um
+        Edge of the square pixel in micrometres, > 0.
+    channels
+        One name a channel; numbered if not given.
+    """
+
+    values: npt.NDArray[Any]
+    pixel_size_um: float = 1.0
+    channels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values)
+        require(values.ndim == 3, f"The image has the shape {values.shape}.", "Give (channels, height, width).")
+        require(values.size > 0, f"The image is empty: its shape is {values.shape}.", "Choose another image or region.")
+        if np.issubdtype(values.dtype, np.floating):
+            require(bool(np.isfinite(values).all()), "The image holds NaN or infinite values.", "Fill them first.")
+        require(
+            bool(np.isfinite(self.pixel_size_um)) and self.pixel_size_um > 0,
+            f"The pixel size is {self.pixel_size_um} µm.",
+            "Give a number above 0.",
+        )
+        channels = tuple(self.channels) or tuple(str(i) for i in range(len(values)))
+        require(
+            len(channels) == len(values),
+            f"There are {len(channels)} channel names for {len(values)} channels.",
+            "Give one name a channel.",
+        )
+        object.__setattr__(self, "values", frozen(values))
+        object.__setattr__(self, "channels", channels)
+
+    @property
+    def is_histology(self) -> bool:
+        """Whether this is a bright-field RGB image: three 8-bit channels whose background is light."""
+        return len(self.values) == 3 and self.values.dtype == np.uint8 and float(np.median(self.values)) > 110
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The cells found.
+
+    Parameters
+    ----------
+    labels
+        (y, x) int32; 0 is background; each positive number is one cell.
+    scores
+        (n,) confidence of the cells in ascending order of label, or None.
+    """
+
+    labels: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        labels = np.asarray(self.labels)
+        require(labels.ndim == 2, f"The labels have the shape {labels.shape}.", "Give (height, width).")
+        require(np.issubdtype(labels.dtype, np.integer), f"The labels are {labels.dtype}.", "Give integers.")
+        require(labels.size == 0 or int(labels.min()) >= 0, "A label is negative.", "Use 0 for background.")
+        object.__setattr__(self, "labels", frozen(labels.astype(np.int32, copy=False)))
+        if self.scores is not None:
+            scores = np.asarray(self.scores, dtype=np.float64)
+            n = len(np.unique(labels[labels > 0]))
+            require(scores.shape == (n,), f"There are {scores.size} scores for {n} cells.", "Give one score a cell.")
+            object.__setattr__(self, "scores", frozen(scores))
+
+
+class Segmenter(Method):
+    """Base class of segmentation methods."""
+
+    kind: ClassVar[str] = "segmentation"
+
+    @abstractmethod
+    def __call__(self, pixels: Pixels, report: Report = silent) -> Masks:
+        """Find the cells (or nuclei) in an image."""

@@ -1,0 +1,63 @@
+"""Deconvolution by weighted non-negative least squares: quick enough to watch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+
+from ...core.deconvolution import Deconvolver, Proportions, Reference, Spots
+from ...core.method import Advanced, Interval, method
+from ...core.nonnegative import batched_nnls
+from ...core.report import Report, part, silent
+from ...core.signatures import marker_genes, shared_genes, signatures
+
+
+@method(title="Non-negative least squares", citation="Kim & Park 2011, doi:10.1137/110821172")
+class Nnls(Deconvolver):
+    """Explain each spot as a non-negative sum of the cell types' mean profiles.
+
+    Profiles are means over cells of each cell's share of its counts, over the genes that spots and
+    reference share, and of those the markers of each type. Genes are weighted by one over the root
+    of their mean, as counts ask for. Proportions are shares of RNA, not of cells: a large cell
+    counts for more.
+    """
+
+    n_markers: Annotated[int, Interval(ge=1, le=100_000), Advanced()] = 400
+    """At most so many marker genes a cell type are used."""
+
+    def __call__(self, spots: Spots, reference: Reference, report: Report = silent) -> Proportions:
+        """Estimate the proportions of the reference's cell types in each spot.
+
+        Raises
+        ------
+        BadInput
+            When spots and reference share too few genes, or a cell type has no counts in them.
+        """
+        report(0.0, "Matching genes")
+        shared = shared_genes(spots, reference)
+        report(0.2, f"Profiles over {len(shared.genes)} shared genes")
+        profiles, types = signatures(shared.reference, reference.types)
+        markers = marker_genes(profiles, self.n_markers)
+        # markers of types with one and the same profile are none: then every gene has to do
+        markers = markers if len(markers) >= len(types) else np.flatnonzero(profiles.sum(0) > 0)
+        profiles = profiles[:, markers]
+        weights = 1 / np.sqrt(profiles.mean(0))
+        design = profiles * weights
+        gram = design @ design.T
+        # two types with one profile share what is theirs; without this there is no answer
+        gram += 1e-10 * np.trace(gram) / len(gram) * np.eye(len(gram))
+        report(0.4, f"Solving with {len(markers)} marker genes")
+        counts = shared.spots[:, markers]
+        right = np.asarray(counts @ (design * weights).T)
+        values = batched_nnls(gram, right, part(report, 0.4, 1.0))
+        report(1.0, f"Proportions of {len(types)} cell types")
+        return Proportions(_shares(values), types)
+
+
+def _shares(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Divide rows by their sum; a row of zeros, which tells nothing, becomes even."""
+    total = values.sum(1, keepdims=True)
+    even = np.full(values.shape, 1 / values.shape[1])
+    return np.divide(values, total, out=even, where=total > 0)

@@ -1,0 +1,234 @@
+"""Cellpose, versions 3.1 and 4: the published networks, or weights of one's own, from a file."""
+
+from __future__ import annotations
+
+from inspect import signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...core.device import Device, choose, with_memory_fallback
+from ...core.method import Advanced, Interval, Unit, method
+from ...core.report import Report, part, silent
+from ...core.segmentation import Masks, Pixels, Segmenter
+from ...errors import BadInput
+from . import _cellpose_weights as weights_of
+
+__all__ = ["Cellpose"]
+
+Image = npt.NDArray[np.float32]
+_SMALLEST = 32  # pixels
+
+
+@method(
+    title="Cellpose",
+    citation="Stringer, Wang, Michaelos & Pachitariu, Nature Methods 18 (2021), doi:10.1038/s41592-020-01018-x; "
+    "Stringer & Pachitariu, Nature Methods 22 (2025), doi:10.1038/s41592-025-02595-5; "
+    "Pachitariu, Rariden & Stringer, bioRxiv (2025), doi:10.1101/2025.04.28.651001",
+    requires=("cellpose", "torch"),
+    extra="cellpose",
+)
+class Cellpose(Segmenter):
+    """Cells or nuclei by a network that predicts flows towards the middle of each cell.
+
+    Runs what the installed package offers: the networks of Cellpose 3.1, or those of Cellpose 4
+    (Cellpose-SAM). Weights are taken from a file or from Cellpose's own folder; nothing is fetched
+    unless ``download`` is set. The weights of Cellpose-SAM are not free for commercial use.
+
+    Notes
+    -----
+    On a processor, about 3 s a megapixel with the networks of 3.1 at their own scale, and minutes with
+    Cellpose-SAM.
+    """
+
+    model: str = ""
+    """Name of a published model ("cyto3", "nuclei", "cpsam" …) or path of a weights file. Empty takes
+    cyto3 with Cellpose 3 and cpsam with Cellpose 4. The weights of cpsam are not free for commercial
+    use."""
+    diameter_um: Annotated[float, Interval(ge=0, le=1000), Unit("µm")] = 0.0
+    """Typical diameter of a cell; the image is scaled so that it fits what the network was trained on.
+    0 takes the diameter that is stored with the weights (in pixels)."""
+    channel: str = ""
+    """Channel to segment: the cytoplasm or membrane, or the nuclei. Empty takes the first, or for RGB
+    histology the grey image (Cellpose 4: all three)."""
+    nuclear_channel: str = ""
+    """Second channel with the nuclei, which helps to find cells. Empty is none."""
+    flow_threshold: Annotated[float, Interval(ge=0, le=3)] = 0.4
+    """Largest error between the predicted flows and those of the cell found: raise it to keep more
+    cells, lower it to drop ill-shaped ones; 0 turns the check off."""
+    cellprob_threshold: Annotated[float, Interval(ge=-6, le=6)] = 0.0
+    """Pixels above this are cell: lower it to find more and larger cells."""
+    min_area_um2: Annotated[float, Interval(ge=0), Unit("µm²")] = 4.0
+    """Smaller cells are dropped."""
+    niter: Annotated[int, Interval(ge=0, le=10000), Advanced()] = 0
+    """Steps that pixels follow the flows; more for long cells. 0 derives it from the diameter."""
+    batch_size: Annotated[int, Interval(ge=1, le=1024), Advanced()] = 8
+    """Tiles that go through the network together; halved when memory runs out."""
+    device: Annotated[Device, Advanced()] = "auto"
+    """Where the network runs; "auto" takes the fastest that is there."""
+    download: Annotated[bool, Advanced()] = False
+    """Fetch a published model that is not on this machine, once, from its authors' site."""
+
+    def __call__(self, pixels: Pixels, report: Report = silent) -> Masks:
+        """Find the cells.
+
+        The scores are each cell's mean probability.
+
+        Raises
+        ------
+        MissingDependency
+            When Cellpose is not installed.
+        MissingWeights
+            When the weights are not on this machine; nothing is downloaded unless asked.
+        BadInput
+            When a channel does not exist, or the file holds no weights of the installed version.
+        """
+        self.check_installed()
+        report = _forward_only(report)
+        image = self._image(pixels)
+        report(0.0, "looking for the weights")
+        path = weights_of.find(self.model, self.download, part(report, 0.0, 0.04))
+        weights_of.check(path)
+        report(0.05, "loading the network")
+        if not np.ptp(image, axis=(0, 1)).any():
+            report(1.0, "the image is constant: no cells")
+            return Masks(np.zeros(image.shape[:2], np.int32))
+        masks = with_memory_fallback(
+            lambda batch, device: self._run(image, pixels.pixel_size_um, path, batch, device, report),
+            self.batch_size,
+            choose(self.device),
+            lambda said: report(0.05, said),
+        )
+        report(1.0, f"{int(masks.labels.max())} cells")
+        return masks
+
+    def _image(self, pixels: Pixels) -> Image:
+        """Return (y, x, c), scaled once so that each channel's 1st and 99th percentiles are 0 and 1."""
+        four = weights_of.version() >= 4
+        if self.channel or self.nuclear_channel or not pixels.is_histology:
+            first = _channel(pixels, self.channel)
+            second = _channel(pixels, self.nuclear_channel) if self.nuclear_channel else np.zeros_like(first)
+            stack = [first, second] + ([np.zeros_like(first)] if four else [])
+        elif four:
+            stack = [np.asarray(channel, dtype=np.float32) for channel in pixels.values]
+        else:
+            grey = np.asarray(pixels.values, dtype=np.float32).mean(axis=0)
+            stack = [grey, np.zeros_like(grey)]
+        return np.stack([_normalised(channel) for channel in stack], axis=-1)
+
+    def _run(self, image: Image, pixel_size_um: float, path: Path, batch: int, device: str, report: Report) -> Masks:
+        """Run the network and follow its flows; starts from the beginning when called again."""
+        import torch
+        from cellpose.models import CellposeModel
+
+        four = weights_of.version() >= 4
+        where = torch.device(device)
+        # bfloat16 is slow on processors, and rounds otherwise than float32
+        has_choice = "use_bfloat16" in signature(CellposeModel.__init__).parameters
+        wide: dict[str, Any] = {"use_bfloat16": False} if has_choice and device == "cpu" else {}
+        with weights_of.unpickling_forbidden():
+            model = CellposeModel(gpu=device != "cpu", pretrained_model=str(path), device=where, **wide)
+        diameter = self.diameter_um / pixel_size_um or None
+        padded = _padded(image)
+        tiles = _tiles(padded.shape, _rescale(model, diameter, four), 256 if four else 224)
+        report(0.1, f"running the network on {device}, {tiles} tiles")
+        hook = model.net.register_forward_hook(_Progress(report, tiles))
+        try:
+            # a dict, for Cellpose writes a plain False into its module's defaults, for every later caller
+            labels, flows, _ = model.eval(
+                padded,
+                channel_axis=-1,
+                normalize={"normalize": False},
+                diameter=diameter,
+                flow_threshold=self.flow_threshold,
+                cellprob_threshold=self.cellprob_threshold,
+                min_size=max(1, round(self.min_area_um2 / pixel_size_um**2)),
+                niter=self.niter or None,
+                batch_size=batch,
+            )
+        finally:
+            hook.remove()
+        h, w = image.shape[:2]
+        found = _in_order(np.asarray(labels).reshape(padded.shape[:2])[:h, :w])
+        return Masks(found, _mean_probability(found, np.asarray(flows[2]).reshape(padded.shape[:2])[:h, :w]))
+
+
+def _forward_only(report: Report) -> Report:
+    """Return a report that never goes back, for a run that starts again with smaller batches."""
+    reached = 0.0
+
+    def onward(fraction: float, message: str = "") -> None:
+        nonlocal reached
+        reached = max(reached, fraction)
+        report(reached, message)
+
+    return onward
+
+
+class _Progress:
+    """Reports each batch as it leaves the network, which is also where Stop is heard."""
+
+    def __init__(self, report: Report, tiles: int) -> None:
+        self.report, self.tiles, self.seen = report, tiles, 0
+
+    def __call__(self, net: Any, inputs: Any, outputs: Any) -> None:
+        self.seen += len(inputs[0])
+        done = min(self.seen / self.tiles, 1.0)
+        now = f"tile {self.seen} of {self.tiles}" if done < 1 else "following the flows"
+        self.report(0.1 + 0.75 * done, now)
+
+
+def _channel(pixels: Pixels, name: str) -> Image:
+    if name and name not in pixels.channels:
+        raise BadInput(f"The image has no channel '{name}'.", f"Choose one of {', '.join(pixels.channels)}.")
+    return np.asarray(pixels.values[pixels.channels.index(name) if name else 0], dtype=np.float32)
+
+
+def _normalised(channel: Image) -> Image:
+    """Scale so that the 1st percentile is 0 and the 99th is 1, as Cellpose does; a flat channel is 0."""
+    low, high = np.percentile(channel, 1), np.percentile(channel, 99)
+    if high <= low:  # fewer than one pixel in a hundred stands out
+        low, high = channel.min(), channel.max()
+    if high <= low:
+        return np.zeros_like(channel)
+    scaled = channel.copy()
+    scaled -= low
+    scaled /= high - low
+    return scaled
+
+
+def _padded(image: Image) -> Image:
+    """Repeat the last rows and columns of a very small image: scaled down, it would vanish."""
+    missing = [max(_SMALLEST - n, 0) for n in image.shape[:2]]
+    return np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else image
+
+
+def _in_order(labels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Number the cells 1 to n."""
+    ids, codes = np.unique(labels, return_inverse=True)
+    first = 0 if ids[0] == 0 else 1
+    return np.asarray(codes.reshape(labels.shape) + first, dtype=np.int32)
+
+
+def _mean_probability(labels: npt.NDArray[np.int32], logit: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return each cell's mean probability of being cell; Cellpose gives it before the logistic function."""
+    probability = 1 / (1 + np.exp(-np.clip(logit.astype(np.float64), -50, 50)))
+    area = np.bincount(labels.ravel())
+    return np.asarray(np.bincount(labels.ravel(), weights=probability.ravel())[1:] / np.maximum(area[1:], 1))
+
+
+def _rescale(model: Any, diameter: float | None, four: bool) -> float:
+    if four:
+        return 1.0 if diameter is None else 30.0 / diameter
+    return float(model.diam_mean) / float(diameter or model.diam_labels)
+
+
+def _tiles(shape: tuple[int, ...], rescale: float, tile: int, overlap: float = 0.1) -> int:
+    """Return how many tiles Cellpose cuts an image into (core.run_net, get_pad_yx)."""
+    count = 1
+    for n in shape[:2]:
+        size = int(np.ceil(int(n * rescale) / 16 + 1)) * 16
+        count *= 1 if size <= tile else int(np.ceil((1 + 2 * overlap) * size / tile))
+    return count

@@ -1,0 +1,40 @@
+"""The document and its history: commands, journal, gathering of inputs, storing of results, proof."""
+
+from .command import Command
+from .corrections import correct, corrections
+from .document import GLOBAL, Document
+from .provenance import read_recipe, recipe, replay, scratch, write_recipe
+from .run import finish, prepare, run
+from .selection import (
+    DeconvolutionSelection,
+    DomainsSelection,
+    RegistrationSelection,
+    SegmentationSelection,
+    Selection,
+    selection_from,
+)
+from .session import Entry, Session
+
+__all__ = [
+    "GLOBAL",
+    "Command",
+    "DeconvolutionSelection",
+    "Document",
+    "DomainsSelection",
+    "Entry",
+    "RegistrationSelection",
+    "SegmentationSelection",
+    "Selection",
+    "Session",
+    "correct",
+    "corrections",
+    "finish",
+    "prepare",
+    "read_recipe",
+    "recipe",
+    "replay",
+    "run",
+    "scratch",
+    "selection_from",
+    "write_recipe",
+]

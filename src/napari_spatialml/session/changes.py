@@ -1,0 +1,210 @@
+"""The four ways in which a document changes. Each knows its inverse and holds absolute values.
+
+Since the values are absolute (what is there afterwards, not how to get there), applying a list of
+changes again from any moment in its middle ends in the same document. Recovery after a crash
+rests on this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+
+from ..errors import DocumentError
+from .values import Encoder, decode
+
+if TYPE_CHECKING:
+    from .document import Document
+
+__all__ = ["Change", "EditColumn", "EditLabels", "EditRows", "Put", "Rows", "Slot", "decode_change"]
+
+Slot = tuple[str, ...]
+"""An address in the document: ("labels", "nuclei"), ("tables", "counts", "obs", "domain"), ("attrs", "landmarks"),
+("transforms", "labels", "msi_pixels", "global")."""
+
+
+@dataclass(frozen=True)
+class Put:
+    """Replace what stands at an address; None means nothing stands there."""
+
+    slot: Slot
+    old: Any
+    new: Any
+
+    def apply(self, document: Document) -> None:
+        document.put(self.slot, self.new)
+
+    def inverse(self) -> Put:
+        return Put(self.slot, self.new, self.old)
+
+    @property
+    def touched(self) -> Slot:
+        return self.slot
+
+    def encode(self, encoder: Encoder) -> dict[str, Any]:
+        return {"c": "put", "slot": list(self.slot), "old": encoder.any(self.old), "new": encoder.any(self.new)}
+
+
+@dataclass(frozen=True)
+class EditLabels:
+    """Replace a window of a labels element, in every level of its pyramid."""
+
+    name: str
+    offset: tuple[int, int]
+    old: npt.NDArray[Any]
+    new: npt.NDArray[Any]
+
+    def apply(self, document: Document) -> None:
+        document.grid(self.name).write(self.offset, self.new)
+        document.touch(self.touched)
+
+    def inverse(self) -> EditLabels:
+        return EditLabels(self.name, self.offset, self.new, self.old)
+
+    @property
+    def touched(self) -> Slot:
+        return ("labels", self.name)
+
+    def encode(self, encoder: Encoder) -> dict[str, Any]:
+        old, new = encoder.array(self.old), encoder.array(self.new)
+        return {"c": "labels", "name": self.name, "offset": [int(v) for v in self.offset], "old": old, "new": new}
+
+
+@dataclass(frozen=True)
+class EditColumn:
+    """Replace the values of some rows of a table's column. The values carry the categories."""
+
+    table: str
+    column: str
+    rows: npt.NDArray[np.int64]
+    old: pd.Series[Any]
+    new: pd.Series[Any]
+
+    def apply(self, document: Document) -> None:
+        obs = document.table(self.table).obs
+        values, wanted = obs[self.column].copy(), self.new.dtype
+        if isinstance(wanted, pd.CategoricalDtype):
+            names = values.astype(object)
+            names.iloc[self.rows] = self.new.astype(object).to_numpy()
+            values = pd.Series(pd.Categorical(names, dtype=wanted), index=obs.index)
+        else:
+            values.iloc[self.rows] = self.new.to_numpy()
+        obs[self.column] = values
+        document.touch(self.touched)
+
+    def inverse(self) -> EditColumn:
+        return EditColumn(self.table, self.column, self.rows, self.new, self.old)
+
+    @property
+    def touched(self) -> Slot:
+        return ("tables", self.table, "obs", self.column)
+
+    def encode(self, encoder: Encoder) -> dict[str, Any]:
+        parts = {"rows": encoder.array(self.rows), "old": encoder.series(self.old), "new": encoder.series(self.new)}
+        return {"c": "column", "table": self.table, "column": self.column, **parts}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table and the positions at which they stand."""
+
+    positions: npt.NDArray[np.int64]
+    table: Any
+
+
+@dataclass(frozen=True)
+class EditRows:
+    """Take rows out of a table, and put others in. Positions of ``old`` count before, of ``new`` after."""
+
+    table: str
+    old: Rows
+    new: Rows
+
+    def apply(self, document: Document) -> None:
+        whole = document.table(self.table)
+        n = whole.n_obs - len(self.old.positions) + len(self.new.positions)
+        keep = np.setdiff1d(np.arange(whole.n_obs), self.old.positions, assume_unique=True)
+        place = np.setdiff1d(np.arange(n), self.new.positions, assume_unique=True)
+        if len(keep) != len(place):
+            raise DocumentError(f"The rows to change do not fit the table '{self.table}'.", "Undo, and try again.")
+        order = np.empty(n, dtype=np.int64)
+        order[place], order[self.new.positions] = keep, whole.n_obs + np.arange(n - len(keep))
+        document.replace_rows(self.table, _picked(whole, self.new.table, order))
+
+    def inverse(self) -> EditRows:
+        return EditRows(self.table, self.new, self.old)
+
+    @property
+    def touched(self) -> Slot:
+        return ("tables", self.table)
+
+    def encode(self, encoder: Encoder) -> dict[str, Any]:
+        sides = {
+            side: {"positions": encoder.array(rows.positions), "table": encoder.any(rows.table)}
+            for side, rows in (("old", self.old), ("new", self.new))
+        }
+        return {"c": "rows", "table": self.table, **sides}
+
+
+Change = Put | EditLabels | EditColumn | EditRows
+
+
+def _picked(whole: Any, more: Any, order: npt.NDArray[np.int64]) -> Any:
+    """Return rows ``order`` of two tables put one below the other, with the first one's columns and types."""
+    from anndata import AnnData
+
+    obs = pd.DataFrame(
+        {c: _column(whole.obs[c], more.obs[c], order) for c in whole.obs.columns},
+        index=whole.obs_names.append(more.obs_names)[order],
+    )
+    made = AnnData(X=_below(whole.X, more.X, order), obs=obs, var=whole.var.copy(), uns=dict(whole.uns))
+    for name in ("obsm", "layers"):
+        for key, held in getattr(whole, name).items():
+            getattr(made, name)[key] = _below(held, getattr(more, name)[key], order)
+    return made
+
+
+def _column(top: pd.Series[Any], bottom: pd.Series[Any], order: npt.NDArray[np.int64]) -> Any:
+    if isinstance(top.dtype, pd.CategoricalDtype):
+        values = np.concatenate([top.astype(object).to_numpy(), bottom.astype(object).to_numpy()])[order]
+        present = [v for v in pd.unique(bottom.astype(object).dropna()) if v not in top.cat.categories]
+        return pd.Categorical(values, categories=[*top.cat.categories, *present], ordered=top.cat.ordered)
+    return np.concatenate([top.to_numpy(), bottom.to_numpy().astype(top.to_numpy().dtype)])[order]
+
+
+def _below(top: Any, bottom: Any, order: npt.NDArray[np.int64]) -> Any:
+    if top is None:
+        return None
+    if sp.issparse(top):
+        return sp.vstack([top, sp.csr_matrix(bottom, dtype=top.dtype)], format="csr")[order]
+    if isinstance(top, pd.DataFrame):
+        return pd.concat([top, bottom]).iloc[order]
+    return np.concatenate([np.asarray(top), np.asarray(bottom).astype(top.dtype)])[order]
+
+
+def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:
+    """Make a change again from what its ``encode`` gave.
+
+    Raises
+    ------
+    DocumentError
+        When the description names a change that this version does not know.
+    """
+    kind = meta.get("c")
+    if kind == "put":
+        return Put(tuple(meta["slot"]), decode(meta["old"], buffers), decode(meta["new"], buffers))
+    if kind == "labels":
+        y, x = meta["offset"]
+        return EditLabels(meta["name"], (y, x), decode(meta["old"], buffers), decode(meta["new"], buffers))
+    if kind == "column":
+        rows, old, new = (decode(meta[part], buffers) for part in ("rows", "old", "new"))
+        return EditColumn(meta["table"], meta["column"], rows, old, new)
+    if kind == "rows":
+        sides = [Rows(decode(meta[s]["positions"], buffers), decode(meta[s]["table"], buffers)) for s in ("old", "new")]
+        return EditRows(meta["table"], *sides)
+    raise DocumentError(f"The journal holds a change of the unknown kind '{kind}'.", "Open it with a newer version.")

@@ -1,0 +1,51 @@
+"""A command: changes with a label and a record. Making one has no effect; executing it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .changes import Change, Slot, decode_change
+from .values import Encoder, Packed
+
+__all__ = ["Command"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a run or a correction does to the document.
+
+    Parameters
+    ----------
+    label
+        What the history shows: "merge cells 12 and 19".
+    changes
+        Applied in order; undone in reverse order.
+    record
+        How the command was made: ``{"type": "run" | "correction", …}``, enough to make it again.
+    """
+
+    label: str
+    changes: tuple[Change, ...]
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def inverse(self) -> Command:
+        """Return the command that takes this one back."""
+        return Command(f"undo {self.label}", tuple(c.inverse() for c in reversed(self.changes)), self.record)
+
+    @property
+    def touched(self) -> frozenset[Slot]:
+        """The addresses that change."""
+        return frozenset(change.touched for change in self.changes)
+
+    def encode(self) -> Packed:
+        """Pack the command for the journal."""
+        encoder = Encoder()
+        changes = [change.encode(encoder) for change in self.changes]
+        return Packed({"label": self.label, "changes": changes, "record": self.record}, encoder.buffers)
+
+    @classmethod
+    def decode(cls, meta: dict[str, Any], buffers: list[bytes]) -> Command:
+        """Unpack a command."""
+        changes = tuple(decode_change(c, buffers) for c in meta["changes"])
+        return cls(meta["label"], changes, meta.get("record", {}))

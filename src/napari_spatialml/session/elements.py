@@ -1,0 +1,239 @@
+"""SpatialData's elements as values: made, described, packed and unpacked.
+
+Labels get a wrapper, `LabelsElement`, since they are the one element that is edited in place.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DocumentError
+from .grid import LabelGrid
+
+if TYPE_CHECKING:
+    from .values import Encoder
+
+__all__ = ["LabelsElement", "matrices", "new_labels", "with_matrices"]
+
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class LabelsElement:
+    """A labels element: its pyramid and where it lies.
+
+    Parameters
+    ----------
+    grid
+        The pixels.
+    transforms
+        One 3 × 3 matrix on (x, y, 1) a coordinate system: pixel corner coordinates to µm.
+    """
+
+    grid: LabelGrid
+    transforms: dict[str, list[list[float]]]
+
+    def to_spatialdata(self) -> Any:
+        """Return the element as SpatialData holds it: lazy arrays that show every later change."""
+        import dask.array as da
+        from spatialdata.models import Labels2DModel
+        from spatialdata.models.pyramids_utils import dask_arrays_to_datatree
+
+        lazily: Any = da.from_array  # untyped
+        arrays = [
+            lazily(view, chunks=CHUNK, name=f"labels-{id(self.grid)}-{k}", meta=np.empty((0, 0), view.dtype))
+            for k, view in enumerate(self.grid.levels)
+        ]
+        if len(arrays) == 1:
+            element = Labels2DModel.parse(arrays[0], dims=("y", "x"))
+        else:
+            element = dask_arrays_to_datatree(arrays, ["y", "x"])
+        return with_matrices(element, self.transforms)
+
+
+def new_labels(
+    labels: npt.NDArray[Any], transforms: dict[str, list[list[float]]], *, smallest: int = 1024
+) -> LabelsElement:
+    """Make a labels element of an array, with a pyramid down to about ``smallest`` pixels."""
+    levels = [np.ascontiguousarray(labels)]
+    while max(levels[-1].shape) > smallest * 2:
+        levels.append(np.ascontiguousarray(levels[-1][::2, ::2]))
+    return LabelsElement(LabelGrid(levels), dict(transforms))
+
+
+def labels_of(element: Any) -> LabelsElement:
+    """Wrap a labels element of SpatialData without reading its pixels.
+
+    Raises
+    ------
+    DocumentError
+        When the labels are not two-dimensional.
+    """
+    arrays = _levels(element)
+    if arrays[0].ndim != 2:
+        raise DocumentError(f"Labels of {arrays[0].ndim} dimensions cannot be corrected.", "Choose one plane first.")
+    return LabelsElement(LabelGrid(arrays), matrices(element))
+
+
+def _levels(element: Any) -> list[Any]:
+    from xarray import DataTree
+
+    if isinstance(element, DataTree):
+        scales: list[Any] = [element[scale] for scale in element.children]
+        return [next(iter(scale.values())).data for scale in scales]
+    return [element.data]
+
+
+def matrices(element: Any) -> dict[str, list[list[float]]]:
+    """Return an element's affine transformations by coordinate system, as 3 × 3 on (x, y, 1)."""
+    from spatialdata.transformations import get_transformation
+
+    found = get_transformation(element, get_all=True)
+    axes = ("x", "y")
+    return {
+        str(name): t.to_affine_matrix(input_axes=axes, output_axes=axes).astype(float).tolist()
+        for name, t in found.items()
+    }
+
+
+def with_matrices(element: Any, transforms: dict[str, list[list[float]]]) -> Any:
+    """Give an element exactly these transformations; return the element."""
+    from spatialdata.transformations import get_transformation, remove_transformation, set_transformation
+
+    old = set(get_transformation(element, get_all=True))
+    for name, matrix in transforms.items():
+        set_transformation(element, transformation_of(matrix), to_coordinate_system=name)
+    for name in old - set(transforms):
+        remove_transformation(element, to_coordinate_system=name)
+    return element
+
+
+def transformation_of(matrix: list[list[float]]) -> Any:
+    """Return a SpatialData transformation of a 3 × 3 matrix on (x, y, 1)."""
+    from spatialdata.transformations import Affine, Identity
+
+    m = np.asarray(matrix, dtype=float)
+    if np.array_equal(m, np.eye(3)):
+        return Identity()
+    return Affine(m, input_axes=("x", "y"), output_axes=("x", "y"))
+
+
+def encode_element(encoder: Encoder, value: Any) -> dict[str, Any]:
+    """Pack an element.
+
+    Raises
+    ------
+    DocumentError
+        When the value is of no kind that a document holds.
+    """
+    from anndata import AnnData
+
+    if isinstance(value, LabelsElement):
+        levels = [encoder.array(value.grid.read(None, k)) for k in range(len(value.grid.levels))]
+        return {"t": "labels", "levels": levels, "transforms": value.transforms}
+    if isinstance(value, AnnData):
+        return _encode_table(encoder, value)
+    kind = type(value).__name__
+    if kind == "GeoDataFrame":
+        file = io.BytesIO()
+        bare = value.copy()
+        bare.attrs = {}  # holds the transformation as an object, which parquet cannot keep
+        bare.to_parquet(file)
+        return {"t": "shapes", "b": encoder.raw(file.getvalue()), "transforms": matrices(value)}
+    if kind == "DataFrame":  # dask's: pandas' own was taken before
+        frame = value.compute()
+        attrs = {k: v for k, v in value.attrs.get("spatialdata_attrs", {}).items() if isinstance(v, str)}
+        return {"t": "points", "frame": encoder.frame(frame), "attrs": attrs, "transforms": matrices(value)}
+    if kind in ("DataArray", "DataTree"):
+        levels = [encoder.array(np.asarray(a)) for a in _levels(value)]
+        return {"t": "image", "levels": levels, "channels": _channels(value), "transforms": matrices(value)}
+    raise DocumentError(f"A {type(value).__name__} cannot be kept in the document.", "Use an element or a table.")
+
+
+def decode_element(meta: dict[str, Any], buffers: list[bytes]) -> Any:
+    """Unpack what `encode_element` packed."""
+    from .values import decode
+
+    kind = meta.get("t")
+    if kind == "labels":
+        return LabelsElement(LabelGrid([decode(m, buffers) for m in meta["levels"]]), meta["transforms"])
+    if kind == "table":
+        return _decode_table(meta, buffers)
+    if kind == "shapes":
+        import geopandas
+        from spatialdata.models import ShapesModel
+
+        frame = geopandas.read_parquet(io.BytesIO(buffers[meta["b"]]))
+        frame.attrs = {}
+        return with_matrices(ShapesModel.parse(frame), meta["transforms"])
+    if kind == "points":
+        from spatialdata.models import PointsModel
+
+        frame = decode(meta["frame"], buffers)
+        attrs = meta["attrs"]
+        keys = {k: attrs[k] for k in ("feature_key", "instance_key") if k in attrs}
+        coordinates = {axis: axis for axis in ("x", "y", "z") if axis in frame}
+        return with_matrices(PointsModel.parse(frame, coordinates=coordinates, **keys), meta["transforms"])
+    if kind == "image":
+        return _decode_image(meta, buffers)
+    raise DocumentError(f"The journal holds a value of the unknown kind '{kind}'.", "Open it with a newer version.")
+
+
+def _channels(element: Any) -> list[str]:
+    from spatialdata.models import get_channel_names
+
+    return [str(name) for name in get_channel_names(element)]
+
+
+def _decode_image(meta: dict[str, Any], buffers: list[bytes]) -> Any:
+    import dask.array as da
+    from spatialdata.models import Image2DModel
+    from spatialdata.models.pyramids_utils import dask_arrays_to_datatree
+
+    from .values import decode
+
+    lazily: Any = da.from_array  # untyped
+    arrays = [lazily(decode(m, buffers), chunks=(1, CHUNK, CHUNK)) for m in meta["levels"]]
+    if len(arrays) == 1:
+        element = Image2DModel.parse(arrays[0], dims=("c", "y", "x"), c_coords=meta["channels"])
+    else:
+        element = dask_arrays_to_datatree(arrays, ["c", "y", "x"], channels=meta["channels"])
+    return with_matrices(element, meta["transforms"])
+
+
+def _encode_table(encoder: Encoder, table: Any) -> dict[str, Any]:
+    attrs = table.uns.get("spatialdata_attrs")
+    return {
+        "t": "table",
+        "X": encoder.any(None if table.X is None else table.X),
+        "obs": encoder.frame(table.obs),
+        "var": encoder.frame(table.var),
+        "obsm": {str(k): encoder.any(table.obsm[k]) for k in table.obsm},
+        "layers": {str(k): encoder.any(table.layers[k]) for k in table.layers},
+        "attrs": encoder.any(None if attrs is None else dict(attrs)),
+    }
+
+
+def _decode_table(meta: dict[str, Any], buffers: list[bytes]) -> Any:
+    from anndata import AnnData
+
+    from .values import decode
+
+    def frame(part: dict[str, Any]) -> Any:
+        made = decode(part, buffers)
+        made.index = made.index.astype(str)
+        return made
+
+    table = AnnData(X=decode(meta["X"], buffers), obs=frame(meta["obs"]), var=frame(meta["var"]))
+    for name in ("obsm", "layers"):
+        for key, part in meta[name].items():
+            getattr(table, name)[key] = decode(part, buffers)
+    attrs = decode(meta["attrs"], buffers)
+    if attrs is not None:
+        table.uns["spatialdata_attrs"] = attrs
+    return table

@@ -1,0 +1,200 @@
+"""From the document to a method's Input: frozen arrays that a worker may read while the document changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..core import Cells, Pair, Pixels, Side, Spots
+from ..errors import BadInput
+from .document import GLOBAL, Document
+from .selection import (
+    DeconvolutionSelection,
+    DomainsSelection,
+    RegistrationSelection,
+    SegmentationSelection,
+    Selection,
+    by_hand,
+)
+
+__all__ = ["coordinates_of", "features_of", "gather", "pixel_size"]
+
+LARGEST = 150_000_000
+"""Pixels that are segmented in one piece, in memory."""
+
+
+def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
+    """Return the Inputs with which a method is called.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When the document does not hold what the method needs; the message says what to do.
+    """
+    if isinstance(selection, SegmentationSelection):
+        return (_pixels(document, selection),)
+    if isinstance(selection, RegistrationSelection):
+        return (_pair(document, selection),)
+    if isinstance(selection, DomainsSelection):
+        return (_cells(document, selection),)
+    return _spots(document, selection)
+
+
+def pixel_size(document: Document, element: str) -> float:
+    """Return the edge of an element's pixel in µm.
+
+    Raises
+    ------
+    BadInput
+        When the pixel is not square.
+    """
+    placed = document.placed(element)
+    system = GLOBAL if GLOBAL in placed else placed[0]
+    large, small = document.affine(element, system).scale_factors
+    if large > small * 1.02:
+        raise BadInput(
+            f"The pixels of '{element}' are {small:.3g} × {large:.3g} µm, not square.",
+            "Resample the image to square pixels first.",
+        )
+    return float(np.sqrt(large * small))
+
+
+def full_resolution(document: Document, image: str) -> Any:
+    """Return the full-resolution level of an image as a lazy (c, y, x) DataArray."""
+    from xarray import DataTree
+
+    element = document.element(image)
+    if isinstance(element, DataTree):
+        whole: Any = element["scale0"]
+        return next(iter(whole.values()))
+    return element
+
+
+def _pixels(document: Document, selection: SegmentationSelection) -> Pixels:
+    if document.type_of(selection.image) != "images":
+        raise BadInput(f"'{selection.image}' is not an image.", "Choose an image.")
+    image = full_resolution(document, selection.image)
+    names = [str(c) for c in image.coords["c"].to_numpy()]
+    wanted = list(selection.channels) or names
+    absent = [c for c in wanted if c not in names]
+    if absent:
+        raise BadInput(f"'{selection.image}' has no channel '{absent[0]}'.", f"It has: {', '.join(names)}.")
+    y0, y1, x0, x1 = selection.region or (0, image.sizes["y"], 0, image.sizes["x"])
+    window = image.isel(c=[names.index(c) for c in wanted], y=slice(y0, y1), x=slice(x0, x1))
+    if window.sizes["y"] * window.sizes["x"] > LARGEST:
+        raise BadInput(
+            f"{window.sizes['y']} × {window.sizes['x']} pixels are too many for one piece.", "Choose a region first."
+        )
+    return Pixels(np.asarray(window.data), pixel_size(document, selection.image), tuple(wanted))
+
+
+def _pair(document: Document, selection: RegistrationSelection) -> Pair:
+    known = document.attribute("landmarks", {})
+    held = known.get(selection.landmark_set)
+    if held is None:
+        have = ", ".join(sorted(known)) or "none"
+        raise BadInput(
+            f"There are no landmarks '{selection.landmark_set}'.", f"Place some first. Sets of landmarks: {have}."
+        )
+    fixed, moving = (np.asarray(held[s], dtype=float).reshape(-1, 2) for s in ("fixed_um", "moving_um"))
+    return Pair(Side(landmarks=fixed), Side(landmarks=moving))
+
+
+def _cells(document: Document, selection: DomainsSelection) -> Cells:
+    where = coordinates_of(document, selection.table)
+    return Cells(features_of(document, selection.table, selection.features), where, _anchors(document, selection))
+
+
+def _anchors(document: Document, selection: DomainsSelection) -> npt.NDArray[np.int64] | None:
+    obs = document.table(selection.table).obs
+    mark = by_hand(selection.column)
+    if not selection.keep_corrections or mark not in obs or selection.column not in obs:
+        return None
+    codes = obs[selection.column].astype("category").cat.codes.to_numpy().astype(np.int64)
+    anchors = np.where(obs[mark].to_numpy(dtype=bool), codes, -1)
+    return anchors if (anchors >= 0).any() else None
+
+
+def _spots(document: Document, selection: DeconvolutionSelection) -> tuple[Any, ...]:
+    from ..io import read_reference
+
+    table = document.table(selection.table)
+    spots = Spots(table.X, table.var_names.to_numpy(), coordinates_of(document, selection.table))
+    return spots, read_reference(selection.reference, selection.column or None)
+
+
+def features_of(document: Document, table: str, features: str) -> Any:
+    """Return a table's feature matrix by its name: "X", "layers/<name>" or "obsm/<name>".
+
+    Raises
+    ------
+    BadInput
+        When the table has no such part.
+    """
+    held = document.table(table)
+    part, _, key = features.partition("/")
+    if part == "X" and held.X is not None:
+        return held.X
+    if part in ("layers", "obsm") and key in getattr(held, part):
+        found = getattr(held, part)[key]
+        return found.to_numpy(dtype=float) if isinstance(found, pd.DataFrame) else found
+    have = ["X", *(f"layers/{k}" for k in held.layers), *(f"obsm/{k}" for k in held.obsm)]
+    raise BadInput(f"The table '{table}' has no features '{features}'.", f"Choose one of: {', '.join(have)}.")
+
+
+def coordinates_of(document: Document, table: str, coordinate_system: str = "") -> npt.NDArray[np.float64]:
+    """Return where a table's rows lie: (n, 2) as (y, x) in µm.
+
+    Parameters
+    ----------
+    document
+        The document.
+    table
+        A table that annotates shapes, labels or points.
+    coordinate_system
+        "global" if the element lies there, else its first, if empty.
+
+    Raises
+    ------
+    BadInput
+        When the table annotates nothing that is in the section, or a row annotates nothing.
+    """
+    element = document.annotated(table)
+    if not element:
+        raise BadInput(f"The table '{table}' annotates no element.", "Choose a table of cells, spots or pixels.")
+    placed = document.placed(element)
+    system = coordinate_system or (GLOBAL if GLOBAL in placed else placed[0])
+    centres = _centres(document, element)
+    at = pd.Index(centres.index).get_indexer(pd.Index(document.instances(table)))
+    if (at < 0).any():
+        raise BadInput(
+            f"{int((at < 0).sum())} rows of the table '{table}' name nothing in '{element}'.",
+            "Remove these rows, or choose another table.",
+        )
+    return document.affine(element, system).apply(centres.to_numpy(dtype=float)[at])
+
+
+def _centres(document: Document, element: str) -> pd.DataFrame:
+    """Return the centres of an element's instances, (y, x) in its own coordinates, by instance id."""
+    kind = document.type_of(element)
+    held = document.element(element)
+    if kind == "shapes":
+        centroid = held.geometry.centroid
+        return pd.DataFrame({"y": centroid.y.to_numpy(), "x": centroid.x.to_numpy()}, index=held.index)
+    if kind == "points":
+        return pd.DataFrame(held[["y", "x"]].compute())
+    if kind == "labels":
+        return _label_centres(document.grid(element).read())
+    raise BadInput(f"'{element}' is not made of cells, spots or pixels.", "Choose another table.")
+
+
+def _label_centres(labels: npt.NDArray[Any]) -> pd.DataFrame:
+    ids, inverse, n = np.unique(labels, return_inverse=True, return_counts=True)
+    inverse = inverse.ravel()
+    rows, columns = np.indices(labels.shape)
+    y = np.bincount(inverse, rows.ravel()) / n + 0.5
+    x = np.bincount(inverse, columns.ravel()) / n + 0.5
+    return pd.DataFrame({"y": y, "x": x}, index=ids).drop(index=0, errors="ignore")

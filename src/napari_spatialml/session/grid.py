@@ -1,0 +1,197 @@
+"""A label pyramid whose windows can be read and replaced; what changed stays in memory as tiles.
+
+The arrays below (zarr, dask or NumPy) are never written: saving copies the changed tiles into the
+store. So memory grows with the area touched, not with the slide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DocumentError
+
+__all__ = ["LabelGrid", "LevelView", "Window"]
+
+TILE = 256
+Window = tuple[int, int, int, int]
+"""(y0, y1, x0, x1) in pixels, ends exclusive."""
+
+
+class LabelGrid:
+    """A pyramid of label images with an overlay of changed tiles.
+
+    Parameters
+    ----------
+    levels
+        Array-likes of shape (y, x), full resolution first.
+    """
+
+    def __init__(self, levels: Sequence[Any]) -> None:
+        self._base = tuple(levels)
+        self._tiles: list[dict[tuple[int, int], npt.NDArray[Any]]] = [{} for _ in self._base]
+        self._unsaved: list[set[tuple[int, int]]] = [set() for _ in self._base]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Size of the full-resolution level, (y, x)."""
+        return self._shape(0)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the labels."""
+        return np.dtype(self._base[0].dtype)
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """How many pixels of the full resolution one pixel of each level spans."""
+        return tuple(max(1, round(self.shape[0] / max(1, self._shape(k)[0]))) for k in range(len(self._base)))
+
+    @property
+    def levels(self) -> tuple[LevelView, ...]:
+        """The levels as array-likes that show every change at once."""
+        return tuple(LevelView(self, k) for k in range(len(self._base)))
+
+    def _shape(self, level: int) -> tuple[int, int]:
+        shape = self._base[level].shape
+        return int(shape[-2]), int(shape[-1])
+
+    def read(self, window: Window | None = None, level: int = 0) -> npt.NDArray[Any]:
+        """Return a copy of a window of one level."""
+        height, width = self._shape(level)
+        y0, y1, x0, x1 = window or (0, height, 0, width)
+        y0, y1, x0, x1 = max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)
+        out = np.array(self._base[level][y0:y1, x0:x1])
+        for (i, j), tile in self._overlapping(level, (y0, y1, x0, x1)):
+            ty, tx = i * TILE, j * TILE
+            a0, a1 = max(ty, y0), min(ty + tile.shape[0], y1)
+            b0, b1 = max(tx, x0), min(tx + tile.shape[1], x1)
+            out[a0 - y0 : a1 - y0, b0 - x0 : b1 - x0] = tile[a0 - ty : a1 - ty, b0 - tx : b1 - tx]
+        return out
+
+    def write(self, offset: tuple[int, int], values: npt.NDArray[Any]) -> None:
+        """Replace a window of the full resolution, and what shows it in every other level.
+
+        Raises
+        ------
+        DocumentError
+            When the window does not lie within the labels.
+        """
+        y, x = offset
+        height, width = self.shape
+        h, w = values.shape
+        if y < 0 or x < 0 or y + h > height or x + w > width:
+            raise DocumentError(
+                f"The window at ({y}, {x}) of {h} × {w} pixels reaches outside the labels of {height} × {width}.",
+                "Draw inside the image.",
+            )
+        self._write(0, (y, x), values)
+        for level, factor in enumerate(self.factors[1:], start=1):
+            y0, x0 = -(-y // factor), -(-x // factor)
+            coarse = values[y0 * factor - y :: factor, x0 * factor - x :: factor]
+            rows, columns = self._shape(level)
+            coarse = coarse[: max(rows - y0, 0), : max(columns - x0, 0)]
+            if coarse.size:
+                self._write(level, (y0, x0), coarse)
+
+    def _write(self, level: int, offset: tuple[int, int], values: npt.NDArray[Any]) -> None:
+        y, x = offset
+        h, w = values.shape
+        for i in range(y // TILE, -(-(y + h) // TILE)):
+            for j in range(x // TILE, -(-(x + w) // TILE)):
+                tile = self._tile(level, i, j)
+                ty, tx = i * TILE, j * TILE
+                a0, a1 = max(ty, y), min(ty + tile.shape[0], y + h)
+                b0, b1 = max(tx, x), min(tx + tile.shape[1], x + w)
+                tile[a0 - ty : a1 - ty, b0 - tx : b1 - tx] = values[a0 - y : a1 - y, b0 - x : b1 - x]
+                self._unsaved[level].add((i, j))
+
+    def _tile(self, level: int, i: int, j: int) -> npt.NDArray[Any]:
+        tiles = self._tiles[level]
+        if (i, j) not in tiles:
+            rows = slice(i * TILE, (i + 1) * TILE)
+            tiles[i, j] = np.array(self._base[level][rows, j * TILE : (j + 1) * TILE])
+        return tiles[i, j]
+
+    def _overlapping(self, level: int, window: Window) -> list[tuple[tuple[int, int], npt.NDArray[Any]]]:
+        tiles = self._tiles[level]
+        if not tiles:
+            return []
+        y0, y1, x0, x1 = window
+        rows, columns = range(y0 // TILE, -(-y1 // TILE)), range(x0 // TILE, -(-x1 // TILE))
+        if len(tiles) < len(rows) * len(columns):
+            return [(k, t) for k, t in tiles.items() if k[0] in rows and k[1] in columns]
+        return [((i, j), tiles[i, j]) for i in rows for j in columns if (i, j) in tiles]
+
+    def maximum(self) -> int:
+        """Return the largest label, by blocks of rows."""
+        height, width = self.shape
+        step = max(1, 16_000_000 // max(width, 1))
+        tops = [int(self.read((y, y + step, 0, width)).max(initial=0)) for y in range(0, height, step)]
+        return max(tops, default=0)
+
+    def unsaved(self) -> list[tuple[int, Window, npt.NDArray[Any]]]:
+        """Return (level, window, values) of every tile changed since `mark_saved`."""
+        return [
+            (level, (i * TILE, i * TILE + t.shape[0], j * TILE, j * TILE + t.shape[1]), t)
+            for level, keys in enumerate(self._unsaved)
+            for (i, j) in sorted(keys)
+            for t in [self._tiles[level][i, j]]
+        ]
+
+    def mark_saved(self) -> None:
+        """Say that the store holds every tile."""
+        self._unsaved = [set() for _ in self._base]
+
+
+class LevelView:
+    """One level of a `LabelGrid` as a read-only array-like, for dask, xarray and napari."""
+
+    ndim = 2
+
+    def __init__(self, grid: LabelGrid, level: int) -> None:
+        self._grid, self._level = grid, level
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Size, (y, x)."""
+        return self._grid._shape(self._level)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the labels."""
+        return self._grid.dtype
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        rows, columns, rest = _slices(key, self.shape)
+        block = self._grid.read((rows.start, rows.stop, columns.start, columns.stop), self._level)
+        cut: npt.NDArray[Any] = block[rest]
+        return cut
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        block = self._grid.read(None, self._level)
+        return block if dtype is None else block.astype(dtype)
+
+
+def _slices(key: Any, shape: tuple[int, int]) -> tuple[slice, slice, tuple[Any, ...]]:
+    """Split an index into the window to read and what to do with it."""
+    parts = key if isinstance(key, tuple) else (key,)
+    parts = tuple(slice(None) if p is Ellipsis else p for p in parts)
+    parts = (*parts, *([slice(None)] * (2 - len(parts))))[:2]
+    windows: list[slice] = []
+    rest: list[Any] = []
+    for part, length in zip(parts, shape, strict=True):
+        if isinstance(part, slice):
+            start, stop, step = part.indices(length)
+            if step < 1:
+                raise IndexError("labels cannot be read backwards")
+            windows.append(slice(start, max(start, stop)))
+            rest.append(slice(None, None, step))
+        else:
+            index = int(part) + (length if int(part) < 0 else 0)
+            windows.append(slice(index, index + 1))
+            rest.append(0)
+    return windows[0], windows[1], tuple(rest)

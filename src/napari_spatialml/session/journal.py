@@ -1,0 +1,143 @@
+"""The journal: an append-only file of what was done, undone, redone and saved.
+
+Each record carries its length and a checksum, so that a torn last record, from a killed process
+or a lost power supply, is recognised and cut off. The history is what folding the records gives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DocumentError
+
+__all__ = ["Journal", "Line", "write_whole"]
+
+_MAGIC = b"napari-spatialml journal 1\n"
+_HEAD = struct.Struct("<QII")  # length of the payload, length of its JSON part, CRC-32 of the payload
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record: its JSON part, and where its buffers lie in the file."""
+
+    meta: dict[str, Any]
+    start: int
+    path: Path
+
+    def buffers(self) -> list[bytes]:
+        """Read the buffers."""
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            return [file.read(n) for n in self.meta.get("sizes", [])]
+
+
+class Journal:
+    """The file, opened for reading and appending.
+
+    Parameters
+    ----------
+    path
+        Made if it is not there.
+    read_only
+        Do not create, cut or append.
+
+    Raises
+    ------
+    DocumentError
+        When the file is not a journal.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._file: Any = None
+        self.lines: list[Line] = []
+        end = len(_MAGIC)
+        if path.exists() and path.stat().st_size > 0:
+            for line in self._scan():
+                self.lines.append(line)
+                end = line.start + sum(line.meta.get("sizes", []))
+        elif not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, _MAGIC)
+        if not read_only:
+            self._file = path.open("r+b")
+            self._file.truncate(end)
+            self._file.seek(end)
+
+    def _scan(self) -> Iterator[Line]:
+        size = self.path.stat().st_size
+        with self.path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise DocumentError(
+                    f"'{self.path.name}' is not a journal of this program.",
+                    "Move it away; the saved data can then be opened without its history.",
+                )
+            while len(head := file.read(_HEAD.size)) == _HEAD.size:
+                length, json_length, crc = _HEAD.unpack(head)
+                if length > size - file.tell() or json_length > length:
+                    return  # torn: the process ended while it wrote this record
+                start = file.tell() + json_length
+                payload = file.read(length)
+                if zlib.crc32(payload) != crc:
+                    return
+                yield Line(json.loads(payload[:json_length]), start, self.path)
+
+    def append(self, meta: dict[str, Any], buffers: list[bytes] | None = None) -> Line:
+        """Write a record through to the disk.
+
+        Raises
+        ------
+        DocumentError
+            When the disk is full or the folder cannot be written; the journal is then as before.
+        """
+        if self._file is None:
+            raise DocumentError("This document is open for reading only.", "Close it in the other window first.")
+        buffers = buffers or []
+        meta = {**meta, "sizes": [len(b) for b in buffers]}
+        text = json.dumps(meta, ensure_ascii=False, allow_nan=True).encode()
+        payload = b"".join([text, *buffers])
+        before = self._file.tell()
+        try:
+            self._file.write(_HEAD.pack(len(payload), len(text), zlib.crc32(payload)) + payload)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._cut(before)
+            raise DocumentError(
+                f"The journal could not be written ({error.strerror}), so nothing was changed.",
+                "Free some disk space, then do it again.",
+            ) from error
+        line = Line(meta, before + _HEAD.size + len(text), self.path)
+        self.lines.append(line)
+        return line
+
+    def _cut(self, end: int) -> None:
+        """Drop a half-written record and open the file afresh, since its buffer still holds the rest."""
+        raw = self._file.detach() if hasattr(self._file, "detach") else self._file
+        raw.close()
+        os.truncate(self.path, end)
+        self._file = self.path.open("r+b")
+        self._file.seek(end)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,169 @@
+"""Running a method: one path for the window, the command line, a notebook and the replay.
+
+`prepare` and `finish` belong to the main thread; the job between them may run anywhere.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ..core.method import Method
+from ..core.report import Report, silent
+from ..errors import BadInput, Stale
+from .changes import Change, EditColumn, EditLabels, Put, Slot
+from .command import Command
+from .document import digest
+from .gather import gather
+from .selection import Selection, plain
+from .session import Session
+from .store import store
+from .values import encode
+
+__all__ = ["Finished", "Job", "finish", "prepare", "run"]
+
+_STACK = ("napari-spatialml", "numpy", "scipy", "scikit-image", "scikit-learn", "torch", "spatialdata", "anndata")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A method with its inputs. Call it, on any thread: it sees neither document nor viewer."""
+
+    method: Method
+    selection: Selection
+    inputs: tuple[Any, ...]
+    revisions: tuple[tuple[Slot, int], ...]
+
+    def __call__(self, report: Report = silent) -> Finished:
+        """Run the method."""
+        method: Any = self.method
+        start = time.perf_counter()
+        result = method(*self.inputs, report)
+        return Finished(result, time.perf_counter() - start, fingerprint(self.inputs))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a job gives back: the method's result, seconds taken, and a hash of what went in."""
+
+    result: Any
+    seconds: float
+    inputs: str
+
+
+def prepare(session: Session, method: Method, selection: Selection) -> Job:
+    """Gather what a method needs.
+
+    Raises
+    ------
+    BadInput, DocumentError, MissingDependency
+        When the method or its inputs are not there, or are not fit.
+    """
+    if method.kind != selection.kind:
+        raise BadInput(f"{method.title} does {method.kind}, not {selection.kind}.", "Choose another method.")
+    method.check_installed()
+    revisions = tuple((slot, session.document.revision(slot)) for slot in selection.slots)
+    return Job(method, selection, gather(session.document, selection), revisions)
+
+
+def finish(session: Session, job: Job, finished: Finished, *, stale: bool = False) -> str:
+    """Put a result into the document, as one step of the history. Return the result in one line.
+
+    Parameters
+    ----------
+    session
+        The session that the job was prepared on.
+    job, finished
+        The job and what it gave.
+    stale
+        Keep the result even if its inputs have changed since.
+
+    Raises
+    ------
+    Stale
+        When the inputs have changed and ``stale`` is False.
+    """
+    changed = [slot for slot, revision in job.revisions if session.document.revision(slot) != revision]
+    if changed and not stale:
+        raise Stale(
+            f"'{'/'.join(changed[0][:2])}' was changed while {job.method.title} ran.",
+            "Run it again, or keep the result all the same.",
+        )
+    changes, line = store(session.document, job.selection, finished.result)
+    record = {
+        "type": "run",
+        "kind": job.method.kind,
+        "method": job.method.name,
+        "settings": job.method.settings(),
+        "selection": plain(job.selection),
+        "inputs": finished.inputs,
+        "outputs": outputs(changes),
+        "seconds": round(finished.seconds, 3),
+        "result": line,
+        "versions": versions(),
+        "device": device(),
+    }
+    session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record))
+    return line
+
+
+def run(session: Session, method: Method, selection: Selection, report: Report = silent) -> str:
+    """Prepare, run and finish. Return the result in one line."""
+    job = prepare(session, method, selection)
+    return finish(session, job, job(report))
+
+
+def outputs(changes: Iterable[Change]) -> dict[str, str]:
+    """Return the hash of what each change leaves behind, by address."""
+    found: dict[str, str] = {}
+    for change in changes:
+        if isinstance(change, Put):
+            value: Any = change.new
+        elif isinstance(change, EditLabels | EditColumn):
+            value = change.new
+        else:
+            value = change.new.table
+        found["/".join(change.touched)] = fingerprint((value,))
+    return found
+
+
+def fingerprint(values: Iterable[Any]) -> str:
+    """Return a hash of values that a document or an Input holds."""
+    import json
+    from dataclasses import fields, is_dataclass
+
+    parts: list[bytes] = []
+    for value in values:
+        if is_dataclass(value) and not hasattr(value, "grid") and not hasattr(value, "matrix"):
+            inner = fingerprint(getattr(value, f.name) for f in fields(value))
+            parts.append(inner.encode())
+        else:
+            packed = encode(value, compress=False)
+            parts += [json.dumps(packed.meta, sort_keys=True).encode(), *packed.buffers]
+    return digest(*parts)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which a result may depend."""
+    found = {"python": platform.python_version()}
+    for name in _STACK:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue  # not installed, so not used
+    return found
+
+
+def device() -> str:
+    """Return what the methods compute on. Asks torch only when something has loaded it."""
+    import sys
+
+    if "torch" not in sys.modules:
+        return f"CPU ({platform.machine()})"
+    from ..core.device import describe
+
+    return str(describe())

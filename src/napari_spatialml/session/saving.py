@@ -1,0 +1,259 @@
+"""Saving into a store: only what changed, and so that a kill at any moment loses nothing.
+
+First everything new is staged inside the store; then one small file, the intent, says what is to be
+done with it; then it is done. Doing it twice gives the same, so that the next start finishes what a
+killed process had begun. Before the intent is written the store is untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DocumentError
+from .changes import Slot
+from .document import ELEMENT_TYPES, Document
+from .elements import matrices, with_matrices
+from .journal import write_whole
+
+__all__ = ["HOME", "finish", "save_changes", "save_whole"]
+
+HOME = "spatialml"
+"""The folder inside a store that holds the journal and, for moments, what is being saved."""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence zarr's and anndata's warnings about our folder and about formats we cannot choose."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not recognized as a component of a Zarr hierarchy.*")
+        warnings.filterwarnings("ignore", message=".*Consolidated metadata.*")
+        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+        warnings.filterwarnings("ignore", message=".*zarr v3 autosharding.*")
+        warnings.filterwarnings("ignore", message=".*which is not present in the SpatialData object.*")
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        yield
+
+
+def save_whole(document: Document, path: Path, journal: Path) -> None:
+    """Write the document to a new store with its journal; it is there whole or not at all.
+
+    Raises
+    ------
+    DocumentError
+        When something is there already, or the disk is full.
+    """
+    if path.exists():
+        raise DocumentError(f"'{path.name}' is there already.", "Choose another name, or move it away first.")
+    partial = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    sdata, before = document.sdata, document.sdata.path
+    try:
+        with _quiet():
+            sdata.write(partial)
+        (partial / HOME).mkdir()
+        shutil.copyfile(journal, partial / HOME / "journal.log")
+        partial.replace(path)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        sdata.path = before
+        raise DocumentError(
+            f"The section could not be written to '{path}' ({error.strerror or error}).",
+            "Free some disk space or choose another place; your work is kept in the journal.",
+        ) from error
+    sdata.path = path
+
+
+def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replaced: frozenset[str]) -> None:
+    """Write what changed into the store.
+
+    Parameters
+    ----------
+    document
+        What to save.
+    store
+        Its store.
+    dirty
+        The addresses that differ from the store.
+    replaced
+        Names of labels that are new or replaced as a whole, not only painted on.
+
+    Raises
+    ------
+    DocumentError
+        When the disk is full or cannot be written. The store is then as before.
+    """
+    home = store / HOME
+    staging = home / "staging"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        staging.mkdir(parents=True)
+        with _quiet():
+            intent = _stage(document, staging, set(dirty), replaced)
+        write_whole(home / "intent.json", json.dumps(intent).encode())
+    except OSError as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise DocumentError(
+            f"The changes could not be saved ({error.strerror or error}).",
+            "Free some disk space, then save again; your work is kept in the journal.",
+        ) from error
+    finish(store)
+
+
+def _stage(document: Document, staging: Path, dirty: set[Slot], replaced: frozenset[str]) -> dict[str, Any]:
+    """Put everything new under ``staging`` and return what `finish` has to do with it."""
+    wholes: set[Slot] = {
+        s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES and (s[0] != "labels" or s[1] in replaced)
+    }
+    for name in replaced:
+        wholes.add(("labels", name))
+    swaps = _stage_elements(document, staging, wholes)
+    tiles = [s[1] for s in dirty if s[0] == "labels" and s not in wholes]
+    for name in tiles:
+        _stage_tiles(document, staging, name)
+    columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes)
+    swaps += [_stage_part(document, staging, slot) for slot in columns]
+    moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in {w[:2] for w in wholes}}
+    return {
+        "swaps": swaps,
+        "tiles": tiles,
+        "tables": sorted({s[1] for s in columns}),
+        "transforms": {"/".join(m): matrices(getattr(document.sdata, m[0])[m[1]]) for m in moved},
+        "attrs": document.sdata.attrs if any(s[0] == "attrs" for s in dirty) else None,
+    }
+
+
+def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> list[dict[str, str]]:
+    from spatialdata import SpatialData
+
+    present = {s[1]: document.get(s) for s in wholes if document.get(s) is not None}
+    if present:
+        held = {name: getattr(document.sdata, document.type_of(name))[name] for name in present}
+        SpatialData.init_from_elements(held).write(staging / "elements.zarr")
+    return [
+        {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
+        for s in sorted(wholes)
+    ]
+
+
+def _stage_tiles(document: Document, staging: Path, name: str) -> None:
+    folder = staging / "tiles" / name
+    folder.mkdir(parents=True)
+    for level, (y0, y1, x0, x1), values in document.grid(name).unsaved():
+        np.save(folder / f"{level}_{y0}_{y1}_{x0}_{x1}.npy", values, allow_pickle=False)
+
+
+def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]:
+    """Stage a column or an array of a table, as anndata writes it."""
+    import zarr
+    from anndata.io import write_elem
+
+    value = document.get(slot)
+    if value is None:
+        return {"target": "/".join(slot), "staged": ""}
+    group = zarr.open_group(staging / "tables.zarr", mode="a", zarr_format=3)
+    parent = group.require_group("/".join(slot[1:3]))
+    if isinstance(value, pd.Series):
+        value = value.array if isinstance(value.dtype, pd.CategoricalDtype) else value.to_numpy()
+    write_elem(parent, slot[3], value)
+    return {"target": "/".join(slot), "staged": f"tables.zarr/{'/'.join(slot[1:])}"}
+
+
+def finish(store: Path) -> bool:
+    """Do what the intent says, if there is one. Return whether there was.
+
+    Safe to call again after a kill at any moment: each step looks whether it is done already.
+    """
+    home = store / HOME
+    if not (home / "intent.json").exists():
+        shutil.rmtree(home / "staging", ignore_errors=True)
+        return False
+    intent = json.loads((home / "intent.json").read_text())
+    with _quiet():
+        for number, swap in enumerate(intent["swaps"]):
+            _swap(store, home, number, swap)
+        for name in intent["tiles"]:
+            _patch(store, home / "staging" / "tiles" / name, name)
+        for table in intent["tables"]:
+            _name_columns(store, table)
+        _consolidate(store)
+        _write_metadata(store, intent)
+    (home / "intent.json").unlink()
+    for folder in ("staging", "trash"):
+        shutil.rmtree(home / folder, ignore_errors=True)
+    return True
+
+
+def _swap(store: Path, home: Path, number: int, swap: dict[str, str]) -> None:
+    target, trash = _inside(store, swap["target"]), home / "trash" / str(number)
+    staged = _inside(home / "staging", swap["staged"]) if swap["staged"] else None
+    if staged is not None and not staged.exists():
+        return  # done before the process was killed
+    if target.exists() and not trash.exists():
+        trash.parent.mkdir(exist_ok=True)
+        target.rename(trash)
+    if staged is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged.rename(target)
+
+
+def _inside(root: Path, relative: str) -> Path:
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise DocumentError(f"The store names a place outside itself: '{relative}'.", "It may be damaged or hostile.")
+    return path
+
+
+def _patch(store: Path, folder: Path, name: str) -> None:
+    import zarr
+
+    group: Any = zarr.open_group(store, mode="r+", use_consolidated=False)[f"labels/{name}"]
+    datasets = group.attrs["ome"]["multiscales"][0]["datasets"]
+    arrays = [group[d["path"]] for d in datasets]
+    for file in sorted(folder.glob("*.npy")):
+        level, y0, y1, x0, x1 = (int(part) for part in file.stem.split("_"))
+        arrays[level][y0:y1, x0:x1] = np.load(file, allow_pickle=False)
+
+
+def _name_columns(store: Path, table: str) -> None:
+    """Make anndata's list of columns say what is there."""
+    import zarr
+
+    obs: Any = zarr.open_group(store / "tables" / table / "obs", mode="r+", use_consolidated=False)
+    present = set(obs.keys()) - {obs.attrs.get("_index", "_index")}
+    order = [c for c in obs.attrs["column-order"] if c in present]
+    obs.attrs["column-order"] = [*order, *sorted(present - set(order))]
+
+
+def _consolidate(store: Path) -> None:
+    import zarr
+
+    for element_type in ELEMENT_TYPES:  # a store that had no labels gets the group with its first
+        if (store / element_type).is_dir() and not (store / element_type / "zarr.json").exists():
+            zarr.open_group(store / element_type, mode="a", zarr_format=3)
+    zarr.consolidate_metadata(store)
+
+
+def _write_metadata(store: Path, intent: dict[str, Any]) -> None:
+    if not intent["transforms"] and intent["attrs"] is None:
+        return
+    import spatialdata
+
+    sdata = spatialdata.read_zarr(store)
+    for path, wanted in intent["transforms"].items():
+        element_type, name = path.split("/", 1)
+        if name in getattr(sdata, element_type):
+            with_matrices(getattr(sdata, element_type)[name], wanted)
+            sdata.write_transformations(name)
+    if intent["attrs"] is not None:
+        sdata.attrs = intent["attrs"]
+        sdata.write_attrs()
+    sdata.write_consolidated_metadata()

@@ -1,0 +1,168 @@
+"""What a method is run on, and where its result goes: one small value a kind, saved in the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from ..errors import BadInput
+from .changes import Slot
+from .document import GLOBAL
+
+__all__ = [
+    "DeconvolutionSelection",
+    "DomainsSelection",
+    "RegistrationSelection",
+    "SegmentationSelection",
+    "Selection",
+    "selection_from",
+]
+
+
+@dataclass(frozen=True)
+class SegmentationSelection:
+    """Segment an image, or a region of it.
+
+    Parameters
+    ----------
+    image
+        Name of the image.
+    channels
+        Names of the channels to use, in this order; all if empty.
+    region
+        (y0, y1, x0, x1) in pixels of the full resolution; the whole image if None.
+    output
+        Name of the labels that result; their table is called ``<output>_table``.
+    """
+
+    kind: ClassVar[str] = "segmentation"
+    image: str
+    channels: tuple[str, ...] = ()
+    region: tuple[int, int, int, int] | None = None
+    output: str = "nuclei"
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """What is read from the document."""
+        return (("images", self.image), ("transforms", "images", self.image))
+
+
+@dataclass(frozen=True)
+class RegistrationSelection:
+    """Register what lies in one coordinate system onto another, by a set of landmarks.
+
+    Parameters
+    ----------
+    moving, fixed
+        Names of the coordinate systems.
+    landmarks
+        Name of the set of landmarks; that of the moving coordinate system if empty.
+    """
+
+    kind: ClassVar[str] = "registration"
+    moving: str
+    fixed: str = GLOBAL
+    landmarks: str = ""
+
+    @property
+    def landmark_set(self) -> str:
+        """The name of the set of landmarks."""
+        return self.landmarks or self.moving
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """What is read from the document."""
+        return (("attrs", "landmarks"),)
+
+
+@dataclass(frozen=True)
+class DomainsSelection:
+    """Find the domains of the rows of a table.
+
+    Parameters
+    ----------
+    table
+        Name of the table.
+    features
+        ``"X"``, ``"layers/<name>"`` or ``"obsm/<name>"``.
+    column
+        Name of the column that results.
+    keep_corrections
+        Whether what the hand has given in ``column`` stays as it is.
+    """
+
+    kind: ClassVar[str] = "domains"
+    table: str
+    features: str = "X"
+    column: str = "domain"
+    keep_corrections: bool = True
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """What is read from the document: not the column itself, which the hand may change meanwhile."""
+        part = self.features.split("/", 1)
+        where = ("tables", self.table, *part) if len(part) == 2 else ("tables", self.table, "X")
+        return (where, ("tables", self.table, "obs", by_hand(self.column)))
+
+
+@dataclass(frozen=True)
+class DeconvolutionSelection:
+    """Estimate the proportions of cell types in the rows of a table.
+
+    Parameters
+    ----------
+    table
+        Name of the table of spots.
+    reference
+        Path of the single-cell reference, an h5ad file.
+    column
+        Its column of cell types; found by its name if empty.
+    output
+        Name of the result: ``obsm[output]``.
+    """
+
+    kind: ClassVar[str] = "deconvolution"
+    table: str
+    reference: str
+    column: str = ""
+    output: str = "proportions"
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """What is read from the document."""
+        return (("tables", self.table, "X"),)
+
+
+Selection = SegmentationSelection | RegistrationSelection | DomainsSelection | DeconvolutionSelection
+_KINDS: dict[str, type[Selection]] = {
+    c.kind: c for c in (SegmentationSelection, RegistrationSelection, DomainsSelection, DeconvolutionSelection)
+}
+
+
+def by_hand(column: str) -> str:
+    """Return the name of the column that says which values of another were given by hand."""
+    return f"{column}_by_hand"
+
+
+def selection_from(kind: str, values: dict[str, Any]) -> Selection:
+    """Make a selection of plain values, as the recipe and the command line hold them.
+
+    Raises
+    ------
+    BadInput
+        When the kind or a value's name is unknown.
+    """
+    if kind not in _KINDS:
+        raise BadInput(f"There is no kind of run '{kind}'.", f"Choose one of {', '.join(_KINDS)}.")
+    made = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    chosen: Any = _KINDS[kind]
+    try:
+        selection: Selection = chosen(**made)
+    except TypeError as error:
+        raise BadInput(f"The inputs of this {kind} run are not complete: {error}.", "Say what it runs on.") from error
+    return selection
+
+
+def plain(selection: Selection) -> dict[str, Any]:
+    """Return a selection's plain values, for the recipe."""
+    return asdict(selection)

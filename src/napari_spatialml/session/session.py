@@ -1,0 +1,384 @@
+"""The session: the one place where the document changes, with its history and its journal."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from filelock import FileLock, Timeout
+from platformdirs import user_state_path
+from psygnal import Signal
+
+from ..errors import DocumentError
+from .changes import Put, Slot
+from .command import Command
+from .document import Document, digest
+from .journal import Journal, Line
+from .saving import HOME, finish, save_changes, save_whole
+
+__all__ = ["Entry", "Session"]
+
+
+@dataclass
+class Entry:
+    """One step of the history."""
+
+    number: int
+    label: str
+    record: dict[str, Any]
+    when: str
+    who: str
+    line: Line
+    _command: Command | None = None
+
+    @property
+    def command(self) -> Command:
+        """The command, read from the journal when this process did not make it."""
+        if self._command is None:
+            self._command = Command.decode(self.line.meta, self.line.buffers())
+        return self._command
+
+
+class Session:
+    """A document with its history. Make one with `open_store` or `start`.
+
+    Everything is executed at once, journalled to disk before it is applied, and can be undone.
+    """
+
+    changed: ClassVar[Signal] = Signal(frozenset)
+    """Emitted with the addresses that changed, after execute, undo and redo."""
+    history_changed: ClassVar[Signal] = Signal()
+    """Emitted when the history or the save state changed."""
+
+    def __init__(
+        self, document: Document, home: Path, *, store: Path | None = None, lock: FileLock | None = None
+    ) -> None:
+        self.document = document
+        self.store = store
+        self.home = home
+        self._done: list[Entry] = []
+        self._undone: list[Entry] = []
+        self._saved: tuple[int, ...] = ()
+        self._dirty: set[Slot] = set()
+        self._pending: list[tuple[str, Entry]] = []
+        self._replaced: set[str] = set()
+        self._lock = lock or _locked(home)
+        self.read_only = not self._lock.is_locked
+        self._journal = Journal(home / "journal.log", read_only=self.read_only)
+        self.recoverable = self._fold()
+
+    # opening ---------------------------------------------------------------------------------
+
+    @classmethod
+    def open_store(cls, path: Path | str, *, recover: bool = True, um_per_unit: float | None = None) -> Session:
+        """Open a SpatialData zarr store that this program has saved, or any other one.
+
+        Parameters
+        ----------
+        path
+            The store.
+        recover
+            Do again what was not saved when the program ended. Otherwise `recoverable` says how
+            many steps there are, and `recover` does them later.
+        um_per_unit
+            How many µm one unit of its coordinates is, where the store does not say it.
+
+        Raises
+        ------
+        DocumentError, BadInput
+            When it is not a store, or a damaged one.
+        UnitNeeded
+            When it does not say its unit, and ``um_per_unit`` does neither.
+        """
+        from ..io import open_files
+
+        store = Path(path).resolve()
+        ours = (store / HOME / "journal.log").exists()
+        home = store / HOME if ours else state_home(str(store))
+        lock = _locked(home)
+        finished = ours and lock.is_locked and finish(store)
+        document = Document(open_files(store, um_per_unit=um_per_unit))
+        session = cls(document, home, store=store, lock=lock)
+        if not ours:  # it may have been scaled to µm, which the first save has to write down
+            session._dirty |= set(document.transform_slots()) | {("attrs", "um_per_unit")}
+        if finished:
+            session._append({"op": "saved"})
+            session.recoverable = session._fold()
+        if recover:
+            session.recover()
+        return session
+
+    @classmethod
+    def start(cls, sdata: Any, *, source: str = "", recover: bool = False) -> Session:
+        """Begin with what was opened from other files; nothing is saved until `save` names a place.
+
+        Parameters
+        ----------
+        sdata
+            A SpatialData object. The session takes it over.
+        source
+            Names the files, so that unsaved work on them is found again; a fresh name if empty.
+        recover
+            Do again what was not saved the last time these files were open.
+        """
+        name = source or f"new {datetime.now(UTC).isoformat()} {id(sdata)}"
+        session = cls(Document(sdata), state_home(name))
+        if recover:
+            session.recover()
+        return session
+
+    def recover(self) -> int:
+        """Do again what was done after the last save. Return how many steps that were."""
+        steps = self._pending
+        self._pending = []
+        for op, entry in steps:
+            self._apply(entry.command if op != "undo" else entry.command.inverse())
+            self._step(op, entry)
+        self.recoverable = 0
+        if steps:
+            self.history_changed.emit()
+        return len(steps)
+
+    def discard(self) -> None:
+        """Forget what was done after the last save and not recovered."""
+        if self._pending:
+            self._append({"op": "revert"})
+            self._pending = []
+            self.recoverable = 0
+
+    def close(self) -> None:
+        """Let go of the journal and the lock. What is not saved stays in the journal."""
+        self._journal.close()
+        self._lock.release()
+
+    def _fold(self) -> int:
+        """Read the history from the journal; return how many steps were not saved."""
+        done: list[Entry] = []
+        undone: list[Entry] = []
+        saved: tuple[list[Entry], list[Entry]] = ([], [])
+        pending: list[tuple[str, Entry]] = []
+        for number, line in enumerate(self._journal.lines):
+            op = line.meta["op"]
+            if op == "do":
+                entry = _entry(number, line)
+                done, undone = [*done, entry], []
+                pending.append((op, entry))
+            elif op == "undo":
+                undone.append(done.pop())
+                pending.append((op, undone[-1]))
+            elif op == "redo":
+                done.append(undone.pop())
+                pending.append((op, done[-1]))
+            elif op == "saved":
+                saved, pending = (list(done), list(undone)), []
+            elif op == "revert":
+                done, undone, pending = list(saved[0]), list(saved[1]), []
+        self._done, self._undone = list(saved[0]), list(saved[1])
+        self._saved = tuple(e.number for e in self._done)
+        self._pending = pending
+        return len(pending)
+
+    # changing --------------------------------------------------------------------------------
+
+    def execute(self, command: Command) -> None:
+        """Do a command: first into the journal, then to the document.
+
+        Raises
+        ------
+        DocumentError
+            When the document is open for reading only or the journal cannot be written; nothing
+            has changed then.
+        """
+        if not command.changes:
+            return
+        if self._pending:
+            self.discard()
+        packed = command.encode()
+        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": _who(), **packed.meta}
+        line = self._append(meta, packed.buffers)
+        entry = _entry(len(self._journal.lines) - 1, line)
+        entry._command = command
+        self._apply(command)
+        self._step("do", entry)
+        self._tell(command.touched)
+
+    def undo(self) -> str:
+        """Take the last step back; return its label, or "" when there is none."""
+        if not self._done:
+            return ""
+        entry = self._done[-1]
+        self._append({"op": "undo"})
+        self._apply(entry.command.inverse())
+        self._step("undo", entry)
+        self._tell(entry.command.touched)
+        return entry.label
+
+    def redo(self) -> str:
+        """Do the last undone step again; return its label, or "" when there is none."""
+        if not self._undone:
+            return ""
+        entry = self._undone[-1]
+        self._append({"op": "redo"})
+        self._apply(entry.command)
+        self._step("redo", entry)
+        self._tell(entry.command.touched)
+        return entry.label
+
+    def jump(self, position: int) -> None:
+        """Undo or redo until ``position`` steps are done, 0 <= position <= number of steps."""
+        position = min(max(position, 0), len(self._done) + len(self._undone))
+        while len(self._done) > position:
+            self.undo()
+        while len(self._done) < position:
+            self.redo()
+
+    def _append(self, meta: dict[str, Any], buffers: list[bytes] | None = None) -> Line:
+        if self.read_only:
+            raise DocumentError(
+                "This section is open in another window, so it can only be looked at here.",
+                "Close it there, then open it again.",
+            )
+        return self._journal.append(meta, buffers)
+
+    def _apply(self, command: Command) -> None:
+        for change in command.changes:
+            change.apply(self.document)
+            self._dirty.add(change.touched)
+            if isinstance(change, Put) and change.slot[0] == "labels":
+                self._replaced.add(change.slot[1])
+
+    def _step(self, op: str, entry: Entry) -> None:
+        if op == "undo":
+            self._undone.append(self._done.pop())
+        elif op == "redo":
+            self._done.append(self._undone.pop())
+        else:
+            self._done.append(entry)
+            self._undone.clear()
+
+    def _tell(self, touched: frozenset[Slot]) -> None:
+        self.changed.emit(touched)
+        self.history_changed.emit()
+
+    # history ---------------------------------------------------------------------------------
+
+    @property
+    def history(self) -> tuple[Entry, ...]:
+        """Every step, the undone ones last, in the order in which they would be done again."""
+        return (*self._done, *reversed(self._undone))
+
+    @property
+    def position(self) -> int:
+        """How many steps of `history` are done."""
+        return len(self._done)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the document differs from what is saved."""
+        return self.store is None or tuple(e.number for e in self._done) != self._saved
+
+    # saving ----------------------------------------------------------------------------------
+
+    def save(self, path: Path | str | None = None) -> Path:
+        """Save what changed into the store, or everything to a new one.
+
+        Parameters
+        ----------
+        path
+            The place of a new store; needed when the document has none yet.
+
+        Raises
+        ------
+        DocumentError
+            When no place is known, something is there already, or the disk is full.
+        """
+        target = self.store if path is None else Path(path).resolve()
+        if target is None:
+            raise DocumentError("This section has not been saved yet.", "Choose where to save it: a name.zarr.")
+        if self.read_only and target == self.store:
+            raise DocumentError("This section is open in another window.", "Save it there, or save a copy.")
+        if target == self.store and not _is_current(target):
+            raise DocumentError(f"'{target.name}' is in an older format.", "Save it to a new place.")
+        if target == self.store:
+            self._move_home(target)
+            save_changes(self.document, target, self._dirty, frozenset(self._replaced))
+            self._append({"op": "saved"})
+        else:
+            if not self.read_only:
+                self._append({"op": "saved"})
+            save_whole(self.document, target, self._journal.path)
+            self.store = target
+            self._move_home(target)
+        self._mark_saved()
+        return target
+
+    def _mark_saved(self) -> None:
+        for name in self.document.names("labels"):
+            if name in {s[1] for s in self._dirty if s[0] == "labels"}:
+                self.document.grid(name).mark_saved()
+        self._dirty.clear()
+        self._replaced.clear()
+        self._saved = tuple(e.number for e in self._done)
+        self.history_changed.emit()
+
+    def _move_home(self, store: Path) -> None:
+        """Keep the journal in the store from now on."""
+        home = store / HOME
+        if home == self.home:
+            return
+        old, lines = self.home, len(self._journal.lines)
+        self.close()
+        home.mkdir(exist_ok=True)
+        if not (home / "journal.log").exists():
+            shutil.copyfile(self._journal.path, home / "journal.partial")
+            (home / "journal.partial").replace(home / "journal.log")
+        self.home, self._lock = home, _locked(home)
+        self.read_only = not self._lock.is_locked
+        self._journal = Journal(home / "journal.log")
+        for entry in (*self._done, *self._undone):
+            entry.line = self._journal.lines[entry.number]
+        if lines != len(self._journal.lines):
+            raise DocumentError("The journal could not be moved into the store.", "Save the section to a new place.")
+        if old.parent == state_folder():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _entry(number: int, line: Line) -> Entry:
+    meta = line.meta
+    return Entry(number, meta["label"], meta.get("record", {}), meta.get("when", ""), meta.get("who", ""), line)
+
+
+def _who() -> str:
+    """Return the name of the person at the keyboard, as the operating system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such entry: a container's numeric user, for instance
+        return "unknown"
+
+
+def _locked(home: Path) -> FileLock:
+    """Try to lock a journal's folder: two windows on one section must not write one journal."""
+    home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home / "lock", thread_local=False)  # opened in a thread, closed by the window
+    with contextlib.suppress(Timeout):  # held by another window: this one opens for reading only
+        lock.acquire(timeout=0)
+    return lock
+
+
+def _is_current(store: Path) -> bool:
+    return (store / "zarr.json").exists()
+
+
+def state_folder() -> Path:
+    """Return the folder that keeps the journals of what has not been saved yet."""
+    return Path(user_state_path("napari-spatialml")) / "sessions"
+
+
+def state_home(source: str) -> Path:
+    """Return the folder of the journal of one source."""
+    return state_folder() / digest(source.encode())

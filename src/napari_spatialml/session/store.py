@@ -1,0 +1,188 @@
+"""From a method's Result to the command that puts it into the document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..core import Alignment, Domains, Masks, Proportions
+from ..core.colours import match_labels
+from ..core.landmarks import fit_affine
+from ..core.transform import Affine
+from ..errors import BadInput
+from .cells import measure, table_name
+from .changes import Change, Put
+from .document import ELEMENT_TYPES, Document
+from .elements import matrices, new_labels
+from .gather import full_resolution, pixel_size
+from .selection import (
+    DeconvolutionSelection,
+    DomainsSelection,
+    RegistrationSelection,
+    SegmentationSelection,
+    Selection,
+    by_hand,
+)
+from .warping import warped_elements
+
+__all__ = ["put", "put_entry", "store"]
+
+
+def store(document: Document, selection: Selection, result: Any) -> tuple[list[Change], str]:
+    """Return the changes that keep a result, and the result in one line.
+
+    Raises
+    ------
+    BadInput
+        When the result is not of the selection's kind.
+    """
+    if isinstance(selection, SegmentationSelection) and isinstance(result, Masks):
+        return _masks(document, selection, result)
+    if isinstance(selection, RegistrationSelection) and isinstance(result, Alignment):
+        return _alignment(document, selection, result)
+    if isinstance(selection, DomainsSelection) and isinstance(result, Domains):
+        return _domains(document, selection, result)
+    if isinstance(selection, DeconvolutionSelection) and isinstance(result, Proportions):
+        return _proportions(document, selection, result)
+    raise BadInput(f"A {type(result).__name__} is not the result of a {selection.kind} run.", "Check the method.")
+
+
+def put(document: Document, slot: tuple[str, ...], value: Any) -> Put:
+    """Return the change that sets an address to a value."""
+    return Put(slot, document.get(slot), value)
+
+
+def put_entry(document: Document, key: str, entry: str, value: Any) -> Put:
+    """Return the change that sets one entry of one of our attributes; None takes it away."""
+    old = document.attribute(key)
+    new = {k: v for k, v in (old or {}).items() if k != entry}
+    if value is not None:
+        new[entry] = value
+    return Put(("attrs", key), old, new or None)
+
+
+def _masks(document: Document, selection: SegmentationSelection, result: Masks) -> tuple[list[Change], str]:
+    name, image = selection.output, selection.image
+    y0, _, x0, _ = selection.region or (0, 0, 0, 0)
+    shift = np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
+    places = {s: (np.asarray(m) @ shift).tolist() for s, m in matrices(document.element(image)).items()}
+    element = new_labels(result.labels, places)
+    pixels = full_resolution(document, image).isel(y=slice(y0, None), x=slice(x0, None))
+    size = pixel_size(document, image)
+    table = measure(np.asarray(result.labels), pixels, name=name, pixel_size_um=size)
+    if result.scores is not None:
+        table.obs["score"] = np.asarray(result.scores)
+    changes: list[Change] = [
+        put(document, ("labels", name), element),
+        put(document, ("tables", table_name(name)), table),
+        put_entry(document, "segmentations", name, {"image": image, "origin": [y0, x0]}),
+    ]
+    if table.n_obs == 0:
+        return changes, f"No cell was found in '{image}'. Check the channel, the diameter and the threshold."
+    median = float(np.median(table.obs["diameter_um"]))
+    return changes, f"{table.n_obs:,} cells in '{image}', median diameter {median:.1f} µm."
+
+
+def _alignment(document: Document, selection: RegistrationSelection, result: Alignment) -> tuple[list[Change], str]:
+    moving, fixed = selection.moving, selection.fixed
+    names = [n for t in ELEMENT_TYPES[:4] for n in document.names(t) if moving in document.placed(n)]
+    if not names:
+        raise BadInput(f"Nothing lies in the coordinate system '{moving}'.", "Choose another moving side.")
+    landmarks = document.attribute("landmarks", {}).get(selection.landmark_set, {})
+    affine = _affine_part(result, landmarks)
+    changes: list[Change] = []
+    for name in names:
+        kind = document.type_of(name)
+        own = document.affine(name, moving)
+        matrix = (affine @ own).to_xy().tolist()
+        changes.append(put(document, ("transforms", kind, name, fixed), matrix))
+    kept = {"fixed": fixed, "landmarks": selection.landmark_set, "transform": result.transform.to_dict()}
+    changes.append(put_entry(document, "alignments", moving, kept))
+    if not isinstance(result.transform, Affine):
+        changes += warped_elements(document, names, moving, fixed, result.transform)
+    return changes, _alignment_line(result, landmarks, moving, fixed)
+
+
+def _affine_part(result: Alignment, landmarks: dict[str, Any]) -> Affine:
+    """Return the transform itself, or the affine nearest to it around the landmarks."""
+    if isinstance(result.transform, Affine):
+        return result.transform
+    points = np.asarray(landmarks["moving_um"], dtype=float)
+    low, high = points.min(0), points.max(0)
+    grid = np.stack(np.meshgrid(*(np.linspace(a, b, 8) for a, b in zip(low, high, strict=True))), -1).reshape(-1, 2)
+    return fit_affine(grid, result.transform.apply(grid))
+
+
+def _alignment_line(result: Alignment, landmarks: dict[str, Any], moving: str, fixed: str) -> str:
+    model = "affine" if isinstance(result.transform, Affine) else "non-rigid"
+    mirrored = ", mirrored" if result.transform.reflects else ""
+    line = f"'{moving}' lies on '{fixed}' ({model}{mirrored})"
+    if not landmarks:
+        return line + "."
+    a, b = (np.asarray(landmarks[s], dtype=float) for s in ("moving_um", "fixed_um"))
+    miss = np.linalg.norm(result.transform.apply(a) - b, axis=1)
+    return f"{line}; {len(a)} landmarks, median residual {np.median(miss):.1f} µm, largest {miss.max():.1f} µm."
+
+
+def _domains(document: Document, selection: DomainsSelection, result: Domains) -> tuple[list[Change], str]:
+    obs = document.table(selection.table).obs
+    names, codes = _domain_names(obs, selection, result)
+    column = pd.Series(pd.Categorical.from_codes(codes, categories=names), index=obs.index)
+    ordered = np.sort(result.probabilities, axis=1)
+    margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else np.ones(len(ordered))
+    part = ("tables", selection.table)
+    changes: list[Change] = [
+        put(document, (*part, "obs", selection.column), column),
+        put(document, (*part, "obs", f"{selection.column}_margin"), pd.Series(margin, index=obs.index)),
+        put(document, (*part, "obsm", f"{selection.column}_probabilities"), np.array(result.probabilities)),
+    ]
+    kept = obs.get(by_hand(selection.column))
+    if kept is not None and not selection.keep_corrections:
+        changes.append(put(document, (*part, "obs", by_hand(selection.column)), None))
+    unsure = int((margin < 0.2).sum())
+    return changes, f"{len(np.unique(codes)):,} domains over {len(codes):,} rows; {unsure:,} are unsure."
+
+
+def _domain_names(
+    obs: pd.DataFrame, selection: DomainsSelection, result: Domains
+) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Name the domains so that a re-run keeps the names, and so the colours, of what it finds again."""
+    codes = np.asarray(result.labels)
+    k = result.probabilities.shape[1]
+    fresh = [f"D{i + 1}" for i in range(k)]
+    if selection.column not in obs:
+        return fresh, codes
+    before = obs[selection.column].astype("category")
+    old_names = [str(c) for c in before.cat.categories]
+    if selection.keep_corrections and by_hand(selection.column) in obs and bool(obs[by_hand(selection.column)].any()):
+        return [*old_names[:k], *(n for n in fresh if n not in old_names)][:k], codes
+    partner = match_labels(before.cat.codes.to_numpy(), codes)
+    free = iter([n for n in (*fresh, *(f"D{i + 1}" for i in range(k, 3 * k))) if n not in old_names])
+    matched = [int(partner[i]) if i < len(partner) else -1 for i in range(k)]
+    names = [old_names[p] if 0 <= p < len(old_names) else next(free) for p in matched]
+    order = np.argsort([old_names.index(n) if n in old_names else len(old_names) + i for i, n in enumerate(names)])
+    rank = np.empty(k, dtype=np.int64)
+    rank[order] = np.arange(k)
+    return [names[i] for i in order], rank[codes]
+
+
+def _proportions(
+    document: Document, selection: DeconvolutionSelection, result: Proportions
+) -> tuple[list[Change], str]:
+    table = document.table(selection.table)
+    part, types = ("tables", selection.table), list(result.types)
+    frame = pd.DataFrame(np.array(result.values), index=table.obs_names, columns=types)
+    first = pd.Series(pd.Categorical.from_codes(result.values.argmax(1), categories=types), index=table.obs.index)
+    changes: list[Change] = [
+        put(document, (*part, "obsm", selection.output), frame),
+        put(document, (*part, "obs", f"{selection.output}_dominant"), first),
+    ]
+    if result.standard_errors is not None:
+        errors = pd.DataFrame(np.array(result.standard_errors), index=table.obs_names, columns=types)
+        changes.append(put(document, (*part, "obsm", f"{selection.output}_standard_error"), errors))
+    most = first.value_counts()
+    share = 100 * float(frame[most.index[0]].mean())
+    return changes, f"{len(types)} cell types in {table.n_obs:,} spots; most: {most.index[0]} ({share:.0f} % of all)."

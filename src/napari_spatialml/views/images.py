@@ -1,0 +1,114 @@
+"""Images to specs: histology in its colours, every other channel as a layer of light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..core.colours import limits
+from ..session import Document
+from .memory import Memory
+from .places import pixel_affine
+from .specs import ImageSpec, Key
+
+__all__ = ["image_specs", "is_histology"]
+
+CHANNEL_MAPS = ("bop blue", "green", "magenta", "yellow", "cyan", "red")
+NUCLEAR = ("dapi", "hoechst", "draq5", "dna")
+FIRST_SHOWN = 4
+"""Channels that are visible at first; of forty, the rest is a click away."""
+_COARSE = 1024
+
+
+def levels_of(document: Document, image: str) -> list[Any]:
+    """Return the levels of an image as lazy (c, y, x) DataArrays, full resolution first."""
+    from xarray import DataTree
+
+    element = document.element(image)
+    if isinstance(element, DataTree):
+        return [next(iter(element[name].values())) for name in element]
+    return [element]
+
+
+def channels_of(document: Document, image: str) -> list[str]:
+    """Return the names of an image's channels."""
+    return [str(c) for c in levels_of(document, image)[0].coords["c"].to_numpy()]
+
+
+def is_histology(document: Document, image: str) -> bool:
+    """Whether an image is a photograph in red, green and blue."""
+    names = [c.lower() for c in channels_of(document, image)]
+    rgb = [n[:1] for n in names] if all(n in ("red", "green", "blue", "alpha") for n in names) else names
+    if "".join(rgb) in ("rgb", "rgba"):
+        return True
+    unnamed = names == [str(i) for i in range(3)]
+    return unnamed and levels_of(document, image)[0].dtype == np.uint8
+
+
+def image_specs(
+    document: Document, image: str, system: str, memory: Memory, *, beside: bool, offset: tuple[float, float]
+) -> list[ImageSpec]:
+    """Return the layers of an image."""
+    levels = levels_of(document, image)
+    affine = pixel_affine(document, image, system, offset)
+    revision = document.revision(("images", image))
+    many = len(levels) > 1
+    if is_histology(document, image):
+        make = partial(_rgb, levels)
+        token = ("image", image, revision)
+        return [ImageSpec(Key(image, "", beside), image, token, make, affine, rgb=True, multiscale=many, smooth=True)]
+    names = channels_of(document, image)
+    specs = []
+    for i, channel in enumerate(names):
+        single = len(names) == 1
+        found = memory.get(("limits", image, revision, i), _limits_of(levels, i))
+        specs.append(
+            ImageSpec(
+                Key(image, "" if single else channel, beside),
+                image if single else f"{image}: {channel}",
+                ("image", image, revision, i),
+                partial(_channel, levels, i),
+                affine,
+                order=10,
+                visible=i < FIRST_SHOWN,
+                blending="additive",
+                multiscale=many,
+                colormap=_map_of(channel, i, single),
+                limits=found,
+                smooth=True,
+            )
+        )
+    return specs
+
+
+def _map_of(channel: str, number: int, single: bool) -> str:
+    if single:
+        return "gray"
+    if channel.lower() in NUCLEAR:
+        return CHANNEL_MAPS[0]
+    return CHANNEL_MAPS[number % len(CHANNEL_MAPS)]
+
+
+def _rgb(levels: list[Any]) -> Any:
+    made = [level.transpose("y", "x", "c").data for level in levels]
+    return made if len(made) > 1 else made[0]
+
+
+def _channel(levels: list[Any], number: int) -> Any:
+    made = [level.isel(c=number).data for level in levels]
+    return made if len(made) > 1 else made[0]
+
+
+def _limits_of(levels: list[Any], number: int) -> Callable[[], tuple[float, float]]:
+    """Contrast from the coarsest level, or from every so many pixels of the only one."""
+
+    def make() -> tuple[float, float]:
+        coarse = levels[-1].isel(c=number)
+        step = max(1, max(coarse.shape) // _COARSE)
+        low, high = limits(np.asarray(coarse.data[::step, ::step]), 1.0, 99.8)
+        return low, high
+
+    return make

@@ -1,0 +1,133 @@
+"""Landmarks to points with numbers, and how far the fit misses each of them to lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core import landmarks as fits
+from ..core.colours import palette
+from ..core.transform import Affine
+from ..errors import BadInput
+from ..session import Document
+from .places import as_matrix
+from .specs import Dots, Key, LayerSpec, PointsSpec, VectorsSpec
+from .state import ViewState
+
+__all__ = ["LandmarkFit", "landmark_fit", "landmark_key", "landmark_specs", "pairs_of"]
+
+NAME = "landmarks"
+_MISS = np.array([1.0, 1.0, 1.0, 0.95], np.float32)
+_SUSPECT = np.array([1.0, 0.2, 0.2, 1.0], np.float32)
+Points = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkFit:
+    """How far a transform misses each landmark.
+
+    Parameters
+    ----------
+    model
+        "similarity" or "affine".
+    residuals_um
+        (k,) distances in µm; NaN where there are too few landmarks for the model.
+    leave_one_out_um
+        (k,) the same of each landmark as predicted from the others; NaN where there are too few.
+    suspects
+        (k,) whether a landmark contradicts the majority.
+    landed_um
+        (k, 2) where the moving landmarks land, as (y, x).
+    """
+
+    model: str
+    residuals_um: Points
+    leave_one_out_um: Points
+    suspects: npt.NDArray[np.bool_]
+    landed_um: Points
+
+
+def pairs_of(document: Document, landmarks: str) -> tuple[Points, Points]:
+    """Return the fixed and the moving landmarks, each (k, 2) as (y, x) in µm."""
+    held = document.attribute("landmarks", {}).get(landmarks, {})
+    fixed, moving = (np.asarray(held.get(k, []), dtype=float).reshape(-1, 2) for k in ("fixed_um", "moving_um"))
+    return fixed, moving
+
+
+def landmark_fit(document: Document, landmarks: str, model: str = "similarity") -> LandmarkFit:
+    """Fit a transform to a set of landmarks and say how far it misses each."""
+    fixed, moving = pairs_of(document, landmarks)
+    k = len(fixed)
+    chosen: Any = model if model in ("similarity", "affine") else "similarity"
+    unknown = np.full(k, np.nan)
+    try:
+        transform = fits.fit_model(chosen, moving, fixed)
+    except BadInput:  # too few, or all on one line: there is nothing to show yet
+        return LandmarkFit(chosen, unknown, unknown, np.zeros(k, bool), np.full((k, 2), np.nan))
+    try:
+        left_out = fits.leave_one_out(chosen, moving, fixed)
+    except BadInput:
+        left_out = unknown
+    missed, odd = fits.residuals(transform, moving, fixed), fits.suspects(moving, fixed, chosen)
+    return LandmarkFit(chosen, missed, left_out, odd, transform.apply(moving))
+
+
+def landmark_key(beside: bool) -> Key:
+    """Return the key of the landmarks of one side."""
+    return Key(NAME, "moving" if beside else "fixed", beside)
+
+
+def landmark_specs(document: Document, state: ViewState, offset: tuple[float, float]) -> list[LayerSpec]:
+    """Return the layers of the chosen set of landmarks, on each side that is drawn."""
+    held = document.attribute("landmarks", {}).get(state.landmarks)
+    if not state.landmarks:
+        return []
+    fixed_system = held["fixed"] if held else state.coordinate_system
+    moving_system = held["moving"] if held else state.beside
+    token = (state.landmarks, document.revision(("attrs", "landmarks")), state.model)
+    specs: list[LayerSpec] = []
+    sides = ((state.coordinate_system, False, (0.0, 0.0)), (state.beside, True, offset))
+    for system, beside, shift in sides:
+        side = 0 if system == fixed_system else 1 if system == moving_system else None
+        if side is None or not system:
+            continue
+        affine = as_matrix(Affine.translation(*shift))
+        specs.append(_points(document, state, side, beside, token, affine))
+        if side == 0:
+            specs.append(_misses(document, state, beside, token, affine))
+    return specs
+
+
+def _points(document: Document, state: ViewState, side: int, beside: bool, token: Any, affine: Any) -> PointsSpec:
+    def make() -> Dots:
+        where = pairs_of(document, state.landmarks)[side]
+        k = len(where)
+        colours = np.column_stack([palette(k), np.ones(k)]).astype(np.float32).reshape(k, 4)
+        size = np.full(k, _size(document, state))
+        return Dots(where, colours, size, np.ones(k, bool), tuple(str(i + 1) for i in range(k)))
+
+    key = landmark_key(beside)
+    name = f"{NAME}: {key.part}"
+    return PointsSpec(key, name, ("points", side, token), make, affine, 91, symbol="ring", rim="#ffffff")
+
+
+def _misses(document: Document, state: ViewState, beside: bool, token: Any, affine: Any) -> VectorsSpec:
+    def make() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+        fixed, _ = pairs_of(document, state.landmarks)
+        fit = landmark_fit(document, state.landmarks, state.model)
+        known = np.isfinite(fit.landed_um).all(axis=1)
+        lines = np.stack([fixed, fit.landed_um - fixed], axis=1)[known]
+        return lines, np.where(fit.suspects[known, None], _SUSPECT, _MISS).astype(np.float32).reshape(-1, 4)
+
+    width = _size(document, state) / 8
+    return VectorsSpec(Key(NAME, "misses", beside), f"{NAME}: misses", ("misses", token), make, affine, 90, width=width)
+
+
+def _size(document: Document, state: ViewState) -> float:
+    """A landmark's diameter in µm: a fiftieth of what the landmarks span, at least of 500 µm."""
+    fixed, moving = pairs_of(document, state.landmarks)
+    spans = [float(np.ptp(side, axis=0).max()) for side in (fixed, moving) if len(side) > 1]
+    return max([500.0, *spans]) / 50

@@ -1,0 +1,186 @@
+"""Specs to napari layers, and the changes of a spec to its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, VectorsSpec
+
+__all__ = ["ELEMENT", "make_layer", "update_layer"]
+
+ELEMENT = "element"
+"""The one key of ``layer.metadata``: the element's name."""
+UNITS = ("µm", "µm")
+_LOOKS = ("opacity", "visible", "blending")
+
+
+def make_layer(spec: LayerSpec) -> Any:
+    """Return a new napari layer."""
+    shared = {
+        "name": spec.name,
+        "metadata": {ELEMENT: spec.key.element},
+        "affine": np.array(spec.affine),
+        "units": UNITS,
+        "opacity": spec.opacity,
+        "visible": spec.visible,
+        "blending": spec.blending,
+    }
+    return _MAKERS[type(spec)](spec, shared)
+
+
+def update_layer(layer: Any, spec: LayerSpec, changed: frozenset[str]) -> None:
+    """Change a layer where its spec has changed."""
+    if "name" in changed:
+        layer.name = spec.name
+    if "affine" in changed:
+        layer.affine = np.array(spec.affine)
+    for name in _LOOKS:
+        if name in changed:
+            setattr(layer, name, getattr(spec, name))
+    _UPDATERS[type(spec)](layer, spec, changed)
+
+
+def _image(spec: ImageSpec, shared: dict[str, Any]) -> Any:
+    from napari.layers import Image
+
+    given: dict[str, Any] = {"rgb": spec.rgb, "multiscale": spec.multiscale}
+    if not spec.rgb:
+        given |= {"colormap": spec.colormap, "contrast_limits": spec.limits}
+    smooth = "linear" if spec.smooth else "nearest"
+    return Image(spec.make(), interpolation2d=smooth, **given, **shared)
+
+
+def _update_image(layer: Any, spec: ImageSpec, changed: frozenset[str]) -> None:
+    if "token" in changed:
+        layer.data = spec.make()
+    if "colormap" in changed:
+        layer.colormap = spec.colormap
+    if "limits" in changed and spec.limits is not None:
+        low, high = spec.limits
+        layer.contrast_limits_range = (min(low, layer.contrast_limits_range[0]), max(high, low + 1e-12))
+        layer.contrast_limits = spec.limits
+
+
+def _labels(spec: LabelsSpec, shared: dict[str, Any]) -> Any:
+    from napari.layers import Labels
+
+    layer = Labels(spec.make(), multiscale=spec.multiscale, **shared)
+    layer.contour = spec.contour
+    layer.editable = spec.editable
+    return layer
+
+
+def _update_labels(layer: Any, spec: LabelsSpec, changed: frozenset[str]) -> None:
+    if "token" in changed:
+        layer.data = spec.make()
+        layer.editable = spec.editable
+    if "contour" in changed:
+        layer.contour = spec.contour
+
+
+def _raster(spec: RasterSpec, shared: dict[str, Any]) -> Any:
+    from napari.layers import Labels
+
+    layer = Labels(spec.make(), multiscale=spec.multiscale, colormap=_colormap(spec.colours), **shared)
+    layer.editable = False
+    return layer
+
+
+def _update_raster(layer: Any, spec: RasterSpec, changed: frozenset[str]) -> None:
+    if "token" in changed:
+        layer.data = spec.make()
+        layer.editable = False
+    if "colours" in changed:
+        layer.colormap = _colormap(spec.colours)
+
+
+def _colormap(colours: tuple[str, ...]) -> Any:
+    from napari.utils.colormaps import DirectLabelColormap
+
+    return DirectLabelColormap(
+        color_dict={None: "transparent", 0: "transparent", **{i + 1: c for i, c in enumerate(colours)}}
+    )
+
+
+def _points(spec: PointsSpec, shared: dict[str, Any]) -> Any:
+    from napari.layers import Points
+
+    dots: Dots = spec.make()
+    layer = Points(
+        dots.positions,
+        size=dots.sizes,
+        face_color=dots.colours,
+        border_color=spec.rim or dots.colours,
+        border_width=0.12 if spec.rim else 0.0,
+        symbol=spec.symbol,
+        shown=dots.shown,
+        ndim=2,
+        antialiasing=1,
+        **_texts(dots),
+        **shared,
+    )
+    layer.editable = False
+    return layer
+
+
+def _texts(dots: Dots) -> dict[str, Any]:
+    if not dots.texts:
+        return {}
+    text = {"string": "{number}", "color": "white", "size": 11, "anchor": "upper_left"}
+    return {"features": {"number": list(dots.texts)}, "text": text}
+
+
+def _update_points(layer: Any, spec: PointsSpec, changed: frozenset[str]) -> None:
+    if "token" not in changed:
+        return
+    dots: Dots = spec.make()
+    if not np.array_equal(layer.data, dots.positions):
+        # the layer stays: removing one while points are selected brings napari down
+        layer.selected_data = set()
+        layer.data = dots.positions
+        layer.editable = False
+    if len(dots.positions):
+        layer.size = dots.sizes
+        layer.face_color = dots.colours
+        if not spec.rim:
+            layer.border_color = dots.colours
+        layer.shown = dots.shown
+    if dots.texts:
+        layer.features = {"number": list(dots.texts)}
+
+
+def _vectors(spec: VectorsSpec, shared: dict[str, Any]) -> Any:
+    from napari.layers import Vectors
+
+    lines, colours = spec.make()
+    given = {"edge_color": colours} if len(lines) else {}
+    return Vectors(lines, vector_style="line", edge_width=spec.width, ndim=2, **given, **shared)
+
+
+def _update_vectors(layer: Any, spec: VectorsSpec, changed: frozenset[str]) -> None:
+    if "token" in changed:
+        lines, colours = spec.make()
+        layer.data = lines
+        if len(lines):
+            layer.edge_color = colours
+    if "width" in changed:
+        layer.edge_width = spec.width
+
+
+_MAKERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
+    ImageSpec: _image,
+    LabelsSpec: _labels,
+    RasterSpec: _raster,
+    PointsSpec: _points,
+    VectorsSpec: _vectors,
+}
+_UPDATERS: dict[type, Callable[[Any, Any, frozenset[str]], None]] = {
+    ImageSpec: _update_image,
+    LabelsSpec: _update_labels,
+    RasterSpec: _update_raster,
+    PointsSpec: _update_points,
+    VectorsSpec: _update_vectors,
+}

@@ -1,0 +1,171 @@
+"""From the document and what the person chose to the layers: a pure function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..core.colours import limits
+from ..session import Document
+from .choices import colour_of
+from .density import bin_um, counts_of, density_spec
+from .images import image_specs, is_histology
+from .landmark_specs import landmark_specs
+from .memory import Memory
+from .outlines import outlines_spec
+from .places import beside_offset, extent
+from .rasters import labels_specs
+from .specs import ImageSpec, LayerSpec
+from .spots import counted, is_circles, spots_spec
+from .state import ColourBy, Legend, ViewState
+from .values import Categories, Values, revision_of, values_of
+
+__all__ = ["legends", "plan"]
+
+Offset = tuple[float, float]
+
+
+def plan(document: Document, state: ViewState, memory: Memory | None = None) -> tuple[LayerSpec, ...]:
+    """Return the layers of a section, the lowest first.
+
+    Parameters
+    ----------
+    document
+        The document; it is only read.
+    state
+        What is shown and how.
+    memory
+        Kept from one plan to the next, so that only what has changed is computed.
+    """
+    memory = memory or Memory()
+    specs = _of_system(document, state, memory, state.coordinate_system, beside=False, offset=(0.0, 0.0))
+    offset = offset_of(document, state, memory)
+    if state.beside:
+        specs += _of_system(document, state, memory, state.beside, beside=True, offset=offset)
+    specs += landmark_specs(document, state, offset)
+    return tuple(sorted(specs, key=lambda spec: spec.order))
+
+
+def offset_of(document: Document, state: ViewState, memory: Memory) -> Offset:
+    """Return the shift (y, x) in µm of the coordinate system that is drawn beside the first."""
+    if not state.beside:
+        return (0.0, 0.0)
+    moved = tuple(document.revision(("transforms", t)) for t in ("images", "labels", "shapes", "points"))
+    there = tuple(document.names(t) for t in ("images", "labels", "shapes", "points"))
+    key = ("beside", state.coordinate_system, state.beside, moved, there)
+    return memory.get(key, partial(beside_offset, document, state.coordinate_system, state.beside))
+
+
+def elements_shown(document: Document, state: ViewState, system: str) -> tuple[str, ...]:
+    """Return the elements that lie in a coordinate system and are wanted, images first."""
+    names = [n for t in ("images", "points", "labels", "shapes") for n in document.names(t)]
+    wanted = names if state.shown is None else [n for n in names if n in state.shown]
+    return tuple(n for n in wanted if system in document.placed(n))
+
+
+def coloured(document: Document, colour: ColourBy | None, memory: Memory) -> tuple[Values | None, Any]:
+    """Return the values of a colour and a token for them."""
+    if colour is None:
+        return None, None
+    token = (colour, revision_of(document, colour))
+    return memory.get(("values", *token), partial(values_of, document, colour)), token
+
+
+def _of_system(
+    document: Document, state: ViewState, memory: Memory, system: str, *, beside: bool, offset: Offset
+) -> list[LayerSpec]:
+    specs: list[LayerSpec] = []
+    for element in elements_shown(document, state, system):
+        specs += _of_element(document, state, memory, element, system, beside=beside, offset=offset)
+    return specs if state.shown is not None else _quietly(document, specs)
+
+
+def _of_element(
+    document: Document, state: ViewState, memory: Memory, element: str, system: str, *, beside: bool, offset: Offset
+) -> list[LayerSpec]:
+    kind = document.type_of(element)
+    if kind == "images":
+        return list(image_specs(document, element, system, memory, beside=beside, offset=offset))
+    if kind == "points":
+        spec, _ = density_spec(document, element, system, memory, beside=beside, offset=offset)
+        return [replace(spec, limits=_density_limits(spec, memory))]
+    values, token = coloured(document, colour_of(document, state, element), memory)
+    hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    if kind == "labels":
+        return labels_specs(document, element, system, values, token, hidden, beside=beside, offset=offset)
+    if is_circles(document, element):
+        made = spots_spec(
+            document, element, system, values, token, hidden, memory, beside=beside, offset=offset
+        )
+        return [made]
+    return [outlines_spec(document, element, system, beside=beside, offset=offset)]
+
+
+def _density_limits(spec: ImageSpec, memory: Memory) -> tuple[float, float]:
+    """Return 0 and the 99.5th percentile of the bins that hold points."""
+    return memory.get(("limits", spec.token), lambda: (0.0, limits(counts_of(spec), 1.0, 99.5)[1]))
+
+
+def _quietly(document: Document, specs: list[LayerSpec]) -> list[LayerSpec]:
+    """Hide what would cover the rest: fluorescence over histology, a second histology, a density over spots."""
+    histology = [
+        s.key.element for s in specs if document.type_of(s.key.element) == "images"
+        and is_histology(document, s.key.element)
+    ]  # fmt: skip
+    annotated = any(document.type_of(s.key.element) in ("labels", "shapes") for s in specs)
+    first = next(iter(sorted(histology, key=lambda n: (n.endswith("_warped"), n))), None)
+
+    def hidden(spec: LayerSpec) -> bool:
+        kind = document.type_of(spec.key.element)
+        if kind == "images":
+            return first is not None and spec.key.element != first
+        return kind == "points" and annotated
+
+    return [replace(s, visible=False) if hidden(s) else s for s in specs]
+
+
+def legends(document: Document, state: ViewState, memory: Memory | None = None) -> tuple[Legend, ...]:
+    """Return what the colours mean, of the elements of the first coordinate system and of the one beside it."""
+    memory = memory or Memory()
+    made: dict[str, Legend] = {}
+    for system in filter(None, (state.coordinate_system, state.beside)):
+        for element in elements_shown(document, state, system):
+            legend = _legend(document, state, memory, element, system)
+            if legend is not None:
+                made.setdefault(element, legend)
+    return tuple(made.values())
+
+
+def _legend(document: Document, state: ViewState, memory: Memory, element: str, system: str) -> Legend | None:
+    kind = document.type_of(element)
+    if kind == "images":
+        return None
+    if kind == "points":
+        return _density_legend(document, memory, element, system)
+    colour = colour_of(document, state, element)
+    values, _ = coloured(document, colour, memory)
+    if colour is None or values is None:
+        return None
+    hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    if isinstance(values, Categories):
+        return Legend(element, colour.title, "categories", counted(values), hidden=hidden)
+    low, high = values.limits
+    return Legend(
+        element, colour.title, "continuous", colormap=values.colormap, low=low, high=high, unit=values.unit
+    )
+
+
+def _density_legend(document: Document, memory: Memory, points: str, system: str) -> Legend:
+    spec, edge = density_spec(document, points, system, memory, beside=False, offset=(0.0, 0.0))
+    low, high = _density_limits(spec, memory)
+    n = int(np.nansum(counts_of(spec), dtype=np.float64))
+    title = f"{n:,} {points}, bins of {edge:g} µm"
+    return Legend(points, title, "continuous", colormap=spec.colormap, low=low, high=high, unit="a bin")
+
+
+def density_bin(document: Document, points: str, system: str) -> float:
+    """Return the edge of a density's bin in µm."""
+    return bin_um(extent(document, points, system))

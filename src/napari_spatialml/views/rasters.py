@@ -1,0 +1,135 @@
+"""Labels to specs: cells that can be painted, and what colours cells and pixels, through a look-up table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.colours import LookupTable, lookup_table
+from ..session import Document
+from .places import pixel_affine
+from .specs import ImageSpec, Key, LabelsSpec, LayerSpec, RasterSpec
+from .values import Categories, Values
+
+__all__ = ["EDITABLE", "is_pixel_grid", "labels_specs"]
+
+EDITABLE = 4096 * 4096
+"""Up to so many pixels the labels are one array in memory, which can be painted."""
+_PIXELS_A_CELL = 20
+
+
+def is_pixel_grid(document: Document, labels: str) -> bool:
+    """Whether every label is about one pixel, as in mass spectrometry imaging, rather than a cell."""
+    if labels in document.attribute("segmentations", {}):
+        return False
+    rows = max((document.table(t).n_obs for t in document.tables_of(labels)), default=0)
+    h, w = document.grid(labels).shape
+    return rows * _PIXELS_A_CELL >= h * w
+
+
+def labels_specs(
+    document: Document,
+    labels: str,
+    system: str,
+    values: Values | None,
+    token: Any,
+    hidden: frozenset[str],
+    *,
+    beside: bool,
+    offset: tuple[float, float],
+) -> list[LayerSpec]:
+    """Return the layers of labels: the raster of their values, and above it, for cells, the cells themselves."""
+    grid, affine = document.grid(labels), pixel_affine(document, labels, system, offset)
+    pixels = is_pixel_grid(document, labels)
+    specs: list[LayerSpec] = []
+    if values is not None:
+        key = Key(labels, "" if pixels else "colour", beside)
+        name = labels if pixels else f"{labels}: colour"
+        data = ("raster", grid, document.revision(("labels", labels)), token, hidden)
+        specs.append(_raster(grid, key, name, data, affine, values, hidden, 30 if pixels else 40))
+    if values is None or not pixels:
+        small = grid.shape[0] * grid.shape[1] <= EDITABLE
+        specs.append(
+            LabelsSpec(
+                Key(labels, "", beside),
+                labels,
+                ("cells", grid, small),
+                partial(_cells, grid, small),
+                affine,
+                order=50,
+                opacity=0.9 if values is not None else 0.6,
+                contour=1 if values is not None else 0,
+                multiscale=not small and len(grid.levels) > 1,
+                editable=small and not pixels,
+            )
+        )
+    return specs
+
+
+def _raster(
+    grid: Any,
+    key: Key,
+    name: str,
+    token: Any,
+    affine: Any,
+    values: Values,
+    hidden: frozenset[str],
+    order: int,
+) -> LayerSpec:
+    small = grid.shape[0] * grid.shape[1] <= EDITABLE
+    many = not small and len(grid.levels) > 1
+    make = _spread(grid, small, partial(_table, values, hidden))
+    if isinstance(values, Categories):
+        return RasterSpec(
+            key, name, token, make, affine, order, opacity=0.75, multiscale=many, colours=values.colours
+        )
+    return ImageSpec(
+        key, name, token, make, affine, order, opacity=0.85, multiscale=many, colormap=values.colormap,
+        limits=values.limits,
+    )  # fmt: skip
+
+
+def _cells(grid: Any, small: bool) -> Any:
+    if small:
+        return grid.read()
+    return list(grid.levels) if len(grid.levels) > 1 else grid.levels[0]
+
+
+def _table(values: Values, hidden: frozenset[str]) -> LookupTable:
+    """Return label → number of the category, or label → measurement."""
+    ids = np.asarray(values.ids).astype(np.int64)
+    top = int(ids.max(initial=0))
+    if not isinstance(values, Categories):
+        return lookup_table(top, ids, values.numbers, np.float32(np.nan))
+    dtype = np.uint8 if len(values.names) < 255 else np.uint16
+    drawn = np.append([name not in hidden for name in values.names], False)
+    codes = np.where(drawn[values.codes], values.codes + 1, 0)
+    return lookup_table(top, ids, codes.astype(dtype), 0)
+
+
+def _spread(grid: Any, small: bool, table: Callable[[], LookupTable]) -> Callable[[], Any]:
+    """Return what makes the raster: at once where it is small, block by block where it is not."""
+
+    def make() -> Any:
+        lut = table()
+        if small:
+            return lut[grid.read()]
+        made = [_lazy(level, lut) for level in grid.levels]
+        return made if len(made) > 1 else made[0]
+
+    return make
+
+
+def _lazy(level: Any, lut: LookupTable) -> Any:
+    import dask.array as da
+
+    blocks = da.from_array(level, chunks=1024, name=False, meta=np.empty((0, 0), level.dtype))
+    return blocks.map_blocks(_looked_up, lut=lut, dtype=lut.values.dtype, meta=np.empty((0, 0), lut.values.dtype))
+
+
+def _looked_up(block: npt.NDArray[Any], lut: LookupTable) -> npt.NDArray[Any]:
+    return lut[block]

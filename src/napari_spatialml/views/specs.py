@@ -1,0 +1,134 @@
+"""What a layer is to be, as a value: cheap to make, and compared without looking at pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Dots", "ImageSpec", "Key", "LabelsSpec", "LayerSpec", "PointsSpec", "RasterSpec", "VectorsSpec"]
+
+Matrix = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which layer of an element this is.
+
+    Parameters
+    ----------
+    element
+        The element's name.
+    part
+        A channel, "colour" for the raster that colours cells, or "".
+    beside
+        Whether it belongs to the second coordinate system.
+    """
+
+    element: str
+    part: str = ""
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """What all layers have in common.
+
+    Parameters
+    ----------
+    key
+        Ties the spec to its layer from one plan to the next.
+    name
+        The layer's name.
+    token
+        Equal tokens mean equal data; the data are made only when the token changes.
+    make
+        Makes the data: an array, or a list of levels.
+    affine
+        (3, 3) from napari's pixel indices (y, x), whose centres are whole numbers, to µm.
+    order
+        Lower ones are drawn first.
+    visible, opacity, blending
+        As in napari; what the person sets afterwards stays.
+    """
+
+    key: Key
+    name: str
+    token: Hashable
+    make: Callable[[], Any] = field(compare=False, repr=False)
+    affine: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    order: int = 0
+    visible: bool = True
+    opacity: float = 1.0
+    blending: str = "translucent_no_depth"
+
+
+@dataclass(frozen=True)
+class ImageSpec(LayerSpec):
+    """An image: a channel, a density, or measured values spread over cells or pixels."""
+
+    rgb: bool = False
+    multiscale: bool = False
+    colormap: str = "gray"
+    limits: tuple[float, float] | None = None
+    smooth: bool = False
+
+
+@dataclass(frozen=True)
+class LabelsSpec(LayerSpec):
+    """The cells themselves, which can be painted where the data are one array in memory."""
+
+    multiscale: bool = False
+    contour: int = 0
+    editable: bool = False
+
+
+@dataclass(frozen=True)
+class RasterSpec(LayerSpec):
+    """Categories spread over cells or pixels: 0 is nothing, k is ``colours[k - 1]``."""
+
+    multiscale: bool = False
+    colours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Dots:
+    """What a layer of points draws.
+
+    Parameters
+    ----------
+    positions
+        (n, 2) as (y, x) in µm.
+    colours
+        (n, 4) red, green, blue, alpha in 0..1.
+    sizes
+        (n,) diameters in µm.
+    shown
+        (n,) whether each is drawn.
+    texts
+        (n,) what stands beside each; empty for nothing.
+    """
+
+    positions: npt.NDArray[np.float64]
+    colours: npt.NDArray[np.float32]
+    sizes: npt.NDArray[np.float64]
+    shown: npt.NDArray[np.bool_]
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PointsSpec(LayerSpec):
+    """Spots or landmarks; ``make`` returns `Dots`."""
+
+    symbol: str = "disc"
+    rim: str = ""
+
+
+@dataclass(frozen=True)
+class VectorsSpec(LayerSpec):
+    """Lines; ``make`` returns (n, 2, 2) starts and directions in µm and (n, 4) colours."""
+
+    width: float = 1.0

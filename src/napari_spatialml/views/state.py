@@ -1,0 +1,119 @@
+"""What is shown and how: the part of the view that the person chooses, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["TOTAL", "ColourBy", "Legend", "ViewState"]
+
+TOTAL = "X"
+"""The key of the sum over all features of a row: total counts, or the total ion current."""
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class ColourBy:
+    """What gives an element its colours.
+
+    Parameters
+    ----------
+    table
+        A table that annotates the element.
+    key
+        "obs/<column>", "X/<feature>", "obsm/<name>/<column>", or "X": the sum of all features.
+    """
+
+    table: str
+    key: str
+
+    @property
+    def part(self) -> str:
+        """The part of the table: "obs", "X" or "obsm"."""
+        return self.key.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The key without its part: the column, the feature, "<name>/<column>", or ""."""
+        return self.key.partition("/")[2]
+
+    @property
+    def title(self) -> str:
+        """What a person reads: the last word of the key."""
+        if self.key == TOTAL:
+            return "total of all features"
+        return self.name.partition("/")[2] if self.part == "obsm" else self.name
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the colours of an element mean.
+
+    Parameters
+    ----------
+    element
+        The element.
+    title
+        What the colours show.
+    kind
+        "categories" or "continuous".
+    categories
+        (name, "#rrggbb", number of rows) in the order of the column.
+    colormap
+        Name of the map of continuous values.
+    low, high
+        The values at the map's two ends.
+    unit
+        Unit of the values, if known.
+    hidden
+        Categories that are not drawn.
+    note
+        One line below the legend, or "".
+    """
+
+    element: str
+    title: str
+    kind: str
+    categories: tuple[tuple[str, str, int], ...] = ()
+    colormap: str = ""
+    low: float = 0.0
+    high: float = 1.0
+    unit: str = ""
+    hidden: frozenset[str] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ViewState:
+    """What is shown and how.
+
+    Parameters
+    ----------
+    coordinate_system
+        Where we are; elements that do not lie in it are not shown.
+    shown
+        Elements shown; None: all that lie there, with those visible that belong together.
+    colours
+        What colours each element, by its name; a default where there is no entry, none where it is None.
+    beside
+        A second coordinate system, drawn to the right of the first for placing landmarks; "" for none.
+    hidden_categories
+        Categories that are not drawn, by element.
+    landmarks
+        The set of landmarks that is drawn; "" for none.
+    model
+        The transform whose misses are drawn at the landmarks: "similarity" or "affine".
+    """
+
+    coordinate_system: str = "global"
+    shown: tuple[str, ...] | None = None
+    colours: Mapping[str, ColourBy | None] = field(default_factory=_nothing)
+    beside: str = ""
+    hidden_categories: Mapping[str, frozenset[str]] = field(default_factory=_nothing)
+    landmarks: str = ""
+    model: str = "similarity"

@@ -1,0 +1,126 @@
+"""What a tool is: it takes presses, moves and releases in µm and ends each gesture in one command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.transform import Affine
+from ..session import Document
+from .canvas import Canvas
+from .marks import Marks
+from .state import ViewState
+
+__all__ = ["Place", "Pointer", "Stage", "Tool"]
+
+Point = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pointer:
+    """Where the mouse is.
+
+    Parameters
+    ----------
+    um
+        (y, x) in µm of the canvas.
+    modifiers
+        Keys held: "Shift", "Alt", "Control".
+    """
+
+    um: Point
+    modifiers: Collection[str] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where an element is drawn.
+
+    Parameters
+    ----------
+    element
+        The element.
+    system
+        Its coordinate system.
+    offset
+        (y, x) in µm by which the coordinate system is shifted on the canvas.
+    affine
+        From the element's own coordinates to µm of the canvas.
+    """
+
+    element: str
+    system: str
+    offset: tuple[float, float]
+    affine: Affine
+
+    def own(self, um: npt.ArrayLike) -> Point:
+        """Return canvas positions (k, 2) in the element's own coordinates: pixel corners, for labels."""
+        return self.affine.inverse().apply(np.asarray(um, dtype=float).reshape(-1, 2))
+
+
+class Stage(Protocol):
+    """What a tool may use of the presenter."""
+
+    viewer: Any
+    canvas: Canvas
+    marks: Marks
+    state: ViewState
+
+    @property
+    def document(self) -> Document: ...
+    def place_of(self, element: str) -> Place: ...
+    def correct(self, name: str, **arguments: Any) -> bool: ...
+    def tell(self, level: str, sentence: str) -> None: ...
+    def say(self, hint: str) -> None: ...
+    def show(self, **changes: Any) -> None: ...
+    @property
+    def offset(self) -> tuple[float, float]: ...
+    def flush(self) -> None: ...
+
+
+class Tool:
+    """A tool in use. Subclasses say what a press, a move and a release do."""
+
+    hint = ""
+    pans = False
+    """Whether dragging still moves the view."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, leaving nothing half done."""
+
+    def press(self, at: Pointer) -> None:
+        """The button goes down."""
+
+    def move(self, at: Pointer) -> None:
+        """The mouse moves with the button down."""
+
+    def release(self, at: Pointer) -> None:
+        """The button comes up."""
+
+    def hover(self, at: Pointer) -> None:
+        """The mouse moves with the button up."""
+
+    def refresh(self) -> None:
+        """The document has changed."""
+
+    def cancel(self) -> None:
+        """Escape: forget what was begun."""
+
+
+def label_at(document: Document, place: Place, um: Point) -> int:
+    """Return the label under a canvas position; 0 outside."""
+    y, x = (int(v) for v in np.floor(place.own(um)[0]))
+    h, w = document.grid(place.element).shape
+    if not (0 <= y < h and 0 <= x < w):
+        return 0
+    return int(document.grid(place.element).read((y, y + 1, x, x + 1))[0, 0])

@@ -1,0 +1,154 @@
+"""The values by which an element is coloured, one a row of a table, with their colours or limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..core.colours import category_colours, limits
+from ..errors import BadInput
+from ..session import Document
+from .state import TOTAL, ColourBy
+
+__all__ = ["Categories", "Measured", "Values", "by_hand_mark", "categories_of", "revision_of", "values_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """A category a row.
+
+    Parameters
+    ----------
+    ids
+        (n,) the instances that the rows annotate.
+    codes
+        (n,) numbers into ``names``; -1 where there is none.
+    names, colours
+        The categories in their order, and "#rrggbb" for each.
+    """
+
+    ids: npt.NDArray[Any]
+    codes: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How many rows each category has."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A number a row; NaN where there is none."""
+
+    ids: npt.NDArray[Any]
+    numbers: npt.NDArray[np.float32]
+    limits: tuple[float, float]
+    colormap: str = "viridis"
+    unit: str = ""
+
+
+Values = Categories | Measured
+
+
+def revision_of(document: Document, colour: ColourBy) -> tuple[int, ...]:
+    """Return a token that changes whenever the values or their colours do."""
+    table = ("tables", colour.table)
+    if colour.part == "obs":
+        return (document.revision((*table, "obs", colour.name)), document.revision(("attrs", "colours")))
+    if colour.part == "obsm":
+        return (document.revision((*table, "obsm", colour.name.partition("/")[0])),)
+    # a run adds columns, and never touches X: only what replaces rows counts
+    return (document.revision((*table, "X")),)
+
+
+def values_of(document: Document, colour: ColourBy) -> Values:
+    """Return the values by which an element is coloured.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When the table does not hold them.
+    """
+    held = _column(document, colour)
+    ids = document.instances(colour.table)
+    if is_categorical(held):
+        return _categories(document, colour, held, ids)
+    numbers = np.asarray(held, dtype=np.float32)
+    return Measured(ids, numbers, _limits(numbers), _map(colour), _unit(colour))
+
+
+def is_categorical(values: pd.Series[Any]) -> bool:
+    """Whether values are names rather than measurements."""
+    return isinstance(values.dtype, pd.CategoricalDtype) or values.dtype.kind in "OUSb" or values.dtype == "string"
+
+
+def categories_of(document: Document, table: str, column: str) -> tuple[str, ...]:
+    """Return the categories of a column, in order; none when it is absent or holds numbers."""
+    held = document.table(table).obs.get(column)
+    if held is None or not is_categorical(held):
+        return ()
+    return tuple(str(c) for c in held.astype("category").cat.categories)
+
+
+def by_hand_mark(column: str) -> bool:
+    """Whether a column only says which rows the hand has set."""
+    return column.endswith("_by_hand")
+
+
+def _column(document: Document, colour: ColourBy) -> pd.Series[Any]:
+    table = document.table(colour.table)
+    if colour.key == TOTAL:
+        return pd.Series(np.asarray(table.X.sum(axis=1)).ravel())
+    if colour.part == "obs" and colour.name in table.obs:
+        return table.obs[colour.name]
+    if colour.part == "X" and colour.name in table.var_names:
+        one = table.X[:, table.var_names.get_loc(colour.name)]
+        return pd.Series(np.asarray(one.todense() if hasattr(one, "todense") else one).ravel())
+    if colour.part == "obsm":
+        name, _, column = colour.name.partition("/")
+        found = _of_obsm(table.obsm.get(name), column)
+        if found is not None:
+            return found
+    raise BadInput(f"The table '{colour.table}' has no '{colour.key}'.", "Choose another colour.")
+
+
+def _of_obsm(block: Any, column: str) -> pd.Series[Any] | None:
+    if isinstance(block, pd.DataFrame):
+        return block[column] if column in block else None
+    if block is None or not column.isdigit() or int(column) >= block.shape[1]:
+        return None
+    return pd.Series(np.asarray(block[:, int(column)]).ravel())
+
+
+def _categories(document: Document, colour: ColourBy, held: pd.Series[Any], ids: npt.NDArray[Any]) -> Categories:
+    column = held.astype("category")
+    names = tuple(str(c) for c in column.cat.categories)
+    stored = document.attribute("colours", {}).get(colour.name, {})
+    colours = category_colours(names, stored)
+    return Categories(
+        ids, column.cat.codes.to_numpy().astype(np.int64), names, tuple(colours[n].lower() for n in names)
+    )
+
+
+def _limits(numbers: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Percentiles, but counts and shares start at 0: an absent gene must look absent."""
+    low, high = limits(numbers)
+    smallest = np.nanmin(numbers) if np.isfinite(numbers).any() else 0.0
+    return (0.0, high) if smallest >= 0 and low < 0.3 * high else (low, high)
+
+
+def _map(colour: ColourBy) -> str:
+    return "cividis" if colour.part == "obsm" else "viridis"
+
+
+def _unit(colour: ColourBy) -> str:
+    """Read the unit off a column's name, as this program writes it: area_um2, diameter_um."""
+    if colour.name.endswith("_um2"):
+        return "µm²"
+    return "µm" if colour.name.endswith("_um") else ""

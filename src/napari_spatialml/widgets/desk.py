@@ -1,0 +1,201 @@
+"""What all docks of one viewer share: its one session, its one presenter, and the news of both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, Signal
+
+from ..errors import SpatialMLError
+from ..session import Session, correct
+from .runner import Runner
+
+if TYPE_CHECKING:
+    from ..views.presenter import Presenter
+
+__all__ = ["Desk", "desk_of", "release"]
+
+SIMULATED = "simulated section"
+"""The format that the sample names as its source."""
+
+
+class Desk(QObject):
+    """The session and the presenter of one viewer. Get it with `desk_of`; do not make one.
+
+    Parameters
+    ----------
+    viewer
+        napari's viewer, or its model alone.
+    """
+
+    opened = Signal()
+    """Another section lies on the desk, or none any more."""
+    document_changed = Signal(object)
+    """The addresses that changed."""
+    history_changed = Signal()
+    """A step was done, undone or saved."""
+    state_changed = Signal()
+    """Other elements, colours or coordinate systems are shown."""
+    tool_changed = Signal(str)
+    """Another tool is in the hand."""
+    told = Signal(str, str)
+    """A level ("info", "ok", "warning", "error") and a sentence."""
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.session: Session | None = None
+        self.presenter: Presenter | None = None
+        self.runner = Runner(self)
+        self.legend: QObject | None = None
+        self.opening: Any = None
+        window = qt_window(viewer)
+        if window is not None:
+            window.installEventFilter(self)
+
+    @property
+    def name(self) -> str:
+        """What the section is called, or ""."""
+        if self.session is None:
+            return ""
+        if self.session.store is not None:
+            return self.session.store.stem
+        sources = self.session.document.attribute("sources", [])
+        if any(source.get("format") == SIMULATED for source in sources):
+            return "Sample section"
+        names = [Path(str(source.get("path", ""))).name.split(".")[0] for source in sources]
+        return " + ".join(dict.fromkeys(n for n in names if n)) or "Section"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the section is the embedded sample."""
+        if self.session is None:
+            return False
+        return any(s.get("format") == SIMULATED for s in self.session.document.attribute("sources", []))
+
+    def take(self, session: Session) -> None:
+        """Lay a section on the desk in place of the former one, whose unsaved steps stay in its journal."""
+        from ..views.presenter import Presenter
+
+        self._put_away()
+        self.session = session
+        session.changed.connect(self._on_changed)
+        session.history_changed.connect(self._on_history)
+        self.presenter = Presenter(self.viewer, session)
+        self._listen(self.presenter)
+        self.opened.emit()
+        self.history_changed.emit()
+        self.presenter.fit()
+
+    def restore(self) -> None:
+        """Do again what was not saved when this section was last open."""
+        if self.session is not None:
+            session, self.session = self.session, None
+            session.recover()
+            self.take(session)
+
+    def correct(self, name: str, **arguments: Any) -> bool:
+        """Execute one correction; tell what is wrong with it, if anything is."""
+        assert self.session is not None
+        session = self.session
+        return self.attempt(lambda: session.execute(correct(session.document, name, **arguments)))
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        if self.session is not None:
+            self.attempt(self.session.undo)
+
+    def redo(self) -> None:
+        """Do the last undone step again."""
+        if self.session is not None:
+            self.attempt(self.session.redo)
+
+    def attempt(self, what: Any) -> bool:
+        """Call something that may raise our errors; tell them, and say whether it went well."""
+        try:
+            what()
+        except SpatialMLError as error:
+            self.told.emit("error", str(error))
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the section; its journal keeps what was not saved."""
+        self.runner.stop()
+        self._put_away()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let go when napari's window is deleted (closing alone may still be refused)."""
+        if event.type() == QEvent.Type.DeferredDelete and watched is qt_window(self.viewer):
+            release(self.viewer)
+        return False
+
+    def _listen(self, presenter: Presenter) -> None:
+        presenter.state_changed.connect(self._on_state)
+        presenter.tool_changed.connect(self._on_tool)
+        presenter.told.connect(self._on_told)
+
+    # psygnal holds bound methods weakly, and no signals of Qt: hence these methods
+
+    def _on_changed(self, slots: frozenset[Any]) -> None:
+        self.document_changed.emit(slots)
+
+    def _on_history(self) -> None:
+        self.history_changed.emit()
+
+    def _on_state(self) -> None:
+        self.state_changed.emit()
+
+    def _on_tool(self, tool: str) -> None:
+        self.tool_changed.emit(tool)
+
+    def _on_told(self, level: str, sentence: str) -> None:
+        self.told.emit(level, sentence)
+
+    def _put_away(self) -> None:
+        if self.presenter is not None:
+            for signal, slot in (
+                (self.presenter.state_changed, self._on_state),
+                (self.presenter.tool_changed, self._on_tool),
+                (self.presenter.told, self._on_told),
+            ):
+                signal.disconnect(slot)
+            self.presenter.close()
+            self.presenter = None
+        if self.session is not None:
+            self.session.changed.disconnect(self._on_changed)
+            self.session.history_changed.disconnect(self._on_history)
+            self.session.close()
+            self.session = None
+
+
+_DESKS: dict[int, Desk] = {}
+
+
+def desk_of(viewer: Any) -> Desk:
+    """Return the desk of a viewer; the first call makes it."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy of the viewer
+    if id(viewer) not in _DESKS:
+        from .legend import Legends
+        from .opening import Opening
+
+        desk = Desk(viewer)
+        _DESKS[id(viewer)] = desk
+        desk.opening = Opening(desk)
+        desk.legend = Legends.over_canvas(desk)
+    return _DESKS[id(viewer)]
+
+
+def release(viewer: Any) -> None:
+    """Close the session of a viewer and forget it."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    desk = _DESKS.pop(id(viewer), None)
+    if desk is not None:
+        desk.close()
+
+
+def qt_window(viewer: Any) -> Any:
+    """Return the Qt window of a viewer, or None where it has none."""
+    window = getattr(viewer, "window", None)
+    return getattr(window, "_qt_window", None)

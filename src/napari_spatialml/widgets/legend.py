@@ -1,0 +1,209 @@
+"""The legend on the canvas: what the colours mean, drawn in a corner and never in the way of the mouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent
+from qtpy.QtWidgets import QWidget
+
+if TYPE_CHECKING:
+    from ..views.state import Legend
+    from .desk import Desk
+
+__all__ = ["Legends"]
+
+MOST = 14
+"""Categories listed of one element; the rest is counted."""
+_MARGIN, _PAD, _ROW, _SWATCH, _WIDEST = 12, 9, 18, 11, 260
+_BAR = (150, 11)
+_GROUND, _TEXT, _SOFT = QColor(20, 22, 26, 205), QColor(240, 240, 240), QColor(178, 182, 190)
+
+
+class Legends(QWidget):
+    """All legends of what is drawn, one below the other, in the upper right corner of the canvas.
+
+    Parameters
+    ----------
+    desk
+        The desk whose presenter knows the legends.
+    canvas
+        The widget of the canvas.
+    """
+
+    def __init__(self, desk: Desk, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self._desk, self._canvas = desk, canvas
+        self.shown: tuple[Legend, ...] = ()
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(30)
+        self._timer.timeout.connect(self.refresh)
+        desk.opened.connect(self.later)
+        desk.state_changed.connect(self.later)
+        desk.document_changed.connect(lambda _slots: self.later())
+        desk.viewer.layers.events.connect(self._on_layers)
+        canvas.installEventFilter(self)
+        self.hide()
+
+    @classmethod
+    def over_canvas(cls, desk: Desk) -> Legends | None:
+        """Return legends over the canvas of the desk's viewer, or None where it has no window."""
+        viewer = getattr(getattr(desk.viewer, "window", None), "_qt_viewer", None)
+        canvas = getattr(getattr(viewer, "canvas", None), "native", None)
+        return cls(desk, canvas) if canvas is not None else None
+
+    def later(self) -> None:
+        """Refresh soon; several changes at once cost one refresh."""
+        self._timer.start()
+
+    def refresh(self) -> None:
+        """Ask the presenter what is to be explained, and draw it."""
+        presenter = self._desk.presenter
+        found = presenter.legends() if presenter is not None else ()
+        self.shown = tuple(legend for legend in found if _visible(presenter, legend.element))
+        self.setVisible(bool(self.shown))
+        if self.shown:
+            self.resize(self.sizeHint())
+            self._place()
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return the room for all legends, within the canvas."""
+        width = max((self._width(legend) for legend in self.shown), default=0)
+        height = sum(self._height(legend) for legend in self.shown) + _PAD * max(len(self.shown) - 1, 0)
+        return QSize(min(width, _WIDEST), min(height, max(self._canvas.height() - 2 * _MARGIN, 0)))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay in the corner when the canvas changes its size."""
+        if event.type() == QEvent.Type.Resize and self.shown:
+            self.resize(self.sizeHint())
+            self._place()
+        return False
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw each legend on a ground of its own."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        top = 0.0
+        for legend in self.shown:
+            height = self._height(legend)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(_GROUND)
+            painter.drawRoundedRect(QRectF(0, top, self.width(), height), 5, 5)
+            self._draw(painter, legend, top + _PAD)
+            top += height + _PAD
+        painter.end()
+
+    def _draw(self, painter: QPainter, legend: Legend, top: float) -> None:
+        bold = QFont(self.font())
+        bold.setBold(True)
+        painter.setFont(bold)
+        painter.setPen(_TEXT)
+        self._text(painter, legend.title, _PAD, top, self.width() - 2 * _PAD)
+        painter.setFont(self.font())
+        top += _ROW
+        if legend.kind == "categories":
+            top = self._draw_categories(painter, legend, top)
+        else:
+            top = self._draw_bar(painter, legend, top)
+        if legend.note:
+            painter.setPen(_SOFT)
+            self._text(painter, legend.note, _PAD, top, self.width() - 2 * _PAD)
+
+    def _draw_categories(self, painter: QPainter, legend: Legend, top: float) -> float:
+        count_width = max((self._advance(f"{n:,}") for _, _, n in legend.categories), default=0)
+        for name, colour, n in _listed(legend):
+            fill = QColor(colour)
+            fill.setAlpha(70 if name in legend.hidden else 255)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(fill)
+            painter.drawRoundedRect(QRectF(_PAD, top + (_ROW - _SWATCH) / 2, _SWATCH, _SWATCH), 2, 2)
+            painter.setPen(_SOFT if name in legend.hidden else _TEXT)
+            left = _PAD + _SWATCH + 7
+            self._text(painter, name, left, top, self.width() - left - _PAD - count_width - 8)
+            painter.setPen(_SOFT)
+            area = QRectF(self.width() - _PAD - count_width, top, count_width, _ROW)
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), f"{n:,}")
+            top += _ROW
+        rest = len(legend.categories) - len(_listed(legend))
+        if rest > 0:
+            painter.setPen(_SOFT)
+            self._text(painter, f"… and {rest} more", _PAD, top, self.width() - 2 * _PAD)
+            top += _ROW
+        return top
+
+    def _draw_bar(self, painter: QPainter, legend: Legend, top: float) -> float:
+        width, height = self.width() - 2 * _PAD, _BAR[1]
+        painter.drawImage(QRectF(_PAD, top + 3, width, height), _gradient(legend.colormap))
+        painter.setPen(_TEXT)
+        area = QRectF(_PAD, top + height + 4, width, _ROW)
+        unit = f" {legend.unit}" if legend.unit else ""
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), _number(legend.low))
+        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        painter.drawText(area, right, _number(legend.high) + unit)
+        return top + height + 6 + _ROW
+
+    def _text(self, painter: QPainter, text: str, left: float, top: float, width: float) -> None:
+        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, int(width))
+        area = QRectF(left, top, width, _ROW)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+
+    def _advance(self, text: str, *, bold: bool = False) -> int:
+        font = QFont(self.font())
+        font.setBold(bold)
+        return QFontMetrics(font).horizontalAdvance(text)
+
+    def _width(self, legend: Legend) -> int:
+        wide = [self._advance(legend.title, bold=True), self._advance(legend.note)]
+        if legend.kind == "categories":
+            wide += [_SWATCH + 7 + self._advance(n) + 14 + self._advance(f"{c:,}") for n, _, c in _listed(legend)]
+        else:
+            unit = f" {legend.unit}" if legend.unit else ""
+            ends = self._advance(_number(legend.low)) + self._advance(_number(legend.high) + unit)
+            wide += [_BAR[0], ends + 20]
+        return max(wide) + 2 * _PAD
+
+    def _height(self, legend: Legend) -> int:
+        rows = 1 + bool(legend.note)
+        if legend.kind == "categories":
+            listed = _listed(legend)
+            rows += len(listed) + (len(listed) < len(legend.categories))
+            return rows * _ROW + 2 * _PAD
+        return rows * _ROW + _BAR[1] + 6 + _ROW + 2 * _PAD - 2
+
+    def _place(self) -> None:
+        self.move(max(self._canvas.width() - self.width() - _MARGIN, 0), _MARGIN)
+        self.raise_()
+
+    def _on_layers(self, event: Any) -> None:
+        if getattr(event, "type", "") in ("visible", "inserted", "removed"):
+            self.later()
+
+
+def _visible(presenter: Any, element: str) -> bool:
+    layer = presenter.layer_of(element)
+    return layer is not None and bool(layer.visible)
+
+
+def _listed(legend: Legend) -> tuple[tuple[str, str, int], ...]:
+    # one more row would say "… and 1 more": then the category itself is shown
+    return legend.categories if len(legend.categories) <= MOST + 1 else legend.categories[:MOST]
+
+
+def _gradient(name: str) -> QImage:
+    from napari.utils.colormaps import ensure_colormap
+
+    rgba = np.ascontiguousarray(ensure_colormap(name or "viridis").map(np.linspace(0, 1, 256)) * 255, dtype=np.uint8)
+    return QImage(rgba.data, 256, 1, QImage.Format.Format_RGBA8888).copy()
+
+
+def _number(value: float) -> str:
+    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-2):
+        return f"{value:.1e}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,126 @@
+"""Progress of opening, the question for a unit, and what went wrong; nothing while nothing is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .messages import Message, MessageLine, tell
+from .runner import Progress
+from .style import SPACING, accent, thin_bar
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+__all__ = ["OpeningPanel"]
+
+_ASKED = {
+    "pixel_size_um": "Pixel size",
+    "spot_pitch_um": "Spot pitch",
+    "um_per_unit": "One unit is",
+}
+
+
+class OpeningPanel(QWidget):
+    """What is going on with opening, for one desk.
+
+    Parameters
+    ----------
+    desk
+        The desk that files are opened on.
+    """
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._opening = desk.opening
+        self.message = MessageLine()
+        self._progress = self._make_progress()
+        self._question = self._make_question()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        for part in (self._progress, self.message, self._question):
+            layout.addWidget(part)
+        self._opening.changed.connect(self._follow)
+        self._opening.progressed.connect(self._on_progress)
+        self._opening.failed.connect(self._on_failed)
+        self._follow()
+
+    def apply(self) -> None:
+        """Answer the question with the number shown."""
+        self._opening.answer(self.value.value())
+
+    def _make_progress(self) -> QWidget:
+        row = QWidget()
+        self.step = QLabel()
+        self.bar = QProgressBar()
+        thin_bar(self.bar)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.stop_button.clicked.connect(lambda _checked=False: self._opening.cancel())
+        line = QHBoxLayout()
+        line.addWidget(self.bar, 1)
+        line.addWidget(self.stop_button)
+        column = QVBoxLayout(row)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.step)
+        column.addLayout(line)
+        return row
+
+    def _make_question(self) -> QWidget:
+        row = QWidget()
+        self._asked = QLabel()
+        self.value = QDoubleSpinBox()
+        self.value.setDecimals(4)
+        self.value.setRange(0.0, 1e6)
+        self.value.setSuffix(" µm")
+        self.value.setSpecialValueText("? µm")
+        self.value.valueChanged.connect(lambda value: self.apply_button.setEnabled(value > 0))
+        self.apply_button = QPushButton("Apply")
+        self.apply_button.setEnabled(False)
+        accent(self.apply_button)
+        self.apply_button.clicked.connect(lambda _checked=False: self.apply())
+        leave = QPushButton("Cancel")
+        leave.clicked.connect(lambda _checked=False: self._opening.cancel())
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._asked)
+        layout.addWidget(self.value, 1)
+        for button in (self.apply_button, leave):
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+            layout.addWidget(button)
+        return row
+
+    def _follow(self) -> None:
+        question = self._opening.question
+        self._progress.setVisible(self._opening.running)
+        self._question.setVisible(question is not None)
+        if self._opening.running:
+            self.bar.setRange(0, 0)
+            self.step.setText("Opening …")
+            self.message.show_message(None)
+        elif question is not None:
+            self._asked.setText(_ASKED.get(question.parameter, question.parameter))
+            self.value.setValue(0.0)
+            self.message.show_message(Message("info", question.message, question.hint))
+            self.value.setFocus()
+        elif self.message.message is not None and self.message.message.level == "info":
+            self.message.show_message(None)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
+        self.bar.setValue(round(1000 * progress.fraction))
+        self.step.setText(progress.message or "Opening …")
+
+    def _on_failed(self, error: BaseException) -> None:
+        self.message.show_message(tell(error))

@@ -1,0 +1,204 @@
+"""The Section dock: open, see what is there, choose what is shown and by what it is coloured, save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+
+from ..errors import SpatialMLError
+from ..session import GLOBAL
+from ..session.saving import HOME
+from .colour_by import ColourField
+from .elements import ElementList
+from .file_dialogs import ask_for_files, ask_for_folder, ask_where_to_save
+from .messages import Message, MessageLine, tell
+from .opening_panel import OpeningPanel
+from .step import StepDock, choose, title_label
+from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, tool_row
+
+__all__ = ["SectionDock"]
+
+
+class SectionDock(StepDock):
+    """Open a section, choose what is shown, and save it."""
+
+    title = "Section"
+    sentence = "Open images, spots, cells and metabolite pixels of one section, all in micrometres."
+
+    def make(self) -> QWidget:
+        """Make the part that is shown while a section is open."""
+        self.message = MessageLine()
+        self.recovery = MessageLine()
+        self.elements = ElementList(self.desk)
+        self.colour = ColourField(self.desk)
+        self.systems = QComboBox()
+        self.systems.setToolTip("What lies in this coordinate system is drawn, in micrometres.")
+        self.systems.currentIndexChanged.connect(lambda _i: self._choose_system())
+        self.elements.chosen.connect(self.colour.set_element)
+        self._rows = Rows()
+        self._system_label = self._rows.add("Coordinate system", self.systems)
+        self._rows.add("Colour by", self.colour, "A column, a gene or an m/z: type a part of its name.")
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        column.setSpacing(SPACING + 2)
+        self.summary = Quiet()
+        self.notes = Quiet()
+        for part in (title_label(self.title), self.summary, self.recovery, self._tools(), self.message):
+            column.addWidget(part)
+        column.addWidget(OpeningPanel(self.desk))
+        column.addWidget(Heading("Elements"))
+        column.addWidget(self.elements)
+        column.addWidget(self._rows)
+        column.addWidget(self.notes)
+        column.addStretch(1)
+        return body
+
+    def message_line(self) -> MessageLine:
+        """Return the line under the buttons."""
+        return self.message
+
+    def refresh(self) -> None:
+        """Show the elements, the coordinate systems and the offer to restore."""
+        document, presenter = self.session.document, self.desk.presenter
+        assert presenter is not None
+        systems = document.coordinate_systems()
+        choose(self.systems, systems, presenter.state.coordinate_system)
+        self._show_system(presenter.state.coordinate_system)
+        for part in (self.systems, self._system_label):
+            part.setVisible(len(systems) > 1)
+        self.elements.refresh()
+        self.colour.refresh()
+        self.summary.setText(_summary(document))
+        self.notes.setText(_notes(document))
+        self.notes.setVisible(bool(self.notes.text()))
+        self._offer_recovery()
+
+    def save(self) -> None:
+        """Save what changed; ask where, if the section has no place yet or is another program's."""
+        session = self.session
+        if session.store is None:
+            self.save_as()
+        elif session.home != session.store / HOME:
+            self.message.show_message(
+                Message("warning", f"'{session.store.name}' was written by another program.", "Save into it?"),
+                {"Save into it": lambda: self.save_to(None), "Save a copy…": self.save_as},
+            )
+        else:
+            self.save_to(None)
+
+    def save_as(self) -> None:
+        """Ask where to save, then save everything there."""
+        ask_where_to_save(self, "Save the section", f"{self.desk.name or 'section'}.zarr", ".zarr", self.save_to)
+
+    def save_to(self, path: Path | None) -> None:
+        """Save to a new store, or into the one that the section has."""
+        QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            target = self.session.save(path)
+        except (SpatialMLError, OSError) as error:
+            self.message.show_message(tell(error))
+        else:
+            self.message.show_message(Message("ok", f"Saved in {target.name}."))
+        finally:
+            QGuiApplication.restoreOverrideCursor()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the files together."""
+        self.desk.opening.open([url.toLocalFile() for url in event.mimeData().urls()])
+
+    def _tools(self) -> QWidget:
+        return tool_row(
+            [
+                Tool("Open files…", "Open one or several files as one section.", self._open_files),
+                Tool("Open folder…", "Open a SpatialData store or a Visium outs folder.", self._open_folder),
+                Tool("Fit view", "Show the whole section.", self._fit),
+                Tool("Save", "Save what changed since the last save (the history too).", self.save),
+                Tool("Save as…", "Save everything to a new store.", self.save_as),
+            ]
+        )
+
+    def _open_files(self) -> None:
+        ask_for_files(self, self.desk.opening.open)
+
+    def _open_folder(self) -> None:
+        ask_for_folder(self, self.desk.opening.open)
+
+    def _fit(self) -> None:
+        if self.desk.presenter is not None:
+            self.desk.presenter.fit()
+
+    def _empty(self) -> QWidget:
+        self.setAcceptDrops(True)
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        layout.setSpacing(SPACING + 2)
+        layout.addWidget(title_label(self.title))
+        layout.addWidget(Quiet(self.sentence))
+        layout.addWidget(Quiet("Open a section: drop a file here or press Open files… Files chosen together lie together."))
+        layout.addWidget(
+            tool_row(
+                [
+                    Tool("Open files…", "Open one or several files as one section.", self._open_files),
+                    Tool("Open folder…", "Open a SpatialData store or a Visium outs folder.", self._open_folder),
+                    Tool("Open sample", "A simulated section of bowel wall.", lambda: self.desk.opening.open_sample()),
+                ]
+            )
+        )
+        layout.addWidget(OpeningPanel(self.desk))
+        layout.addStretch(1)
+        return page
+
+    def _choose_system(self) -> None:
+        if self.desk.presenter is not None:
+            self.desk.presenter.show(coordinate_system=self.systems.currentData(), beside="", shown=None)
+            self.desk.presenter.fit()
+
+    def _show_system(self, name: str) -> None:
+        blocked = self.systems.blockSignals(True)
+        self.systems.setCurrentIndex(self.systems.findData(name))
+        self.systems.blockSignals(blocked)
+
+    def _offer_recovery(self) -> None:
+        n = self.session.recoverable
+        if not n:
+            self.recovery.show_message(None)
+            return
+        steps = "1 step was" if n == 1 else f"{n} steps were"
+        message = Message("warning", f"{steps} not saved the last time.")
+        if self.recovery.message != message:
+            self.recovery.show_message(message, {"Restore": self.desk.restore, "Discard": self._discard})
+
+    def _discard(self) -> None:
+        self.desk.attempt(self.session.discard)
+        self.desk.history_changed.emit()
+
+
+def _summary(document: Any) -> str:
+    parts = []
+    for table in document.names("tables"):
+        frame = document.table(table)
+        parts.append(f"{document.annotated(table) or table}: {frame.n_obs:,} × {frame.n_vars:,}")
+    systems = document.coordinate_systems()
+    apart = [s for s in systems if s != GLOBAL]
+    if apart:
+        parts.append(f"not on the section's frame yet: {', '.join(apart)}" if not _aligned(document, apart) else "")
+    return " · ".join(p for p in parts if p)
+
+
+def _aligned(document: Any, systems: list[str]) -> bool:
+    return all(s in document.attribute("alignments", {}) for s in systems)
+
+
+def _notes(document: Any) -> str:
+    return " ".join(str(note) for note in document.attribute("notes", []))

@@ -1,0 +1,150 @@
+"""The workbench: all steps in one dock, under a header that says what is open and what can be undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
+
+from .deconvolve import DeconvolveDock
+from .desk import Desk, desk_of
+from .domains import DomainsDock
+from .history import HistoryDock
+from .register import RegisterDock
+from .section import SectionDock
+from .segment import SegmentDock
+from .step import StepDock
+from .style import MARGIN, PANEL_WIDTH, level_colour, mix, quiet_button
+from .tour import TourStrip
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["STEPS", "Header", "Workbench"]
+
+STEPS: tuple[type[StepDock], ...] = (
+    SectionDock,
+    SegmentDock,
+    RegisterDock,
+    DomainsDock,
+    DeconvolveDock,
+    HistoryDock,
+)
+"""The steps in the order of work."""
+_HEIGHT = 560
+
+
+class Header(QWidget):
+    """What is open, whether it is saved, and undo and redo with the names of their steps.
+
+    Parameters
+    ----------
+    desk
+        The desk.
+    """
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self.name, self.saved = QLabel(), QLabel()
+        font = self.name.font()
+        font.setBold(True)
+        self.name.setFont(font)
+        self.undo, self.redo = QToolButton(), QToolButton()
+        for button, text, call in ((self.undo, "↶", desk.undo), (self.redo, "↷", desk.redo)):
+            button.setText(text)
+            quiet_button(button)
+            big = button.font()
+            big.setPointSizeF(big.pointSizeF() * 1.4)
+            button.setFont(big)
+            button.clicked.connect(lambda _checked=False, c=call: c())
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(MARGIN, 4, MARGIN, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.name, 1)
+        for part in (self.saved, self.undo, self.redo):
+            layout.addWidget(part)
+        desk.opened.connect(self.follow)
+        desk.history_changed.connect(self.follow)
+        self.follow()
+
+    def follow(self) -> None:
+        """Show the state of the desk."""
+        session = self._desk.session
+        name = self._desk.name or "No section is open"
+        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 200))
+        self.name.setToolTip(str(session.store) if session is not None and session.store is not None else name)
+        self.saved.setVisible(session is not None)
+        if session is None:
+            self._offer(self.undo, "Undo", "")
+            self._offer(self.redo, "Redo", "")
+            return
+        done, history = session.position, session.history
+        self._offer(self.undo, "Undo", history[done - 1].label if done else "")
+        self._offer(self.redo, "Redo", history[done].label if done < len(history) else "")
+        words, colour = ("unsaved", level_colour(self, "warning")) if session.unsaved else ("saved", mix(self, 0.7))
+        if session.read_only:
+            words, colour = "read only", level_colour(self, "warning")
+        dot = level_colour(self, "warning" if words != "saved" else "ok").name()
+        self.saved.setText(f'<span style="color:{dot}">●</span> <span style="color:{colour.name()}">{words}</span>')
+
+    def _offer(self, button: QToolButton, verb: str, label: str) -> None:
+        button.setEnabled(bool(label))
+        key = "Ctrl+Z" if verb == "Undo" else "Ctrl+Shift+Z"
+        button.setToolTip(f"{verb}: {label} ({key})" if label else f"Nothing to {verb.lower()}")
+        button.setAccessibleName(f"{verb}: {label}" if label else verb)
+
+
+class Workbench(QWidget):
+    """All steps of the work, in one dock.
+
+    Parameters
+    ----------
+    viewer
+        napari's viewer.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.desk = desk_of(viewer)
+        self.setObjectName("SpatialML workbench")
+        self.setMaximumWidth(PANEL_WIDTH)
+        self.setMinimumWidth(340)
+        self.header = Header(self.desk)
+        self.tour = TourStrip(self)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setUsesScrollButtons(True)
+        self.tabs.tabBar().setExpanding(False)
+        self.tabs.setStyleSheet("QTabBar::tab { padding: 5px 5px; margin: 0px; min-width: 0px; }")
+        self.steps: dict[str, StepDock] = {}
+        for cls in STEPS:
+            dock = cls(viewer)
+            self.steps[cls.title] = dock
+            self.tabs.addTab(dock, cls.title)
+            self.tabs.setTabToolTip(self.tabs.count() - 1, cls.sentence)
+        self.tabs.currentChanged.connect(self._put_down)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.tour)
+        layout.addWidget(self.header)
+        layout.addWidget(self.tabs, 1)
+
+    def sizeHint(self) -> QSize:
+        """Return the width of the dock at its start."""
+        return QSize(PANEL_WIDTH, _HEIGHT)
+
+    def go_to(self, title: str) -> StepDock:
+        """Show a step and return its dock."""
+        dock = self.steps[title]
+        self.tabs.setCurrentWidget(dock)
+        dock.refresh_now()
+        return dock
+
+    def _put_down(self, index: int) -> None:
+        # a tool whose buttons are out of sight would change the document unseen
+        presenter = self.desk.presenter
+        if presenter is not None and presenter.tool and self.tabs.tabText(index) != HistoryDock.title:
+            presenter.use("")

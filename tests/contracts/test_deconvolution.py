@@ -1,0 +1,149 @@
+"""What every deconvolution method promises; each law runs over the registry."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_spatialml.core import Reference, Spots
+from napari_spatialml.core.nonnegative import batched_nnls
+from napari_spatialml.errors import BadInput, Cancelled
+from napari_spatialml.methods import methods
+
+each = pytest.mark.parametrize(
+    "cls", [cls for cls in methods("deconvolution").values() if not cls.missing()], ids=lambda cls: cls.name
+)
+GENERATOR = np.random.default_rng(0)
+TYPES = np.array(["B cell", "T cell", "fibroblast", "macrophage"])
+GENES = np.array([f"Gene{i}" for i in range(120)])
+PROFILES = GENERATOR.dirichlet(np.full(120, 0.3), 4)
+CELL_TYPES = np.repeat(TYPES, 40)
+CELLS = GENERATOR.poisson(PROFILES[np.repeat(np.arange(4), 40)] * 4000)
+TRUTH = GENERATOR.dirichlet(np.full(4, 0.6), 200)
+COUNTS = GENERATOR.poisson(TRUTH @ PROFILES * 3000)
+
+
+def reference(counts=CELLS, genes=GENES, types=CELL_TYPES):
+    return Reference(counts, genes, types)
+
+
+def spots(counts=COUNTS, genes=GENES):
+    return Spots(counts, genes, np.zeros((counts.shape[0], 2)))
+
+
+@each
+def test_known_mixtures_are_recovered(cls):
+    found = cls()(spots(), reference())
+    assert found.types == tuple(TYPES)
+    assert (found.values >= 0).all()
+    assert np.allclose(found.values.sum(1), 1)
+    assert np.sqrt(((found.values - TRUTH) ** 2).mean()) < 0.03
+
+
+@each
+def test_pure_spots_are_pure(cls):
+    counts = GENERATOR.poisson(PROFILES * 50_000)
+    assert np.allclose(cls()(spots(counts), reference()).values, np.eye(4), atol=0.03)
+
+
+@each
+def test_the_order_of_genes_spots_and_cells_does_not_matter(cls):
+    here = cls()(spots(), reference()).values
+    rows, genes = GENERATOR.permutation(len(COUNTS)), GENERATOR.permutation(120)
+    cells, other = GENERATOR.permutation(len(CELLS)), GENERATOR.permutation(120)
+    there = cls()(
+        spots(COUNTS[rows][:, genes], GENES[genes]), reference(CELLS[cells][:, other], GENES[other], CELL_TYPES[cells])
+    )
+    assert np.allclose(there.values, here[rows], atol=1e-9)
+
+
+@each
+def test_sequencing_a_spot_deeper_and_dropping_the_others_changes_nothing(cls):
+    here = cls()(spots(), reference()).values
+    depth = GENERATOR.integers(1, 20, (len(COUNTS), 1))
+    assert np.allclose(cls()(spots(COUNTS * depth), reference()).values, here, atol=1e-9)
+    assert np.allclose(cls()(spots(COUNTS[:3]), reference()).values, here[:3], atol=1e-9)
+
+
+@each
+def test_genes_of_one_table_only_change_nothing_and_doubled_ones_are_added(cls):
+    here = cls()(spots(), reference()).values
+    more = np.hstack([COUNTS, GENERATOR.poisson(50, (len(COUNTS), 7))])
+    assert np.allclose(cls()(spots(more, np.append(GENES, [f"x{i}" for i in range(7)])), reference()).values, here)
+    half = COUNTS // 2
+    split = np.hstack([half, COUNTS - half])
+    assert np.allclose(cls()(spots(split, np.tile(GENES, 2)), reference()).values, here)
+
+
+@each
+def test_an_empty_spot_is_even(cls):
+    counts = sp.csr_matrix(np.vstack([np.zeros((1, 120)), COUNTS[:2]]))
+    found = cls()(spots(counts), reference()).values
+    assert np.allclose(found[0], 0.25)
+
+
+@each
+def test_types_that_look_alike_share_evenly(cls):
+    """Two names for one type: their sum is right, and neither takes all by chance."""
+    types = CELL_TYPES.copy()
+    counts = np.vstack([CELLS, CELLS[types == "T cell"]])
+    found = cls()(spots(), reference(counts, GENES, np.append(types, np.repeat("twin", 40))))
+    at = [found.types.index(name) for name in ("T cell", "twin")]
+    assert np.isfinite(found.values).all()
+    assert np.sqrt(((found.values[:, at].sum(1) - TRUTH[:, 1]) ** 2).mean()) < 0.04
+
+
+@each
+def test_genes_that_do_not_match_are_told_with_numbers_and_the_reason(cls):
+    with pytest.raises(BadInput, match=r"share 0.*upper and lower case"):
+        cls()(spots(genes=np.char.upper(GENES)), reference())
+    with pytest.raises(BadInput, match="Ensembl"):
+        cls()(spots(genes=np.array([f"ENSG{i:05}" for i in range(120)])), reference())
+    with pytest.raises(BadInput, match=r"share 4, too few for 4 cell types.*At least 10"):
+        cls()(spots(COUNTS[:, :4], GENES[:4]), reference())
+
+
+@each
+def test_a_type_without_counts_is_named(cls):
+    counts = CELLS.copy()
+    counts[CELL_TYPES == "macrophage"] = 0
+    with pytest.raises(BadInput, match="'macrophage'"):
+        cls()(spots(), reference(counts))
+
+
+def test_broken_tables_are_refused_in_words():
+    with pytest.raises(BadInput, match="negative"):
+        spots(-COUNTS)
+    with pytest.raises(BadInput, match="NaN"):
+        spots(COUNTS * np.nan)
+    with pytest.raises(BadInput, match="1 cell type"):
+        reference(types=np.repeat("T cell", 160))
+
+
+@each
+def test_progress_runs_forward_to_the_end_and_stop_stops(cls):
+    told: list[float] = []
+    cls()(spots(), reference(), lambda fraction, message="": told.append(fraction))
+    assert told == sorted(told) and told[-1] == 1.0
+
+    def stop(fraction, message=""):
+        if fraction > 0.1:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        cls()(spots(), reference(), stop)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 12), st.floats(0, 0.99))
+def test_the_batched_solver_agrees_with_the_textbook_one(seed, t, alike):
+    """Against scipy's Lawson and Hanson, from independent columns to nearly parallel ones."""
+    generator = np.random.default_rng(seed)
+    design = (1 - alike) * generator.normal(size=(20, t)) + alike * generator.normal(size=(20, 1))
+    right = generator.normal(size=(25, 20)) * 10.0 ** generator.uniform(-6, 6, (25, 1))
+    found = batched_nnls(design.T @ design, right @ design)
+    for row, wanted in zip(found, right, strict=True):
+        exact = scipy.optimize.nnls(design, wanted)[0]
+        assert np.allclose(row, exact, rtol=1e-4, atol=1e-6 * max(np.abs(exact).max(), 1e-12))
