@@ -190,8 +190,9 @@ def test_a_split_conserves_area_and_makes_two_connected_parts(
         y, x = np.nonzero(kept | made)
         side = step[0] * (x + 0.5 - middle[1]) - step[1] * (y + 0.5 - middle[0])
         clear = np.abs(side) > 1e-3
-        of = after[y, x][clear] == 4
-        assert (of == (side[clear] > 0)).all() or (of == (side[clear] < 0)).all()
+        wrong = int(((after[y, x] == 4) != (side > 0))[clear].sum())
+        # splinters at a ragged border may lie on the other side, so that each part is of one piece
+        assert min(wrong, int(clear.sum()) - wrong) <= max(3, 0.02 * len(y))
 
 
 def test_a_cut_over_one_arm_of_a_cell_leaves_the_other_arm_alone() -> None:
@@ -406,5 +407,5 @@ def test_a_zarr_array_is_edited_in_place() -> None:
 
     store = zarr.create_array(store={}, shape=(200, 200), chunks=(64, 64), dtype="int32")
     store[:64, :64] = discs()
-    edit.merge_cells(store, [1, 2], window=(0, 100, 0, 100)).write_to(store)
+    edit.merge_cells(store, [1, 9], window=(0, 100, 0, 100)).write_to(store)
     assert np.unique(store[:]).tolist() == [0, 2, 3, 4, 5, 6, 7, 8, 9]

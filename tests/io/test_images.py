@@ -141,6 +141,20 @@ def test_entities_in_ome_metadata_are_refused(tmp_path):
         open_files(tmp_path / "a.ome.tif", pixel_size_um=1)
 
 
+def test_damaged_tags_are_refused_and_never_crash(tmp_path):
+    """Each byte of the tags in turn is changed: the file opens, or one sentence says that it is damaged."""
+    tifffile.imwrite(tmp_path / "a.tif", RGB, photometric="rgb", tile=(32, 32), compression="zlib")
+    whole = (tmp_path / "a.tif").read_bytes()
+    for at in range(4, 160, 2):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xFF
+        (tmp_path / "b.tif").write_bytes(damaged)
+        try:
+            open_files(tmp_path / "b.tif", pixel_size_um=1)
+        except BadInput as error:
+            assert error.hint
+
+
 def test_a_stack_of_planes_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((4, 20, 20), np.uint8), metadata={"axes": "ZYX"})
     with pytest.raises(BadInput, match="4 z planes"):
@@ -202,6 +216,10 @@ def test_a_real_slide_is_read_lazily_and_exactly(data, tmp_path):
     assert np.array_equal(crop, whole[1500:1600, 900:1000].transpose(2, 0, 1))
     assert peak < whole.nbytes / 2
     assert np.allclose(scale_xy(element), 0.499)
+    from spatialdata import SpatialData, read_zarr
+
+    SpatialData(images={"slide": element}).write(tmp_path / "a.zarr")
+    assert np.array_equal(np.asarray(read_zarr(tmp_path / "a.zarr")["slide"]), whole.transpose(2, 0, 1))
     with pytest.raises(BadInput, match=r"0\.499"):
         open_files(path, pixel_size_um=0.25)
 

@@ -62,6 +62,15 @@ def test_without_positions_it_is_refused(visium):
         open_files(visium(positions=None))
 
 
+def test_a_position_that_is_not_a_number_is_refused(visium):
+    folder = visium()
+    path = folder / "spatial" / "tissue_positions.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-1], lines[-1].rsplit(",", 1)[0] + ","]))
+    with pytest.raises(BadInput, match="not a number"):
+        open_files(folder)
+
+
 def test_without_scale_factors_the_pixel_size_or_the_pitch_answers(visium):
     folder = visium(scale=False)
     with pytest.raises(UnitNeeded) as caught:

@@ -188,6 +188,7 @@ def _sides(mask: Mask, of: Parts, n: int, votes: npt.NDArray[np.float64]) -> Par
     if not ((side > 0).any() and (side < 0).any()):  # a loop: the largest piece against the rest
         largest = int(np.argmax(np.bincount(of, minlength=n)))
         side = np.where(np.arange(n) == largest, 1, -1)
+    side = _without_splinters(side, np.bincount(of, minlength=n))
     at = np.argwhere(mask)
     known = side[of] != 0
     per_pixel = side[of]
@@ -199,6 +200,18 @@ def _sides(mask: Mask, of: Parts, n: int, votes: npt.NDArray[np.float64]) -> Par
     parts = np.zeros(mask.shape, dtype=np.int64)
     parts[mask] = np.where(per_pixel > 0, 1, 2)
     return parts
+
+
+def _without_splinters(side: Parts, area: Parts) -> Parts:
+    """Give a few pixels that a cut along a ragged border parts from their side to the other one.
+
+    They touch it, and a part of one piece is worth more than a cut that is straight to the pixel.
+    """
+    tiny = area <= max(3, int(0.02 * area.sum()))
+    for sign in (1, -1):
+        own = np.flatnonzero(side == sign)
+        tiny[own[np.argmax(area[own])]] = False
+    return np.where(tiny, -side, side)
 
 
 def _watershed(mask: Mask, parts: Parts, image: npt.NDArray[np.float64] | None) -> Parts:

@@ -162,7 +162,7 @@ def _spectra(parser: Any, path: Path, notes: list[str]) -> tuple[Any, npt.NDArra
         axis = CommonAxis()
         for i in range(n):
             axis.add(_positive(parser.getspectrum(i)[0], path))
-        mz, columns = axis.finish()
+        mz, columns = axis.finish()  # type: ignore[assignment]  # either function takes m/z to columns
         notes.append(f"Peaks of '{path.name}' within {TOLERANCE_PPM:g} ppm were added up: {len(mz)} m/z.")
     if not len(mz):
         raise BadInput(f"The spectra of '{path.name}' are empty.", "Export it again.")

@@ -148,7 +148,8 @@ def _read(source: _Source, units: Units, alone: bool) -> SpatialData:
     except Contradiction as contradiction:
         if alone:
             raise
-        return source.read(replace(units, **{contradiction.parameter: None}))
+        rest = replace(units, **{contradiction.parameter: None})  # type: ignore[arg-type]  # no name is "used"
+        return source.read(rest)
 
 
 def _check_uses(uses: dict[str, list[str]]) -> None:

@@ -57,7 +57,7 @@ class CommonAxis:
         counts = np.concatenate([self._counts, np.ones(len(mz), dtype=np.int64)])
         sums = np.concatenate([self._sums, mz])
         self._counts = np.bincount(back, weights=counts, minlength=len(self._bins)).astype(np.int64)
-        self._sums = np.bincount(back, weights=sums, minlength=len(self._bins))
+        self._sums = np.bincount(back, weights=sums, minlength=len(self._bins)).astype(np.float64)
 
     def finish(
         self,

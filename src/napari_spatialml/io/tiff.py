@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ __all__ = ["load_tiff"]
 CHUNK = 1024
 EAGER = 1 << 27
 """Bytes of an image in strips that is read at once."""
+MAPPED = 1 << 24
+"""Bytes of an uncompressed image above which it is left on disk."""
 LARGEST_PIECE = 1 << 31
 """Bytes of one strip or tile, unpacked, beyond which a file is refused."""
 UM_PER = {
@@ -80,7 +83,8 @@ def _levels(series: TiffPageSeries, path: Path) -> list[da.Array]:
     page = series.keyframe
     if _photometric(page) == "PALETTE" and not page.is_imagej:
         raise BadInput(f"The image '{path.name}' stores colour numbers (a palette).", "Save it as RGB and open that.")
-    if len(series.levels) == 1 and not page.is_tiled and series.nbytes <= EAGER:
+    mapped = page.is_memmappable and series.nbytes > MAPPED
+    if len(series.levels) == 1 and not page.is_tiled and not mapped and series.nbytes <= EAGER:
         # strips of a few rows: small enough to read, and a damaged one is found at once
         return [_rechunked(_as_cyx(da.from_array(series.asarray(), chunks=-1), series.axes, path))]
     return [_rechunked(_as_cyx(_lazy(series, i), level.axes, path)) for i, level in enumerate(series.levels)]
@@ -113,12 +117,14 @@ def _lazy(series: TiffPageSeries, i: int) -> da.Array:
 
     level = series.levels[i]
     if i == 0 and level.keyframe.is_memmappable and level.dataoffset is not None:
-        array = tifffile.memmap(level.keyframe.parent.filehandle.path, series=0, mode="r")
-        if array.shape == level.shape:
-            sizes = tuple(min(n, CHUNK) if axis in "YX" else n for axis, n in zip(level.axes, array.shape, strict=True))
-            return da.from_array(_Mapped(array), chunks=sizes, name=False)
-    array = zarr.open_array(series.aszarr(level=i), mode="r")
-    if np.prod(array.chunks, dtype=float) * array.dtype.itemsize > LARGEST_PIECE:
+        mapped = tifffile.memmap(level.keyframe.parent.filehandle.path, series=0, mode="r")
+        if mapped.shape == level.shape:
+            sizes = tuple(
+                min(n, CHUNK) if axis in "YX" else n for axis, n in zip(level.axes, mapped.shape, strict=True)
+            )
+            return da.from_array(_Mapped(mapped), chunks=sizes, name=False)
+    array: Any = zarr.open_array(series.aszarr(level=i), mode="r")
+    if math.prod(array.chunks) * array.dtype.itemsize > LARGEST_PIECE:
         raise BadInput(
             f"The image {array.shape} is packed in pieces of {array.chunks}, too large to unpack.",
             "Convert it to a tiled, pyramidal TIFF.",

@@ -113,6 +113,8 @@ def _positions(folder: Path, notes: list[str]) -> pd.DataFrame:
         raise BadInput(
             f"The spot positions '{found.name}' cannot be read ({error}).", "Copy the file again."
         ) from error
+    if not np.isfinite(positions[COLUMNS[4:]].to_numpy()).all():
+        raise BadInput(f"A position in '{found.name}' is not a number.", "Copy the file again.")
     repeated = int(positions["barcode"].duplicated().sum())
     if repeated:
         notes.append(f"{repeated} barcodes stand twice in '{found.name}'; the first position was taken.")

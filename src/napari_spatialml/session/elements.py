@@ -213,8 +213,8 @@ def _encode_table(encoder: Encoder, table: Any) -> dict[str, Any]:
         "X": encoder.any(None if table.X is None else table.X),
         "obs": encoder.frame(table.obs),
         "var": encoder.frame(table.var),
-        "obsm": {str(k): encoder.any(table.obsm[k]) for k in table.obsm},
-        "layers": {str(k): encoder.any(table.layers[k]) for k in table.layers},
+        "obsm": {str(k): encoder.any(table.obsm[k]) for k in sorted(table.obsm)},
+        "layers": {str(k): encoder.any(table.layers[k]) for k in sorted(table.layers)},
         "attrs": encoder.any(None if attrs is None else dict(attrs)),
     }
 

@@ -93,7 +93,7 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
     """
     home = store / HOME
     staging = home / "staging"
-    shutil.rmtree(staging, ignore_errors=True)
+    _sweep(home)
     try:
         staging.mkdir(parents=True)
         with _quiet():
@@ -174,7 +174,7 @@ def finish(store: Path) -> bool:
     """
     home = store / HOME
     if not (home / "intent.json").exists():
-        shutil.rmtree(home / "staging", ignore_errors=True)
+        _sweep(home)
         return False
     intent = json.loads((home / "intent.json").read_text())
     with _quiet():
@@ -187,9 +187,14 @@ def finish(store: Path) -> bool:
         _consolidate(store)
         _write_metadata(store, intent)
     (home / "intent.json").unlink()
+    _sweep(home)
+    return True
+
+
+def _sweep(home: Path) -> None:
+    """Remove what a save leaves. Before the next one begins: what lies in the trash tells it what is done."""
     for folder in ("staging", "trash"):
         shutil.rmtree(home / folder, ignore_errors=True)
-    return True
 
 
 def _swap(store: Path, home: Path, number: int, swap: dict[str, str]) -> None:

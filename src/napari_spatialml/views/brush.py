@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ class Brush(Tool):
         y, x = np.mgrid[y0:y1, x0:x1]
         centres = place.affine.apply(np.column_stack([y.ravel() + 0.5, x.ravel() + 0.5]))
         inside = near_path(centres, segment, self.radius_um)
-        return np.unique(under.ravel()[inside])
+        return np.asarray(np.unique(under.ravel()[inside]))
 
     def _preview(self, spots: npt.NDArray[np.int64]) -> None:
         layer = self.stage.canvas.layer_of(self.element)
@@ -147,7 +148,7 @@ class Brush(Tool):
 def near_path(points: Point, path: Point, radius: float) -> npt.NDArray[np.bool_]:
     """Return which points (n, 2) lie within ``radius`` of a path (k, 2) of straight pieces."""
     near = np.zeros(len(points), bool)
-    for a, b in zip(path[:-1], path[1:], strict=True):
+    for a, b in pairwise(path):
         along = b - a
         share = np.clip((points - a) @ along / max(float(along @ along), 1e-300), 0, 1)
         near |= ((points - a - share[:, None] * along) ** 2).sum(1) <= radius**2
@@ -170,5 +171,3 @@ def _word(stage: Stage, element: str) -> str:
     if stage.document.type_of(element) == "shapes":
         return "spots"
     return "pixels" if is_pixel_grid(stage.document, element) else "cells"
-
-

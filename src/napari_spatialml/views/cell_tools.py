@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -177,8 +178,8 @@ class Split(Drawn):
 
     def _most_crossed(self, line: Point) -> int:
         """Return the cell on which most of the line lies."""
-        steps = np.concatenate([np.linspace(a, b, max(int(4 * np.linalg.norm(b - a)), 2)) for a, b in
-                                zip(line[:-1], line[1:], strict=True)])  # fmt: skip
+        pieces = [np.linspace(a, b, max(int(4 * np.linalg.norm(b - a)), 2)) for a, b in pairwise(line)]
+        steps = np.concatenate(pieces)
         grid = self.stage.document.grid(self.labels)
         at = np.floor(steps).astype(np.int64)
         at = at[((at >= 0) & (at < np.array(grid.shape))).all(axis=1)]
@@ -276,7 +277,9 @@ def view_window(stage: Stage, place: Place) -> Window | None:
     y0, x0 = np.clip(np.floor(corners.min(0)) - _MARGIN, 0, (h, w)).astype(int)
     y1, x1 = np.clip(np.ceil(corners.max(0)) + _MARGIN, 0, (h, w)).astype(int)
     if (y1 - y0) * (x1 - x0) > EDITABLE:
-        raise BadInput(f"{y1 - y0:,} × {x1 - x0:,} pixels of '{place.element}' are in view.", "Zoom in to correct cells.")
+        raise BadInput(
+            f"{y1 - y0:,} × {x1 - x0:,} pixels of '{place.element}' are in view.", "Zoom in to correct cells."
+        )
     if y1 <= y0 or x1 <= x0:
         raise BadInput(f"'{place.element}' is not in view.", "Move the view over the cells.")
     return int(y0), int(y1), int(x0), int(x1)

@@ -16,12 +16,12 @@ from .specs import ImageSpec, Key
 
 __all__ = ["bin_um", "density_spec"]
 
-_LONGEST = 1024
+_LONGEST = 512
 """Bins along the longer side, at most."""
 
 
 def bin_um(box: npt.NDArray[np.float64]) -> float:
-    """Return a bin's edge in µm: a round number that gives at most 1,024 bins a side."""
+    """Return a bin's edge in µm: a round number that gives at most 512 bins a side."""
     least = float(np.ptp(box, axis=0).max()) / _LONGEST
     power = 10.0 ** np.floor(np.log10(max(least, 1e-3)))
     return float(next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= least))
@@ -36,8 +36,8 @@ def density_spec(
     box = memory.get((*token, "box"), partial(extent, document, points, system))
     edge = bin_um(box)
     low = np.floor(box[0] / edge) * edge
-    shape = tuple(int(n) for n in np.floor((box[1] - low) / edge) + 1)
-    counts = partial(memory.get, token, partial(_counts, document.element(points), affine, low, edge, shape))
+    h, w = (int(n) for n in np.floor((box[1] - low) / edge) + 1)
+    counts = partial(memory.get, token, partial(_counts, document.element(points), affine, low, edge, (h, w)))
     placed = Affine.translation(*offset) @ Affine.translation(*low) @ Affine.scale(edge) @ Affine.translation(0.5, 0.5)
     spec = ImageSpec(
         Key(points, "", beside), points, token, partial(_drawn, counts), as_matrix(placed), 20,

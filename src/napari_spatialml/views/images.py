@@ -27,9 +27,9 @@ def levels_of(document: Document, image: str) -> list[Any]:
     """Return the levels of an image as lazy (c, y, x) DataArrays, full resolution first."""
     from xarray import DataTree
 
-    element = document.element(image)
+    element: Any = document.element(image)
     if isinstance(element, DataTree):
-        return [next(iter(element[name].values())) for name in element]
+        return [next(iter(element[name].data_vars.values())) for name in element.children]
     return [element]
 
 

@@ -20,7 +20,7 @@ from .state import ViewState
 __all__ = ["LandmarkFit", "landmark_fit", "landmark_key", "landmark_specs", "pairs_of"]
 
 NAME = "landmarks"
-_MISS = np.array([1.0, 1.0, 1.0, 0.95], np.float32)
+_MISS = np.array([1.0, 0.85, 0.1, 1.0], np.float32)
 _SUSPECT = np.array([1.0, 0.2, 0.2, 1.0], np.float32)
 Points = npt.NDArray[np.float64]
 
@@ -105,13 +105,14 @@ def _points(document: Document, state: ViewState, side: int, beside: bool, token
     def make() -> Dots:
         where = pairs_of(document, state.landmarks)[side]
         k = len(where)
-        colours = np.column_stack([palette(k), np.ones(k)]).astype(np.float32).reshape(k, 4)
+        # the first seven, light enough to carry a number, again and again
+        colours = np.column_stack([palette(7)[np.arange(k) % 7], np.ones(k)]).astype(np.float32).reshape(k, 4)
         size = np.full(k, _size(document, state))
         return Dots(where, colours, size, np.ones(k, bool), tuple(str(i + 1) for i in range(k)))
 
     key = landmark_key(beside)
     name = f"{NAME}: {key.part}"
-    return PointsSpec(key, name, ("points", side, token), make, affine, 91, symbol="ring", rim="#ffffff")
+    return PointsSpec(key, name, ("points", side, token), make, affine, 91, rim="#ffffff")
 
 
 def _misses(document: Document, state: ViewState, beside: bool, token: Any, affine: Any) -> VectorsSpec:
@@ -122,12 +123,12 @@ def _misses(document: Document, state: ViewState, beside: bool, token: Any, affi
         lines = np.stack([fixed, fit.landed_um - fixed], axis=1)[known]
         return lines, np.where(fit.suspects[known, None], _SUSPECT, _MISS).astype(np.float32).reshape(-1, 4)
 
-    width = _size(document, state) / 8
+    width = _size(document, state) / 12
     return VectorsSpec(Key(NAME, "misses", beside), f"{NAME}: misses", ("misses", token), make, affine, 90, width=width)
 
 
 def _size(document: Document, state: ViewState) -> float:
-    """A landmark's diameter in µm: a fiftieth of what the landmarks span, at least of 500 µm."""
+    """A landmark's diameter in µm: a 22nd of what the landmarks span, at least of 500 µm."""
     fixed, moving = pairs_of(document, state.landmarks)
     spans = [float(np.ptp(side, axis=0).max()) for side in (fixed, moving) if len(side) > 1]
-    return max([500.0, *spans]) / 50
+    return max([500.0, *spans]) / 22

@@ -35,6 +35,7 @@ class Landmark(Tool):
         self.pending: tuple[int, Point] | None = None
         self.held: tuple[int, int] | None = None
         self._pressed: Point | None = None
+        self._under: Point | None = None
 
     def start(self) -> None:
         document, state = self.stage.document, self.stage.state
@@ -45,12 +46,13 @@ class Landmark(Tool):
             have = ", ".join(document.coordinate_systems())
             raise BadInput(f"There is no coordinate system '{moving}'.", f"Choose what to register: {have}.")
         self.systems = (fixed, moving)
+        self._before = {"coordinate_system": state.coordinate_system, "beside": state.beside, "landmarks": ""}
         self.stage.show(coordinate_system=fixed, beside=moving, landmarks=self.landmarks, model=self.model)
         self._say()
 
     def stop(self) -> None:
         self.pending = self.held = None
-        self.stage.show(landmarks="")
+        self.stage.show(**self._before)
 
     def press(self, at: Pointer) -> None:
         self._pressed = at.um
@@ -86,9 +88,12 @@ class Landmark(Tool):
         self._mark()
         self._say()
 
-    def delete(self, at: Point) -> None:
-        """Delete the pair under a position on the canvas."""
-        found = self._grasped(at)
+    def hover(self, at: Pointer) -> None:
+        self._under = at.um
+
+    def delete(self) -> None:
+        """Delete the pair under the mouse."""
+        found = None if self._under is None else self._grasped(self._under)
         if found is not None:
             self._forget(found[1])
 
@@ -151,7 +156,7 @@ class Landmark(Tool):
             self.stage.say(f"Now click the same place in '{other}'. Esc forgets the first click.")
         else:
             self.stage.say(
-                f"Click a place on either side for landmark {n + 1}. Drag to move a landmark, Alt-click to delete it."
+                f"Click a place on either side for landmark {n + 1}. Drag to move a landmark; Alt-click or the Delete key removes it."
             )
 
 

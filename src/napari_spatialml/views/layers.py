@@ -70,6 +70,8 @@ def _labels(spec: LabelsSpec, shared: dict[str, Any]) -> Any:
     layer = Labels(spec.make(), multiscale=spec.multiscale, **shared)
     layer.contour = spec.contour
     layer.editable = spec.editable
+    if spec.colour:
+        layer.colormap = _one_colour(spec.colour)
     return layer
 
 
@@ -79,6 +81,8 @@ def _update_labels(layer: Any, spec: LabelsSpec, changed: frozenset[str]) -> Non
         layer.editable = spec.editable
     if "contour" in changed:
         layer.contour = spec.contour
+    if "colour" in changed:
+        layer.colormap = _one_colour(spec.colour) if spec.colour else _cyclic()
 
 
 def _raster(spec: RasterSpec, shared: dict[str, Any]) -> Any:
@@ -97,23 +101,37 @@ def _update_raster(layer: Any, spec: RasterSpec, changed: frozenset[str]) -> Non
         layer.colormap = _colormap(spec.colours)
 
 
+def _one_colour(colour: str) -> Any:
+    from napari.utils.colormaps import DirectLabelColormap
+
+    table: dict[int | None, str] = {None: colour, 0: "transparent"}
+    return DirectLabelColormap(color_dict=table)
+
+
+def _cyclic() -> Any:
+    from napari.utils.colormaps import label_colormap
+
+    return label_colormap(49, 0.5, 0)
+
+
 def _colormap(colours: tuple[str, ...]) -> Any:
     from napari.utils.colormaps import DirectLabelColormap
 
-    return DirectLabelColormap(
-        color_dict={None: "transparent", 0: "transparent", **{i + 1: c for i, c in enumerate(colours)}}
-    )
+    table: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    table |= {i + 1: colour for i, colour in enumerate(colours)}
+    return DirectLabelColormap(color_dict=table)
 
 
 def _points(spec: PointsSpec, shared: dict[str, Any]) -> Any:
     from napari.layers import Points
 
     dots: Dots = spec.make()
+    colours = dots.colours if len(dots.positions) else "white"  # napari takes no empty array of colours
     layer = Points(
         dots.positions,
-        size=dots.sizes,
-        face_color=dots.colours,
-        border_color=spec.rim or dots.colours,
+        size=dots.sizes if len(dots.positions) else 1.0,
+        face_color=colours,
+        border_color=spec.rim or colours,
         border_width=0.12 if spec.rim else 0.0,
         symbol=spec.symbol,
         shown=dots.shown,
@@ -129,7 +147,7 @@ def _points(spec: PointsSpec, shared: dict[str, Any]) -> Any:
 def _texts(dots: Dots) -> dict[str, Any]:
     if not dots.texts:
         return {}
-    text = {"string": "{number}", "color": "white", "size": 11, "anchor": "upper_left"}
+    text = {"string": "{number}", "color": "black", "size": 9, "anchor": "center"}
     return {"features": {"number": list(dots.texts)}, "text": text}
 
 
@@ -150,6 +168,8 @@ def _update_points(layer: Any, spec: PointsSpec, changed: frozenset[str]) -> Non
         layer.shown = dots.shown
     if dots.texts:
         layer.features = {"number": list(dots.texts)}
+        if not layer.text.values.size or layer.text.values[0] == "":  # made while there was no landmark
+            layer.text = _texts(dots)["text"]
 
 
 def _vectors(spec: VectorsSpec, shared: dict[str, Any]) -> Any:

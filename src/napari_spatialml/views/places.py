@@ -28,7 +28,8 @@ def pixel_affine(document: Document, element: str, system: str, offset: tuple[fl
 
 def as_matrix(affine: Affine) -> Matrix:
     """Return the matrix as plain tuples, so that specs can be compared."""
-    return tuple(tuple(float(v) for v in row) for row in affine.matrix)  # type: ignore[return-value]
+    rows: list[list[float]] = affine.matrix.tolist()
+    return tuple((a, b, c) for a, b, c in rows)
 
 
 def shape_of(document: Document, element: str) -> tuple[int, int]:
@@ -55,10 +56,8 @@ def extent(document: Document, element: str, system: str) -> npt.NDArray[np.floa
 
 
 def _points_bounds(points: Any) -> npt.NDArray[np.float64]:
-    import dask
-
-    low, high = dask.compute(points[["y", "x"]].min(), points[["y", "x"]].max())
-    (y0, x0), (y1, x1) = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+    where = points[["y", "x"]]
+    (y0, x0), (y1, x1) = (np.asarray(found.compute(), dtype=float) for found in (where.min(), where.max()))
     return np.array([[y0, x0], [y0, x1], [y1, x0], [y1, x1]])
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from ..core.colours import limits
 from ..session import Document
 from .choices import colour_of
-from .density import bin_um, counts_of, density_spec
+from .density import counts_of, density_spec
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
 from .memory import Memory
 from .outlines import outlines_spec
-from .places import beside_offset, extent
+from .places import beside_offset
 from .rasters import labels_specs
 from .specs import ImageSpec, LayerSpec
 from .spots import counted, is_circles, spots_spec
@@ -80,7 +80,7 @@ def _of_system(
     specs: list[LayerSpec] = []
     for element in elements_shown(document, state, system):
         specs += _of_element(document, state, memory, element, system, beside=beside, offset=offset)
-    return specs if state.shown is not None else _quietly(document, specs)
+    return specs if state.shown is not None else _quietly(document, specs, bool(state.landmarks))
 
 
 def _of_element(
@@ -97,9 +97,7 @@ def _of_element(
     if kind == "labels":
         return labels_specs(document, element, system, values, token, hidden, beside=beside, offset=offset)
     if is_circles(document, element):
-        made = spots_spec(
-            document, element, system, values, token, hidden, memory, beside=beside, offset=offset
-        )
+        made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]
     return [outlines_spec(document, element, system, beside=beside, offset=offset)]
 
@@ -109,8 +107,11 @@ def _density_limits(spec: ImageSpec, memory: Memory) -> tuple[float, float]:
     return memory.get(("limits", spec.token), lambda: (0.0, limits(counts_of(spec), 1.0, 99.5)[1]))
 
 
-def _quietly(document: Document, specs: list[LayerSpec]) -> list[LayerSpec]:
-    """Hide what would cover the rest: fluorescence over histology, a second histology, a density over spots."""
+def _quietly(document: Document, specs: list[LayerSpec], placing: bool) -> list[LayerSpec]:
+    """Hide what would cover the rest: fluorescence over histology, a second histology, a density over spots.
+
+    While landmarks are placed, spots are hidden too: the tissue has to be seen.
+    """
     histology = [
         s.key.element for s in specs if document.type_of(s.key.element) == "images"
         and is_histology(document, s.key.element)
@@ -122,7 +123,7 @@ def _quietly(document: Document, specs: list[LayerSpec]) -> list[LayerSpec]:
         kind = document.type_of(spec.key.element)
         if kind == "images":
             return first is not None and spec.key.element != first
-        return kind == "points" and annotated
+        return (kind == "points" and annotated) or (kind == "shapes" and placing and first is not None)
 
     return [replace(s, visible=False) if hidden(s) else s for s in specs]
 
@@ -153,9 +154,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if isinstance(values, Categories):
         return Legend(element, colour.title, "categories", counted(values), hidden=hidden)
     low, high = values.limits
-    return Legend(
-        element, colour.title, "continuous", colormap=values.colormap, low=low, high=high, unit=values.unit
-    )
+    return Legend(element, colour.title, "continuous", colormap=values.colormap, low=low, high=high, unit=values.unit)
 
 
 def _density_legend(document: Document, memory: Memory, points: str, system: str) -> Legend:
@@ -164,8 +163,3 @@ def _density_legend(document: Document, memory: Memory, points: str, system: str
     n = int(np.nansum(counts_of(spec), dtype=np.float64))
     title = f"{n:,} {points}, bins of {edge:g} µm"
     return Legend(points, title, "continuous", colormap=spec.colormap, low=low, high=high, unit="a bin")
-
-
-def density_bin(document: Document, points: str, system: str) -> float:
-    """Return the edge of a density's bin in µm."""
-    return bin_um(extent(document, points, system))

@@ -45,12 +45,13 @@ def labels_specs(
     """Return the layers of labels: the raster of their values, and above it, for cells, the cells themselves."""
     grid, affine = document.grid(labels), pixel_affine(document, labels, system, offset)
     pixels = is_pixel_grid(document, labels)
+    opacity = 0.75 if any(system in document.placed(n) for n in document.names("images")) else 1.0
     specs: list[LayerSpec] = []
     if values is not None:
         key = Key(labels, "" if pixels else "colour", beside)
         name = labels if pixels else f"{labels}: colour"
         data = ("raster", grid, document.revision(("labels", labels)), token, hidden)
-        specs.append(_raster(grid, key, name, data, affine, values, hidden, 30 if pixels else 40))
+        specs.append(_raster(grid, key, name, data, affine, values, hidden, opacity))
     if values is None or not pixels:
         small = grid.shape[0] * grid.shape[1] <= EDITABLE
         specs.append(
@@ -61,8 +62,9 @@ def labels_specs(
                 partial(_cells, grid, small),
                 affine,
                 order=50,
-                opacity=0.9 if values is not None else 0.6,
+                opacity=0.55 if values is not None else 0.6,
                 contour=1 if values is not None else 0,
+                colour="#ffffff" if values is not None else "",
                 multiscale=not small and len(grid.levels) > 1,
                 editable=small and not pixels,
             )
@@ -78,17 +80,18 @@ def _raster(
     affine: Any,
     values: Values,
     hidden: frozenset[str],
-    order: int,
+    opacity: float,
 ) -> LayerSpec:
+    order = 40 if key.part else 30
     small = grid.shape[0] * grid.shape[1] <= EDITABLE
     many = not small and len(grid.levels) > 1
     make = _spread(grid, small, partial(_table, values, hidden))
     if isinstance(values, Categories):
         return RasterSpec(
-            key, name, token, make, affine, order, opacity=0.75, multiscale=many, colours=values.colours
+            key, name, token, make, affine, order, opacity=opacity, multiscale=many, colours=values.colours
         )
     return ImageSpec(
-        key, name, token, make, affine, order, opacity=0.85, multiscale=many, colormap=values.colormap,
+        key, name, token, make, affine, order, opacity=opacity, multiscale=many, colormap=values.colormap,
         limits=values.limits,
     )  # fmt: skip
 
@@ -127,7 +130,8 @@ def _spread(grid: Any, small: bool, table: Callable[[], LookupTable]) -> Callabl
 def _lazy(level: Any, lut: LookupTable) -> Any:
     import dask.array as da
 
-    blocks = da.from_array(level, chunks=1024, name=False, meta=np.empty((0, 0), level.dtype))
+    from_array: Any = da.from_array  # untyped
+    blocks = from_array(level, chunks=1024, name=False, meta=np.empty((0, 0), level.dtype))
     return blocks.map_blocks(_looked_up, lut=lut, dtype=lut.values.dtype, meta=np.empty((0, 0), lut.values.dtype))
 
 

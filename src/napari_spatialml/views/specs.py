@@ -79,10 +79,19 @@ class ImageSpec(LayerSpec):
 
 @dataclass(frozen=True)
 class LabelsSpec(LayerSpec):
-    """The cells themselves, which can be painted where the data are one array in memory."""
+    """The cells themselves, which can be painted where the data are one array in memory.
+
+    Parameters
+    ----------
+    contour
+        Width of the outlines in pixels; 0 fills the cells.
+    colour
+        One colour for all cells; if empty, each has its own.
+    """
 
     multiscale: bool = False
     contour: int = 0
+    colour: str = ""
     editable: bool = False
 
 

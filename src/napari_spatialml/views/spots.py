@@ -55,9 +55,7 @@ def spots_spec(
     return PointsSpec(Key(shapes, "", beside), shapes, (place, token, hidden), make, shift, order=60, opacity=0.85)
 
 
-def _placed(
-    document: Document, shapes: str, affine: Affine
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _placed(document: Document, shapes: str, affine: Affine) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     frame = document.element(shapes)
     own = np.column_stack([frame.geometry.y.to_numpy(), frame.geometry.x.to_numpy()])
     # a circle under an uneven scaling is an ellipse: the circle of its area is drawn

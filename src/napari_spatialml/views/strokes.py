@@ -46,10 +46,10 @@ class Buffer:
         patch = self.stroke(document)
         if patch is None:
             return False
-        (y, x), (h, w) = patch.offset, patch.shape
-        y, x = y - self.offset[0], x - self.offset[1]
-        self.layer.data[y : y + h, x : x + w] = patch.old
-        self.layer.refresh(extent=False, thumbnail=False)
+        rows, columns = np.nonzero(patch.old != patch.new)
+        at = (rows + patch.offset[0] - self.offset[0], columns + patch.offset[1] - self.offset[1])
+        # napari then redraws these pixels only, not the whole layer
+        self.layer.data_setitem(at, patch.old[rows, columns])
         return True
 
     def _held(self, document: Document) -> Any:

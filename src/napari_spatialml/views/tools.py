@@ -79,6 +79,8 @@ class Stage(Protocol):
     def show(self, **changes: Any) -> None: ...
     @property
     def offset(self) -> tuple[float, float]: ...
+    @property
+    def boundary(self) -> float: ...
     def flush(self) -> None: ...
 
 
@@ -115,6 +117,9 @@ class Tool:
 
     def cancel(self) -> None:
         """Escape: forget what was begun."""
+
+    def delete(self) -> None:
+        """The Delete key: take away what lies under the mouse."""
 
 
 def label_at(document: Document, place: Place, um: Point) -> int:

@@ -120,7 +120,7 @@ def _column(document: Document, colour: ColourBy) -> pd.Series[Any]:
 
 def _of_obsm(block: Any, column: str) -> pd.Series[Any] | None:
     if isinstance(block, pd.DataFrame):
-        return block[column] if column in block else None
+        return block.get(column)
     if block is None or not column.isdigit() or int(column) >= block.shape[1]:
         return None
     return pd.Series(np.asarray(block[:, int(column)]).ravel())

@@ -44,6 +44,10 @@ class CategoryList(QTreeWidget):
             QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
         )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setStyleSheet(
+            f"QTreeView::item {{ height: {_ROW}px; }}"
+            "QTreeView::indicator:unchecked { border: 1px solid rgba(128, 128, 128, 170); border-radius: 2px; }"
+        )
         self.setAccessibleName("Domains")
         self.setToolTip("Double click: rename. Right click: colour. The tick: whether it is drawn.")
         self.header().setStretchLastSection(False)
@@ -64,6 +68,7 @@ class CategoryList(QTreeWidget):
             self.addTopLevelItem(self._item(name, colour, count, name not in hidden))
         self._set_current(current)
         self.blockSignals(blocked)
+        self.setVisible(bool(self._rows))
         self.setFixedHeight(min(max(len(self._rows), 1), 10) * _ROW + 2 * self.frameWidth() + 4)
 
     def add_row(self, name: str) -> None:

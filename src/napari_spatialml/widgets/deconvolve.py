@@ -79,6 +79,7 @@ class DeconvolveDock(MethodStep):
         rows.add("Reference", self.reference, "Raw counts of single cells, with a column that names their types.")
         rows.add("Cell types", self.columns, "The column of the reference that names the cell types.")
         rows.span(self.sample)
+        self.columns.addItem(AUTOMATIC, "")
         return rows
 
     def make_correct(self) -> QWidget:
@@ -109,12 +110,14 @@ class DeconvolveDock(MethodStep):
         self.sample.setVisible(self.desk.simulated)
         table, frame = self._proportions()
         types = [str(c) for c in frame.columns] if frame is not None else []
+        views = {"dominant type": "obs/proportions_dominant", **{t: f"obsm/proportions/{t}" for t in types}}
         blocked = self.shown.blockSignals(True)
-        kept = self.shown.currentData()
         self.shown.clear()
-        for text, key in (("dominant type", "obs/proportions_dominant"), *((t, f"obsm/proportions/{t}") for t in types)):
+        for text, key in views.items():
             self.shown.addItem(text, (table, key))
-        self.shown.setCurrentIndex(max(self.shown.findData(kept), 0))
+        keys = list(views.values())
+        now = self._key_shown(table)
+        self.shown.setCurrentIndex(keys.index(now) if now in keys else 0)
         self.shown.blockSignals(blocked)
         self._result.setEnabled(bool(types))
 
@@ -136,6 +139,7 @@ class DeconvolveDock(MethodStep):
     def show_result(self, selection: Selection) -> None:
         """Colour the spots by their dominant cell type."""
         self.shown.setCurrentIndex(0)
+        self.desk.show_over_histology(self.session.document.annotated(self.shown.currentData()[0]))
         self._colour()
 
     def take_sample_reference(self) -> None:
@@ -175,6 +179,11 @@ class DeconvolveDock(MethodStep):
                 if hasattr(frame, "columns"):
                     return str(table), frame
         return "", None
+
+    def _key_shown(self, table: str) -> str:
+        presenter, element = self.desk.presenter, self.session.document.annotated(table) if table else ""
+        colour = presenter.colour_of(element) if presenter is not None and element else None
+        return colour.key if colour is not None else ""
 
     def _colour(self) -> None:
         data = self.shown.currentData()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, Signal
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 
 from ..errors import SpatialMLError
-from ..session import Session, correct
+from ..session import GLOBAL, Session, correct
 from .runner import Runner
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Desk(QObject):
     """Other elements, colours or coordinate systems are shown."""
     tool_changed = Signal(str)
     """Another tool is in the hand."""
+    hint_changed = Signal(str)
+    """Another sentence says what to do with the mouse."""
+    layers_changed = Signal()
+    """A layer was shown, hidden, added or removed, also by napari's own list."""
     told = Signal(str, str)
     """A level ("info", "ok", "warning", "error") and a sentence."""
 
@@ -50,6 +55,7 @@ class Desk(QObject):
         self.runner = Runner(self)
         self.legend: QObject | None = None
         self.opening: Any = None
+        viewer.layers.events.connect(self._on_layers)
         window = qt_window(viewer)
         if window is not None:
             window.installEventFilter(self)
@@ -64,7 +70,7 @@ class Desk(QObject):
         sources = self.session.document.attribute("sources", [])
         if any(source.get("format") == SIMULATED for source in sources):
             return "Sample section"
-        names = [Path(str(source.get("path", ""))).name.split(".")[0] for source in sources]
+        names = [Path(str(source.get("path", ""))).name.split(".")[0].removesuffix("_counts") for source in sources]
         return " + ".join(dict.fromkeys(n for n in names if n)) or "Section"
 
     @property
@@ -82,18 +88,20 @@ class Desk(QObject):
         self.session = session
         session.changed.connect(self._on_changed)
         session.history_changed.connect(self._on_history)
-        self.presenter = Presenter(self.viewer, session)
-        self._listen(self.presenter)
+        self.presenter = Presenter(self.viewer, session, later=_later)
+        for signal, slot in self._connections(self.presenter):
+            signal.connect(slot)
+        self.presenter.show()
         self.opened.emit()
         self.history_changed.emit()
-        self.presenter.fit()
 
     def restore(self) -> None:
         """Do again what was not saved when this section was last open."""
         if self.session is not None:
-            session, self.session = self.session, None
-            session.recover()
-            self.take(session)
+            self.session.recover()
+            self.opened.emit()
+            if self.presenter is not None:
+                self.presenter.show()
 
     def correct(self, name: str, **arguments: Any) -> bool:
         """Execute one correction; tell what is wrong with it, if anything is."""
@@ -103,13 +111,41 @@ class Desk(QObject):
 
     def undo(self) -> None:
         """Take the last step back."""
-        if self.session is not None:
-            self.attempt(self.session.undo)
+        if self.presenter is not None:
+            self.presenter.undo()
 
     def redo(self) -> None:
         """Do the last undone step again."""
-        if self.session is not None:
-            self.attempt(self.session.redo)
+        if self.presenter is not None:
+            self.presenter.redo()
+
+    def show_over_histology(self, element: str) -> None:
+        """Show an element over the histology of its coordinate system, and nothing else."""
+        assert self.session is not None and self.presenter is not None
+        document, state = self.session.document, self.presenter.state
+        placed = document.placed(element)
+        here = state.coordinate_system
+        system = here if here in placed else GLOBAL if GLOBAL in placed else placed[0]
+        shown = (*self.images_in(system)[:1], element)
+        if (shown, "") != (state.shown, state.beside):
+            self.presenter.show(coordinate_system=system, beside="", shown=shown)
+            self.presenter.fit()
+
+    def images_in(self, system: str) -> list[str]:
+        """Return the images of a coordinate system, histology first."""
+        from ..views.images import is_histology
+
+        assert self.session is not None
+        document = self.session.document
+        images = [n for n in document.names("images") if system in document.placed(n)]
+        return sorted(images, key=lambda n: (not is_histology(document, n), n))
+
+    def look_at(self, y: float, x: float, pixels_per_um: float | None = None) -> None:
+        """Move the camera to a place in µm, closer or farther if so asked."""
+        camera = self.viewer.scene.camera
+        camera.center = (0.0, y, x)
+        if pixels_per_um is not None:
+            camera.zoom = pixels_per_um
 
     def attempt(self, what: Any) -> bool:
         """Call something that may raise our errors; tell them, and say whether it went well."""
@@ -121,9 +157,9 @@ class Desk(QObject):
         return True
 
     def close(self) -> None:
-        """Let go of the section; its journal keeps what was not saved."""
+        """Let go of the section, whose journal keeps what was not saved; the viewer is gone, or goes now."""
         self.runner.stop()
-        self._put_away()
+        self._put_away(layers=False)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let go when napari's window is deleted (closing alone may still be refused)."""
@@ -131,10 +167,13 @@ class Desk(QObject):
             release(self.viewer)
         return False
 
-    def _listen(self, presenter: Presenter) -> None:
-        presenter.state_changed.connect(self._on_state)
-        presenter.tool_changed.connect(self._on_tool)
-        presenter.told.connect(self._on_told)
+    def _connections(self, presenter: Presenter) -> tuple[tuple[Any, Any], ...]:
+        return (
+            (presenter.state_changed, self._on_state),
+            (presenter.tool_changed, self._on_tool),
+            (presenter.hint_changed, self._on_hint),
+            (presenter.told, self._on_told),
+        )
 
     # psygnal holds bound methods weakly, and no signals of Qt: hence these methods
 
@@ -153,21 +192,29 @@ class Desk(QObject):
     def _on_told(self, level: str, sentence: str) -> None:
         self.told.emit(level, sentence)
 
-    def _put_away(self) -> None:
+    def _on_hint(self, hint: str) -> None:
+        self.hint_changed.emit(hint)
+
+    def _on_layers(self, event: Any) -> None:
+        if getattr(event, "type", "") in ("visible", "inserted", "removed"):
+            self.layers_changed.emit()
+
+    def _put_away(self, *, layers: bool = True) -> None:
         if self.presenter is not None:
-            for signal, slot in (
-                (self.presenter.state_changed, self._on_state),
-                (self.presenter.tool_changed, self._on_tool),
-                (self.presenter.told, self._on_told),
-            ):
+            for signal, slot in self._connections(self.presenter):
                 signal.disconnect(slot)
-            self.presenter.close()
+            if layers:
+                self.presenter.close()
             self.presenter = None
         if self.session is not None:
             self.session.changed.disconnect(self._on_changed)
             self.session.history_changed.disconnect(self._on_history)
             self.session.close()
             self.session = None
+
+
+def _later(call: Callable[[], None]) -> None:
+    QTimer.singleShot(0, call)
 
 
 _DESKS: dict[int, Desk] = {}

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 
+from ..errors import SpatialMLError
+from ..io.document import neighbour_distance
 from ..session import DomainsSelection, Selection
+from ..session.gather import coordinates_of
 from ..session.selection import by_hand
 from .categories import CategoryList
 from .hand import HandTools, length_field
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DomainsDock"]
 
-_TOOLS = (("brush", "Brush", "Brush over spots, cells or pixels to put them into the domain marked in the list."),)
+_TOOLS = (("brush", "Brush", "Brush over spots, cells or pixels to put them into the domain marked in the list.",
+           "Shift+B"),)  # fmt: skip
 
 
 class DomainsDock(MethodStep):
@@ -32,6 +36,7 @@ class DomainsDock(MethodStep):
     def make_inputs(self) -> QWidget:
         """Make the fields for the table, the features and the column."""
         self.tables, self.features, self.column = QComboBox(), QComboBox(), QLineEdit("domain")
+        self._sized_for = ""
         self.tables.currentIndexChanged.connect(lambda _i: self.refresh_now())
         self.column.editingFinished.connect(self.refresh_now)
         rows = Rows()
@@ -63,15 +68,20 @@ class DomainsDock(MethodStep):
         layout = QVBoxLayout(self.correct)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.categories, rows, self.tools, self.by_hand):
+        self.nothing = Quiet("No domains yet. Run the method, or press New domain and brush.")
+        for part in (self.nothing, self.categories, rows, self.tools, self.by_hand):
             layout.addWidget(part)
         return self.correct
+
+    def _on_opened(self) -> None:
+        self._sized_for = ""
+        super()._on_opened()
 
     def fill(self) -> None:
         """Offer the tables and features, and list the domains."""
         document = self.session.document
-        tables = [t for t in document.names("tables") if document.annotated(t)]
-        table = choose(self.tables, sorted(tables, key=lambda t: (document.type_of(document.annotated(t)) != "shapes", t)))
+        on = {t: document.type_of(document.annotated(t)) for t in document.names("tables") if document.annotated(t)}
+        table = choose(self.tables, sorted(on, key=lambda t: (on[t] != "shapes", t)))
         parts = []
         if table:
             held = document.table(table)
@@ -80,6 +90,7 @@ class DomainsDock(MethodStep):
         choose(self.features, parts, "X")
         if self.features.count() and self.features.itemData(0) == "X":
             self.features.setItemText(0, f"{held.n_vars:,} features of the table")
+        self._fit_brush(table)
         self._list_domains(table)
 
     def waiting_for(self) -> str:
@@ -103,9 +114,7 @@ class DomainsDock(MethodStep):
         return self.column.text().strip() or "domain"
 
     def _values(self, table: str) -> Any:
-        obs = self.session.document.table(table).obs if table else {}
-        column = self._column_name()
-        return obs[column] if column in obs else None
+        return self.session.document.table(table).obs.get(self._column_name()) if table else None
 
     def _list_domains(self, table: str) -> None:
         values = self._values(table)
@@ -115,11 +124,12 @@ class DomainsDock(MethodStep):
             rows = self._legend_rows(table) or _counted(values, self.session.document, self._column_name())
             hidden = self._hidden(table)
         self.categories.set_rows(rows, hidden)
+        self.nothing.setVisible(not self.categories.rows())
         self.correct.setEnabled(bool(table) and not self.session.read_only)
         mark = by_hand(self._column_name())
         obs = self.session.document.table(table).obs if table else {}
         n = int(obs[mark].sum()) if mark in obs else 0
-        self.by_hand.setText(f"{n:,} {'row' if n == 1 else 'rows'} corrected by hand; the next run keeps them." if n else "")
+        self.by_hand.setText(f"{n:,} {'row' if n == 1 else 'rows'} corrected by hand; the next run keeps them.")
         self.by_hand.setVisible(n > 0)
 
     def _legend_rows(self, table: str) -> list[tuple[str, str, int]]:
@@ -139,7 +149,21 @@ class DomainsDock(MethodStep):
     def _colour_by(self, table: str, column: str) -> None:
         if self.desk.presenter is not None:
             element = self.session.document.annotated(table)
+            self.desk.show_over_histology(element)
             self.desk.presenter.colour_by(element, _colour(table, f"obs/{column}"))
+
+    def _fit_brush(self, table: str) -> None:
+        """Make the brush as wide as about two spacings of the rows, once a table."""
+        if not table or table == self._sized_for:
+            return
+        self._sized_for = table
+        try:
+            where = coordinates_of(self.session.document, table)
+        except SpatialMLError:
+            return  # a run says what is wrong with the table
+        spacing = neighbour_distance(where)
+        if spacing:
+            self.radius.setValue(float(f"{1.1 * spacing:.1g}"))
 
     def _options(self, tool: str) -> dict[str, Any]:
         return {

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from .style import level_colour, mix
+from ..session.gather import full_resolution
+from ..views.rasters import is_pixel_grid
+from .style import mix
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -33,7 +35,7 @@ class ElementList(QTreeWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
-        self.setColumnCount(3)
+        self.setColumnCount(2)
         self.setHeaderHidden(True)
         self.setRootIsDecorated(False)
         self.setIndentation(0)
@@ -45,8 +47,11 @@ class ElementList(QTreeWidget):
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.setStyleSheet(
+            f"QTreeView::item {{ height: {_ROW}px; }}"
+            "QTreeView::indicator:unchecked { border: 1px solid rgba(128, 128, 128, 170); border-radius: 2px; }"
+        )
         self.itemChanged.connect(self._on_ticked)
         self.currentItemChanged.connect(lambda item, _old: self.chosen.emit(item.text(0) if item else ""))
 
@@ -64,10 +69,11 @@ class ElementList(QTreeWidget):
         kept = self.currentItem().text(0) if self.currentItem() else ""
         self.clear()
         for kind, name in names:
-            item = QTreeWidgetItem([name, self._colours(name), _about(document, kind, name)])
-            item.setToolTip(0, name)
-            item.setForeground(2, mix(self, 0.6))
-            item.setForeground(1, level_colour(self, "info"))
+            item = QTreeWidgetItem([name, _about(document, kind, name)])
+            colours = self._colours(name)
+            item.setToolTip(0, f"{name}, coloured by {colours}" if colours else name)
+            item.setForeground(1, mix(self, 0.6))
+            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             present = bool(places & set(document.placed(name)))
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable)
             if not present:
@@ -86,10 +92,8 @@ class ElementList(QTreeWidget):
         presenter, session = self._desk.presenter, self._desk.session
         if presenter is None or session is None:
             return frozenset()
-        if presenter.state.shown is not None:
-            return frozenset(presenter.state.shown)
-        found = ((name, presenter.layer_of(name)) for kind in _TYPES for name in session.document.names(kind))
-        return frozenset(name for name, layer in found if layer is not None and layer.visible)
+        layers = self._desk.viewer.layers
+        return frozenset(presenter.element_of(layer) for layer in layers if layer.visible) - {""}
 
     def choose(self, element: str) -> None:
         """Make an element the one that further fields are about."""
@@ -125,18 +129,17 @@ class ElementList(QTreeWidget):
 def _about(document: Any, kind: str, name: str) -> str:
     """Return an element's kind and size in a few words."""
     if kind == "images":
-        from ..session.gather import full_resolution
-
         sizes = full_resolution(document, name).sizes
         return f"image {sizes['x']:,} × {sizes['y']:,}"
     if kind == "labels":
         tables = document.tables_of(name)
         if tables:
-            return f"{document.table(tables[0]).n_obs:,} labels"
+            return f"{document.table(tables[0]).n_obs:,} {'pixels' if is_pixel_grid(document, name) else 'cells'}"
         h, w = document.grid(name).shape
         return f"labels {w:,} × {h:,}"
     if kind == "shapes":
-        return f"{len(document.element(name)):,} shapes"
+        shapes = document.element(name)
+        return f"{len(shapes):,} {'spots' if 'radius' in shapes else 'shapes'}"
     return "points"
 
 

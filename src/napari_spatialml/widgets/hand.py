@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDoubleSpinBox, QPushButton, QVBoxLayout, QWidget
 
 from .style import SPACING, Quiet, Tool, tool_row
@@ -23,6 +24,7 @@ def length_field(value: float, low: float = 0.5, high: float = 5000.0) -> QDoubl
     field.setSuffix(" µm")
     field.setValue(value)
     field.setKeyboardTracking(False)
+    field.setAlignment(Qt.AlignmentFlag.AlignCenter)
     return field
 
 
@@ -34,7 +36,7 @@ class HandTools(QWidget):
     desk
         The desk whose presenter holds the tool.
     tools
-        (name, text, help) of each tool.
+        (name, text, help, key) of each tool.
     options
         Returns what the presenter has to know for a tool: which labels, how large a brush.
     others
@@ -44,19 +46,22 @@ class HandTools(QWidget):
     def __init__(
         self,
         desk: Desk,
-        tools: Sequence[tuple[str, str, str]],
+        tools: Sequence[tuple[str, str, str, str]],
         options: Callable[[str], dict[str, Any]],
         others: Sequence[Tool] = (),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._desk, self._options = desk, options
-        self.names = tuple(name for name, _, _ in tools)
-        made = [Tool(text, help, self._caller(name), stays_down=True) for name, text, help in tools]
+        self.names = tuple(name for name, *_ in tools)
+        made = [Tool(text, f"{help} ({key})", self._caller(name), stays_down=True) for name, text, help, key in tools]
         row = tool_row([*made, *others])
-        self.buttons: dict[str, QPushButton] = {
-            name: button for name, text, _ in tools if (button := row.findChild(QPushButton, text)) is not None
-        }
+        self.buttons: dict[str, QPushButton] = {}
+        for name, text, _, key in tools:
+            button = row.findChild(QPushButton, text)
+            assert button is not None
+            button.setShortcut(key)
+            self.buttons[name] = button
         self.hint = Quiet()
         self.hint.setVisible(False)
         layout = QVBoxLayout(self)
@@ -65,8 +70,7 @@ class HandTools(QWidget):
         layout.addWidget(row)
         layout.addWidget(self.hint)
         desk.tool_changed.connect(lambda _tool: self.follow())
-        desk.state_changed.connect(self.follow)
-        desk.document_changed.connect(lambda _slots: self.follow())
+        desk.hint_changed.connect(lambda _hint: self.follow())
         desk.opened.connect(self.follow)
 
     @property

@@ -30,7 +30,7 @@ class HistoryDock(StepDock):
     """Every step that was done, with undo, redo and the recipe."""
 
     title = "History"
-    sentence = "Every run and every correction. Click a step to go back to it; nothing after it is lost until you go on."
+    sentence = "Every run and correction. Click a step to go back to it; later ones stay until you do something new."
 
     def make(self) -> QWidget:
         """Make the list and its buttons."""
@@ -44,6 +44,7 @@ class HistoryDock(StepDock):
         self.steps.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.steps.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.steps.setMinimumHeight(320)
+        self.steps.setStyleSheet("QTreeView::item { height: 22px; }")
         self.steps.setAccessibleName("Steps")
         self.steps.header().setStretchLastSection(False)
         self.steps.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)

@@ -17,6 +17,8 @@ from .style import level_colour, quiet_button
 __all__ = ["LandmarkRow", "LandmarkTable", "judged"]
 
 _ROW = 24
+_BY_HAND_UM = 1.0
+"""No hand places a landmark better than this: a smaller miss is never wrong."""
 _HEADS = ("", "residual", "left out", "", "")
 
 
@@ -50,7 +52,8 @@ def judged(landmarks: dict[str, Any], model: str) -> tuple[list[LandmarkRow], st
     try:
         used = choose_model(moving, fixed) if model == "auto" else model
         miss = [float(v) for v in residuals(fit_model(used, moving, fixed), moving, fixed)]
-        flags = [bool(v) for v in suspects(moving, fixed)]
+        far = residuals(fit_model("affine", moving, fixed), moving, fixed) > _BY_HAND_UM
+        flags = [bool(v) for v in suspects(moving, fixed) & far]
         left = [float(v) for v in leave_one_out(used, moving, fixed)]
     except BadInput:
         pass  # too few landmarks, or all on a line: then there is nothing to say about them yet

@@ -47,7 +47,7 @@ class Legends(QWidget):
         desk.opened.connect(self.later)
         desk.state_changed.connect(self.later)
         desk.document_changed.connect(lambda _slots: self.later())
-        desk.viewer.layers.events.connect(self._on_layers)
+        desk.layers_changed.connect(self.later)
         canvas.installEventFilter(self)
         self.hide()
 
@@ -105,7 +105,7 @@ class Legends(QWidget):
         bold.setBold(True)
         painter.setFont(bold)
         painter.setPen(_TEXT)
-        self._text(painter, legend.title, _PAD, top, self.width() - 2 * _PAD)
+        self._text(painter, self._title(legend), _PAD, top, self.width() - 2 * _PAD)
         painter.setFont(self.font())
         top += _ROW
         if legend.kind == "categories":
@@ -154,13 +154,17 @@ class Legends(QWidget):
         area = QRectF(left, top, width, _ROW)
         painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
 
+    def _title(self, legend: Legend) -> str:
+        title = legend.title.replace("_", " ")
+        return f"{legend.element}: {title}" if len(self.shown) > 1 else title
+
     def _advance(self, text: str, *, bold: bool = False) -> int:
         font = QFont(self.font())
         font.setBold(bold)
         return QFontMetrics(font).horizontalAdvance(text)
 
     def _width(self, legend: Legend) -> int:
-        wide = [self._advance(legend.title, bold=True), self._advance(legend.note)]
+        wide = [self._advance(self._title(legend), bold=True), self._advance(legend.note)]
         if legend.kind == "categories":
             wide += [_SWATCH + 7 + self._advance(n) + 14 + self._advance(f"{c:,}") for n, _, c in _listed(legend)]
         else:
@@ -181,14 +185,9 @@ class Legends(QWidget):
         self.move(max(self._canvas.width() - self.width() - _MARGIN, 0), _MARGIN)
         self.raise_()
 
-    def _on_layers(self, event: Any) -> None:
-        if getattr(event, "type", "") in ("visible", "inserted", "removed"):
-            self.later()
-
 
 def _visible(presenter: Any, element: str) -> bool:
-    layer = presenter.layer_of(element)
-    return layer is not None and bool(layer.visible)
+    return any(layer.visible and presenter.element_of(layer) == element for layer in presenter.viewer.layers)
 
 
 def _listed(legend: Legend) -> tuple[tuple[str, str, int], ...]:

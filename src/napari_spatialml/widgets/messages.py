@@ -141,6 +141,7 @@ class MessageLine(QWidget):
         self._sign = _Sign()
         self._text = QLabel()
         self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.RichText)  # else an escaped apostrophe shows as its code
         self._text.setIndent(0)
         self._text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard

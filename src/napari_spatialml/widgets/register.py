@@ -16,7 +16,8 @@ from .style import SPACING, Quiet, Rows
 
 __all__ = ["RegisterDock"]
 
-_TOOLS = (("landmark", "Place landmarks", "Click a place on one side, then the same place on the other."),)
+_TOOLS = (("landmark", "Place landmarks", "Click a place on one side, then the same place on the other.",
+           "Shift+L"),)  # fmt: skip
 _FEWEST = 2
 
 
@@ -96,11 +97,40 @@ class RegisterDock(MethodStep):
 
     def show_beside(self, beside: bool) -> None:
         """Show the two sides side by side, or overlaid in the fixed frame."""
-        presenter = self.desk.presenter
-        if presenter is not None and self.moving.currentData():
-            moving = str(self.moving.currentData()) if beside else ""
-            presenter.show(coordinate_system=str(self.fixed.currentData()), beside=moving, shown=None)
-            presenter.fit()
+        presenter, moving, fixed = self.desk.presenter, self.moving.currentData(), self.fixed.currentData()
+        if presenter is None or not moving or not fixed:
+            return
+        moved = self._moved(moving, fixed, original=beside)
+        below = [n for n in self.desk.images_in(fixed) if n not in moved][:1] or self._only_in(fixed, moving)
+        if not beside and not any(fixed in self.session.document.placed(n) for n in moved):
+            below = self._only_in(fixed, moving)
+        presenter.show(
+            coordinate_system=fixed,
+            beside=moving if beside else "",
+            landmarks=moving if beside else "",
+            shown=tuple(dict.fromkeys([*below, *moved])),
+        )
+        for spec, layer in presenter.canvas.layers():
+            if spec.key.element in moved and not spec.key.beside:
+                # on the fixed side what was moved would cover the places to click
+                layer.visible = not beside
+                layer.opacity = min(layer.opacity, 0.6)
+        presenter.fit()
+
+    def _moved(self, moving: str, fixed: str, *, original: bool) -> list[str]:
+        """Return what lies in the moving system; overlaid, a warped copy instead of its original."""
+        document = self.session.document
+        warped = document.attribute("warped_from", {})
+        names = [n for t in ("images", "labels", "shapes") for n in document.names(t)]
+        mine = [n for n in names if moving in document.placed(warped.get(n, n))]
+        if original:
+            return [n for n in mine if n not in warped]
+        return [n for n in mine if n not in warped.values()]
+
+    def _only_in(self, system: str, other: str) -> list[str]:
+        document = self.session.document
+        names = [n for t in ("images", "labels", "shapes") for n in document.names(t)]
+        return [n for n in names if system in document.placed(n) and other not in document.placed(n)]
 
     def _view_buttons(self) -> QWidget:
         row = QWidget()
@@ -144,7 +174,7 @@ class RegisterDock(MethodStep):
         presenter, held = self.desk.presenter, self._landmarks()
         if presenter is not None and 1 <= number <= len(held.get("fixed_um", [])):
             y, x = np.asarray(held["fixed_um"][number - 1], dtype=float)
-            presenter.viewer.camera.center = (float(y), float(x))
+            self.desk.look_at(float(y), float(x))
 
     def _delete(self, number: int) -> None:
         self.desk.correct("delete-landmark", landmarks=str(self.moving.currentData()), number=number)

@@ -48,13 +48,10 @@ class SectionDock(StepDock):
         column.setSpacing(SPACING + 2)
         self.summary = Quiet()
         self.notes = Quiet()
-        for part in (title_label(self.title), self.summary, self.recovery, self._tools(), self.message):
+        head = (title_label(self.title), self.summary, self._tools(), OpeningPanel(self.desk), self.recovery)
+        view = (Heading("Elements"), self.elements, self._rows, self._savers(), self.message, self.notes)
+        for part in (*head, *view):
             column.addWidget(part)
-        column.addWidget(OpeningPanel(self.desk))
-        column.addWidget(Heading("Elements"))
-        column.addWidget(self.elements)
-        column.addWidget(self._rows)
-        column.addWidget(self.notes)
         column.addStretch(1)
         return body
 
@@ -74,6 +71,7 @@ class SectionDock(StepDock):
         self.elements.refresh()
         self.colour.refresh()
         self.summary.setText(_summary(document))
+        self.summary.setVisible(bool(self.summary.text()))
         self.notes.setText(_notes(document))
         self.notes.setVisible(bool(self.notes.text()))
         self._offer_recovery()
@@ -117,12 +115,20 @@ class SectionDock(StepDock):
         self.desk.opening.open([url.toLocalFile() for url in event.mimeData().urls()])
 
     def _tools(self) -> QWidget:
+        return tool_row(self._openers())
+
+    def _openers(self) -> list[Tool]:
+        return [
+            Tool("Open files…", "Open one or several files as one section.", self._open_files),
+            Tool("Open folder…", "Open a SpatialData store or a Visium outs folder.", self._open_folder),
+            Tool("Open sample", "Open a simulated section of bowel wall.", lambda: self.desk.opening.open_sample()),
+        ]
+
+    def _savers(self) -> QWidget:
         return tool_row(
             [
-                Tool("Open files…", "Open one or several files as one section.", self._open_files),
-                Tool("Open folder…", "Open a SpatialData store or a Visium outs folder.", self._open_folder),
                 Tool("Fit view", "Show the whole section.", self._fit),
-                Tool("Save", "Save what changed since the last save (the history too).", self.save),
+                Tool("Save", "Save what changed since the last save, and the history.", self.save),
                 Tool("Save as…", "Save everything to a new store.", self.save_as),
             ]
         )
@@ -145,16 +151,8 @@ class SectionDock(StepDock):
         layout.setSpacing(SPACING + 2)
         layout.addWidget(title_label(self.title))
         layout.addWidget(Quiet(self.sentence))
-        layout.addWidget(Quiet("Open a section: drop a file here or press Open files… Files chosen together lie together."))
-        layout.addWidget(
-            tool_row(
-                [
-                    Tool("Open files…", "Open one or several files as one section.", self._open_files),
-                    Tool("Open folder…", "Open a SpatialData store or a Visium outs folder.", self._open_folder),
-                    Tool("Open sample", "A simulated section of bowel wall.", lambda: self.desk.opening.open_sample()),
-                ]
-            )
-        )
+        layout.addWidget(Quiet("Drop a file here, or press Open files… Files chosen together become one section."))
+        layout.addWidget(self._tools())
         layout.addWidget(OpeningPanel(self.desk))
         layout.addStretch(1)
         return page
@@ -188,16 +186,12 @@ def _summary(document: Any) -> str:
     parts = []
     for table in document.names("tables"):
         frame = document.table(table)
-        parts.append(f"{document.annotated(table) or table}: {frame.n_obs:,} × {frame.n_vars:,}")
+        parts.append(f"{document.annotated(table) or table} {frame.n_obs:,} × {frame.n_vars:,} features")
     systems = document.coordinate_systems()
-    apart = [s for s in systems if s != GLOBAL]
+    apart = [s for s in systems if s != GLOBAL and s not in document.attribute("alignments", {})]
     if apart:
-        parts.append(f"not on the section's frame yet: {', '.join(apart)}" if not _aligned(document, apart) else "")
-    return " · ".join(p for p in parts if p)
-
-
-def _aligned(document: Any, systems: list[str]) -> bool:
-    return all(s in document.attribute("alignments", {}) for s in systems)
+        parts.append(f"not registered yet: {', '.join(apart)}")
+    return " · ".join(parts)
 
 
 def _notes(document: Any) -> str:

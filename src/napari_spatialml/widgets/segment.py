@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ..errors import BadInput
+from ..methods import methods
 from ..session import SegmentationSelection, Selection
 from ..session.gather import full_resolution
+from ..views.rasters import is_pixel_grid
 from .hand import HandTools, length_field
 from .step import MethodStep, choose
 from .style import SPACING, Rows
@@ -19,25 +21,25 @@ from .style import SPACING, Rows
 __all__ = ["ChannelsField", "SegmentDock"]
 
 _TOOLS = (
-    ("paint", "Paint", "Paint on the cell under the pointer where the stroke starts; on background, a new cell."),
-    ("erase", "Erase", "Turn cells into background."),
-    ("draw", "Draw", "Draw around a cell that was missed."),
-    ("merge", "Merge", "Click cells, then make one of them."),
-    ("split", "Split", "Draw a line through a cell."),
-    ("delete", "Delete", "Click a cell to take it away."),
+    ("paint", "Paint", "Enlarge the cell in which the stroke starts; from background, paint a new one.", "Shift+P"),
+    ("erase", "Erase", "Turn parts of cells into background.", "Shift+E"),
+    ("draw", "Draw", "Draw around a cell that was missed.", "Shift+D"),
+    ("merge", "Merge", "Click two cells to make one of them; with Shift more than two.", "Shift+M"),
+    ("split", "Split", "Drag a line across a cell to cut it in two.", "Shift+S"),
+    ("delete", "Delete", "Click a cell to take it away.", "Shift+X"),
 )
 
 
-class ChannelsField(QToolButton):
+class ChannelsField(QPushButton):
     """Which channels of an image are used; none ticked means all."""
 
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setStyleSheet("QPushButton { text-align: left; padding: 3px 6px; }")
         self._menu = QMenu(self)
-        self.setMenu(self._menu)
         self._names: tuple[str, ...] = ()
         self._show()
 
@@ -68,6 +70,7 @@ class ChannelsField(QToolButton):
         text = ", ".join(ticked) or everything or "–"
         self.setText(text if len(text) <= 30 else text[:29] + "…")
         self.setEnabled(len(self._names) > 1)
+        self.setMenu(self._menu if len(self._names) > 1 else None)
         self.changed.emit()
 
 
@@ -89,7 +92,7 @@ class SegmentDock(MethodStep):
         rows.add("Image", self.images, "The image in which cells are found.")
         rows.add("Channels", self.channels, "The channels used; of none ticked, all.")
         rows.add("Region", self.region, "Try a method on what is in view first: it is quicker.")
-        rows.add("Labels", self.output, "The name of the labels that result; an equal name is replaced.")
+        rows.add("Name of labels", self.output, "The name of the labels that result; an equal name is replaced.")
         return rows
 
     def make_correct(self) -> QWidget:
@@ -100,7 +103,7 @@ class SegmentDock(MethodStep):
         self.labels.currentIndexChanged.connect(lambda _i: self.tools.options_changed())
         self.brush.valueChanged.connect(lambda _v: self.tools.options_changed())
         rows = Rows()
-        rows.add("Correct", self.labels, "The labels that the tools change.")
+        rows.add("Labels", self.labels, "The labels that the tools change.")
         rows.add("Brush", self.brush, "The diameter of the brush, in micrometres on the tissue.")
         self.correct = QWidget()
         layout = QVBoxLayout(self.correct)
@@ -110,14 +113,23 @@ class SegmentDock(MethodStep):
         layout.addWidget(self.tools)
         return self.correct
 
+    def make(self) -> QWidget:
+        """Make the panel; it starts with the method that needs no weights."""
+        panel = super().make()
+        offered = methods(self.kind)
+        if "watershed" in offered:
+            self.panel.set_method(offered["watershed"]())
+        return panel
+
     def fill(self) -> None:
         """Offer the images and labels of the section."""
         document = self.session.document
         images = document.names("images")
         choose(self.images, sorted(images, key=_likely, reverse=True))
         self._follow_image()
+        cells = [n for n in document.names("labels") if not is_pixel_grid(document, n)]
         found = document.attribute("segmentations", {})
-        choose(self.labels, sorted(document.names("labels"), key=lambda n: (n not in found, n)))
+        choose(self.labels, sorted(cells, key=lambda n: (n not in found, n)))
         self.correct.setEnabled(self.labels.count() > 0 and not self.session.read_only)
 
     def waiting_for(self) -> str:
@@ -146,9 +158,7 @@ class SegmentDock(MethodStep):
         assert presenter is not None
         choose(self.labels, [self.labels.itemData(i) for i in range(self.labels.count())])
         self.labels.setCurrentIndex(self.labels.findData(selection.output))
-        shown = presenter.state.shown
-        if shown is not None:
-            presenter.show(shown=tuple(dict.fromkeys([*shown, selection.image, selection.output])))
+        presenter.show(shown=(selection.image, selection.output), beside="")
 
     def _options(self, tool: str) -> dict[str, Any]:
         chosen = {"labels": self.labels.currentData()}
@@ -172,7 +182,7 @@ class SegmentDock(MethodStep):
         low = np.clip(np.floor(corners[0]), 0, [sizes["y"], sizes["x"]]).astype(int)
         high = np.clip(np.ceil(corners[1]) + 1, 0, [sizes["y"], sizes["x"]]).astype(int)
         if (high - low).min() < 8:
-            raise BadInput(f"Hardly anything of '{image}' is in view.", "Move to the tissue, or choose the whole image.")
+            raise BadInput(f"Hardly anything of '{image}' is in view.", "Move there, or choose the whole image.")
         return int(low[0]), int(high[0]), int(low[1]), int(high[1])
 
 

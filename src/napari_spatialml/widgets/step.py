@@ -87,6 +87,7 @@ class StepDock(QWidget):
         self.desk.document_changed.connect(lambda _slots: self.mark_stale())
         self.desk.history_changed.connect(self.mark_stale)
         self.desk.state_changed.connect(self.mark_stale)
+        self.desk.layers_changed.connect(self.mark_stale)
         self.desk.told.connect(self._on_told)
         self._on_opened()
 

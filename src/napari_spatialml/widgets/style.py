@@ -154,6 +154,13 @@ class Heading(QWidget):
         self.setAccessibleName(text)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
+    def rename(self, text: str) -> None:
+        """Show another name."""
+        self._text = text
+        self.setAccessibleName(text)
+        self.updateGeometry()
+        self.update()
+
     def sizeHint(self) -> QSize:
         """Return room for one line of text and some air above it."""
         metrics = self.fontMetrics()
@@ -269,7 +276,9 @@ def swatch(colour: QColor | str | tuple[int, ...], size: int = 12) -> QIcon:
     painter.drawRoundedRect(picture.rect().adjusted(1, 1, -2, -2), 5, 5)
     painter.end()
     picture.setDevicePixelRatio(scale)
-    return QIcon(picture)
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)  # else Qt tints it in a selected row
+    return icon
 
 
 class _UprightArea(QScrollArea):

@@ -116,8 +116,9 @@ class Workbench(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setUsesScrollButtons(True)
-        self.tabs.tabBar().setExpanding(False)
-        self.tabs.setStyleSheet("QTabBar::tab { padding: 5px 5px; margin: 0px; min-width: 0px; }")
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.tabBar().setExpanding(True)
+        self.tabs.setStyleSheet("QTabBar::tab { padding: 5px 4px; margin: 0px 1px 0px 0px; min-width: 0px; }")
         self.steps: dict[str, StepDock] = {}
         for cls in STEPS:
             dock = cls(viewer)

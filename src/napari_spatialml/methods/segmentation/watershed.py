@@ -65,9 +65,11 @@ class Watershed(Segmenter):
         report(0.0, "reading the stain")
         size = pixels.pixel_size_um
         diameter = max(self.diameter_um / size, 2.0)
-        signal = _flattened(_smoothed(self._signal(pixels), self.smoothing_um / size), diameter)
+        smooth = _smoothed(self._signal(pixels), self.smoothing_um / size)
+        report(0.1, "removing the background")
+        signal = _flattened(smooth, diameter)
         report(0.3, "finding the threshold")
-        foreground = self._foreground(signal, diameter)
+        foreground = self._foreground(signal, diameter, report)
         report(0.5, "finding the middle of each nucleus")
         labels = _parted(foreground, self.split_depth, diameter, report)
         report(0.85, "measuring contrast")
@@ -95,22 +97,23 @@ class Watershed(Segmenter):
         named = (i for i, name in enumerate(pixels.channels) if any(word in name.lower() for word in _NUCLEAR))
         return next(named, 0)
 
-    def _foreground(self, flat: Signal, diameter: float) -> npt.NDArray[np.bool_]:
+    def _foreground(self, flat: Signal, diameter: float, report: Report) -> npt.NDArray[np.bool_]:
         """Return where the signal exceeds the global and the local threshold."""
-        from scipy.ndimage import binary_fill_holes, binary_opening, gaussian_filter
+        from scipy.ndimage import binary_opening, gaussian_filter
 
         level = _otsu(flat)
         if level is None:
             return np.zeros(flat.shape, dtype=bool)
         above = flat > level
         contrast = float(flat[above].mean() - flat[~above].mean())
-        surroundings = gaussian_filter(flat, _SURROUNDINGS * diameter)
+        surroundings = gaussian_filter(flat, _SURROUNDINGS * diameter, truncate=3)
+        report(0.4, "comparing with the surroundings")
         local = _LOCAL * surroundings + (1 - _LOCAL) * level
         mask = flat > np.maximum(level, local) + self.threshold_offset * contrast
         # an opening needs three rows and columns; thinner images are left as they are
         if min(mask.shape) >= 3:
             mask = binary_opening(mask)
-        return np.asarray(binary_fill_holes(mask), dtype=bool)
+        return _filled(mask)
 
 
 def _hematoxylin(pixels: Pixels) -> Signal:
@@ -161,6 +164,17 @@ def _otsu(signal: Signal) -> float | None:
     return float(otsu(signal))
 
 
+def _filled(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Fill holes: the pieces of background that do not reach the border (SciPy's own way is slower by far)."""
+    from scipy.ndimage import label
+
+    pieces, n = label(~mask)
+    open_ = np.zeros(n + 1, dtype=bool)
+    for edge in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
+        open_[edge] = True
+    return np.asarray(mask | ~open_[pieces])
+
+
 def _parted(foreground: npt.NDArray[np.bool_], split: float, diameter: float, report: Report) -> npt.NDArray[np.int32]:
     """Part touching nuclei along the necks of the distance to their border.
 
@@ -176,8 +190,9 @@ def _parted(foreground: npt.NDArray[np.bool_], split: float, diameter: float, re
     log = np.log1p(depth)
     reconstruction: Any = morphology.reconstruction  # untyped
     domes = reconstruction(log - split - 1e-3, log)
-    report(0.6, "finding the middle of each nucleus")
-    peaks = (domes - reconstruction(domes - 1e-3, domes) > 5e-4) & foreground
+    report(0.65, "finding the middle of each nucleus")
+    maxima: Any = morphology.local_maxima  # untyped
+    peaks = maxima(domes).astype(bool) & foreground
     report(0.7, "parting touching nuclei")
     flood: Any = segmentation.watershed  # untyped
     return np.asarray(flood(-depth, label(peaks)[0], mask=foreground), dtype=np.int32)

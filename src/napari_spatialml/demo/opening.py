@@ -1,0 +1,127 @@
+"""The first steps: the sample or a person's files become a saved section, and all of it in one frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.transform import Affine
+from ..errors import BadInput
+from ..session import GLOBAL, Session
+from .frame import Frame, extent
+from .picture import overlay
+from .truth import Truth
+from .walk import Walk
+
+__all__ = ["open_section"]
+
+
+def open_section(walk: Walk) -> None:
+    """Open what the options name, say what is in it, save it, and show it in one frame."""
+    row_name = "open"
+    sample = walk.options.section is None
+    what = "the embedded sample, simulated with known truth" if sample else f"'{walk.options.section.name}'"  # type: ignore[union-attr]
+    try:
+        with walk.step(row_name, what) as row:
+            walk.session = Session.start(_sample(walk) if sample else _files(walk))
+            row.measured = _contents(walk.session.document)
+    finally:
+        failed = walk.rows and walk.rows[-1].skipped
+    if failed:  # nothing follows without a section
+        raise BadInput(walk.rows[-1].measured)
+    with walk.step("save", "everything into section.zarr, once") as row:
+        walk.session.save(walk.store)
+        row.measured = f"{_megabytes(walk.store):.1f} MB"
+    with walk.step("overlay", "images and spots in one frame, in µm") as row:
+        document = walk.session.document
+        frame = Frame.around(extent(document, GLOBAL))
+        row.measured = f"{frame.height_um:,.0f} × {frame.width_um:,.0f} µm"
+        walk.show(overlay(document, frame))
+    walk.facts["start"] = walk.session.document.fingerprints()
+
+
+def _sample(walk: Walk) -> Any:
+    from ..io.sample import sample_reference, sample_section, sample_truth
+
+    section = sample_section()
+    walk.truth = Truth(sample_truth())
+    reference = walk.options.out / "reference.h5ad"
+    sample_reference().write_h5ad(reference)
+    walk.facts["reference"] = reference
+    return section
+
+
+def _files(walk: Walk) -> Any:
+    """Open the person's files; each later one lies in a coordinate system of its own."""
+    from ..io import open_files
+
+    options = walk.options
+    units = {
+        "pixel_size_um": options.pixel_size_um,
+        "spot_pitch_um": options.spot_pitch_um,
+        "um_per_unit": options.um_per_unit,
+    }
+    walk.facts["reference"] = options.reference
+    assert options.section is not None
+    first = open_files(options.section, name=options.name, **units, report=walk.report)
+    if options.second is None:
+        return first
+    from ..io.together import together
+
+    second = open_files(options.second, name=options.second_name, **units, report=walk.report)
+    made = together([options.name or "first", options.second_name or "second"], [first, second])
+    moved = [s for s in made.coordinate_systems if s != GLOBAL]
+    if options.landmarks is not None and moved:
+        made.attrs["spatialml"]["landmarks"] = {moved[0]: read_landmarks(options.landmarks, moved[0])}
+    return made
+
+
+def read_landmarks(path: Any, moving: str) -> dict[str, Any]:
+    """Read pairs of landmarks from a CSV with the columns fixed_y_um, fixed_x_um, moving_y_um, moving_x_um.
+
+    Raises
+    ------
+    BadInput
+        When the file is absent or a column is.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, comment="#")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"The landmarks '{path}' cannot be read ({error}).", "Give a CSV file.") from error
+    sides: dict[str, Any] = {"fixed": GLOBAL, "moving": moving}
+    for side in ("fixed", "moving"):
+        columns = [f"{side}_y_um", f"{side}_x_um"]
+        absent = [c for c in columns if c not in table]
+        if absent:
+            raise BadInput(
+                f"The landmarks '{path}' have no column '{absent[0]}'.",
+                "They need fixed_y_um, fixed_x_um, moving_y_um and moving_x_um.",
+            )
+        values = table[columns].to_numpy(dtype=float)
+        if not np.isfinite(values).all():
+            raise BadInput(f"The landmarks '{path}' hold something that is not a number.", "Correct the table.")
+        sides[f"{side}_um"] = values.tolist()
+    return sides
+
+
+def _contents(document: Any) -> str:
+    parts = []
+    for name in document.names("images"):
+        parts.append(f"image '{name}' ({_pixel(document, name)} µm a pixel)")
+    for name in document.names("tables"):
+        n, p = document.table(name).shape
+        parts.append(f"'{name}' ({n:,} rows × {p:,} features)")
+    systems = document.coordinate_systems()
+    return ", ".join(parts) + (f"; coordinate systems {', '.join(systems)}" if len(systems) > 1 else "")
+
+
+def _pixel(document: Any, name: str) -> str:
+    affine: Affine = document.affine(name, document.placed(name)[0])
+    return f"{affine.scale_factors[0]:.3g}"
+
+
+def _megabytes(folder: Any) -> float:
+    return float(sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6)

@@ -1,0 +1,189 @@
+"""The whole way on one section: open, register, segment, domains, deconvolve, correct, undo, save, prove."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.report import Report, silent
+from ..errors import BadInput, SpatialMLError
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .picture import Picture
+    from .truth import Truth
+
+__all__ = ["Options", "Row", "Walk", "walk"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the demonstration runs on.
+
+    Parameters
+    ----------
+    out
+        Folder that gets ``section.zarr``, ``recipe.json``, ``report.html`` and pictures; made if absent.
+    section
+        A file or folder of the person's own; the embedded sample if None.
+    name
+        The section, where the folder holds several.
+    second, second_name
+        Another section or image, opened in a coordinate system of its own.
+    landmarks
+        A CSV with the columns fixed_y_um, fixed_x_um, moving_y_um, moving_x_um, for the second one.
+    reference, reference_column
+        A single-cell reference (h5ad), and its column of cell types; found by its name if empty.
+    pixel_size_um, spot_pitch_um, um_per_unit
+        Physical units of files that state none, > 0.
+    n_domains
+        Number of domains that are looked for.
+    region
+        (y0, y1, x0, x1) in pixels of the image that is segmented; chosen if None.
+    screenshots
+        Whether pictures of the real window are taken, where there is a screen.
+    """
+
+    out: Path
+    section: Path | None = None
+    name: str | None = None
+    second: Path | None = None
+    second_name: str | None = None
+    landmarks: Path | None = None
+    reference: Path | None = None
+    reference_column: str = ""
+    pixel_size_um: float | None = None
+    spot_pitch_um: float | None = None
+    um_per_unit: float | None = None
+    n_domains: int = 5
+    region: tuple[int, int, int, int] | None = None
+    screenshots: bool = True
+
+
+@dataclass
+class Row:
+    """One line of the table: a step, what was done, what was measured, and the seconds it took."""
+
+    step: str
+    what: str
+    measured: str = ""
+    seconds: float = 0.0
+    skipped: bool = False
+
+
+@dataclass
+class Walk:
+    """A section on its way: the session, the table so far and the pictures.
+
+    Parameters
+    ----------
+    options
+        What it runs on.
+    report
+        Told the step that runs.
+    """
+
+    options: Options
+    report: Report = silent
+    rows: list[Row] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    truth: Truth | None = None
+    _session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session; there is one from the first step on."""
+        if self._session is None:
+            raise BadInput("No section is open.", "Open one first.")
+        return self._session
+
+    @session.setter
+    def session(self, session: Session | None) -> None:
+        self._session = session
+
+    @property
+    def store(self) -> Path:
+        """Where the section is saved."""
+        return self.options.out / "section.zarr"
+
+    @contextmanager
+    def step(self, name: str, what: str) -> Iterator[Row]:
+        """Time a step and add its row; what the data cannot carry becomes a row that says why."""
+        row = Row(name, what)
+        self.report(min(len(self.rows) / 24, 0.98), f"{name}: {what}")
+        start = time.perf_counter()
+        try:
+            yield row
+        except SpatialMLError as error:
+            row.measured, row.skipped = str(error), True
+        row.seconds = time.perf_counter() - start
+        self.rows.append(row)
+
+    def skip(self, name: str, what: str, why: str) -> None:
+        """Add a row for a step that this section cannot carry."""
+        self.rows.append(Row(name, what, why, skipped=True))
+
+    def show(self, picture: Picture) -> None:
+        """Keep a picture for the report."""
+        self.pictures.append(picture)
+
+
+def walk(options: Options, report: Report = silent) -> Walk:
+    """Walk a section through the whole way and leave store, recipe, report and screenshots.
+
+    Parameters
+    ----------
+    options
+        What it runs on, and where the results go.
+    report
+        Told the step that runs.
+
+    Returns
+    -------
+    Walk
+        The table in `Walk.rows`; everything else lies in the folder.
+
+    Raises
+    ------
+    BadInput
+        When the folder holds another section, or the files cannot be opened.
+    """
+    from . import correcting, opening, proving, report as pages, steps, window
+
+    start = time.perf_counter()
+    done = Walk(options, report)
+    _check_place(done.store)
+    options.out.mkdir(parents=True, exist_ok=True)
+    parts: tuple[Callable[[Walk], None], ...] = (
+        opening.open_section,
+        steps.register,
+        steps.segment,
+        steps.domains,
+        steps.deconvolve,
+        correcting.correct_by_hand,
+        proving.undo_and_redo,
+        proving.save_and_reopen,
+        proving.replay_recipe,
+    )
+    try:
+        for part in parts:
+            part(done)
+    finally:
+        if done._session is not None:
+            done.session.close()
+    if options.screenshots:
+        window.screenshots(done)
+    done.facts["seconds"] = time.perf_counter() - start
+    pages.write(done)
+    report(1.0, "done")
+    return done
+
+
+def _check_place(store: Path) -> None:
+    if store.exists():
+        raise BadInput(f"'{store}' is there already.", "Choose another folder with --out, or move it away first.")

@@ -1,0 +1,327 @@
+"""The presenter: it shows a session's document in a viewer, and turns gestures into commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from psygnal import Signal
+
+from ..core.transform import Affine
+from ..errors import BadInput, SpatialMLError
+from ..session import Document, Session
+from ..session.changes import Slot
+from ..session.corrections import correct, packed
+from .canvas import Canvas
+from .choices import choices_of, colour_of
+from .gestures import Gestures, tool_named
+from .landmark_specs import LandmarkFit, landmark_fit
+from .marks import Marks
+from .memory import Memory
+from .places import extent_of_system
+from .plan import legends, offset_of, plan
+from .state import ColourBy, Legend, ViewState
+from .strokes import Buffer
+from .tools import Place, Tool
+
+__all__ = ["Presenter"]
+
+
+class Presenter:
+    """Shows the document of a session in a napari viewer. Whoever makes it must keep it.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer or its model.
+    session
+        The session.
+    later
+        Calls a function one turn of the event loop later. Without it, painting by napari's own
+        buttons reaches the document when the mouse button comes up or the mouse moves on.
+    """
+
+    state_changed: ClassVar[Signal] = Signal()
+    """Emitted when what is shown, or how, has changed."""
+    tool_changed: ClassVar[Signal] = Signal(str)
+    """Emitted with the name of the tool, "" for none."""
+    hint_changed: ClassVar[Signal] = Signal(str)
+    """Emitted with one sentence: what to do with the mouse now."""
+    told: ClassVar[Signal] = Signal(str, str)
+    """Emitted with a level ("info", "ok", "warning" or "error") and a sentence for the person."""
+
+    def __init__(self, viewer: Any, session: Session, later: Callable[[Callable[[], None]], Any] | None = None) -> None:
+        self.viewer, self.session = viewer, session
+        self.state = ViewState()
+        self.canvas, self.marks = Canvas(viewer), Marks(viewer)
+        self.tool, self.hint = "", ""
+        self._later = later
+        self._memory = Memory()
+        self._tool: Tool | None = None
+        self._buffers: dict[str, Buffer] = {}
+        self._shown = self._busy = self._dirty = False
+        self._gestures = Gestures(self)
+        session.changed.connect(self._on_changed)
+
+    # what is shown -----------------------------------------------------------------------------
+
+    @property
+    def document(self) -> Document:
+        """The document."""
+        return self.session.document
+
+    def show(self, **changes: Any) -> None:
+        """Replace fields of the state, and show the document so. The first time, fit the view.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `ViewState`.
+        """
+        before, self.state = self.state, replace(self.state, **changes)
+        if self.state.beside == self.state.coordinate_system:
+            self.state = replace(self.state, beside="")
+        self._refresh(again=True)
+        if not self._shown:
+            self._first_shown()
+        elif (before.coordinate_system, before.beside) != (self.state.coordinate_system, self.state.beside):
+            self.fit()
+        self.state_changed.emit()
+
+    def colour_by(self, element: str, colour: ColourBy | None) -> None:
+        """Colour an element by a column or a feature; None shows it plain."""
+        self.show(colours={**self.state.colours, element: colour})
+
+    def colour_of(self, element: str) -> ColourBy | None:
+        """Return what an element is coloured by now."""
+        return colour_of(self.document, self.state, element)
+
+    def hide_categories(self, element: str, names: frozenset[str]) -> None:
+        """Leave categories of an element undrawn."""
+        self.show(hidden_categories={**self.state.hidden_categories, element: frozenset(names)})
+
+    def choices(self, element: str) -> tuple[ColourBy, ...]:
+        """Return everything an element can be coloured by, features last."""
+        return choices_of(self.document, element)
+
+    def legends(self) -> tuple[Legend, ...]:
+        """Return what the colours on the canvas mean."""
+        return legends(self.document, self.state, self._memory)
+
+    def landmark_fit(self, landmarks: str = "") -> LandmarkFit:
+        """Return how far the current fit misses each landmark of a set."""
+        return landmark_fit(self.document, landmarks or self.state.landmarks, self.state.model)
+
+    def fit(self) -> None:
+        """Move the camera so that the whole section is in view."""
+        if len(self.viewer.layers):
+            self.viewer.fit_to_view(margin=0.04)
+
+    def layer_of(self, element: str) -> Any:
+        """Return the layer by which an element is known, or None."""
+        return self.canvas.layer_of(element)
+
+    def element_of(self, layer: Any) -> str:
+        """Return the element that a layer shows, or ""."""
+        return self.canvas.element_of(layer)
+
+    @property
+    def offset(self) -> tuple[float, float]:
+        """The shift (y, x) in µm of the coordinate system that is drawn beside the first."""
+        return offset_of(self.document, self.state, self._memory)
+
+    @property
+    def boundary(self) -> float:
+        """The x in µm that divides the two coordinate systems on the canvas; infinite without a second."""
+        if not self.state.beside:
+            return float("inf")
+        right = extent_of_system(self.document, self.state.coordinate_system)[1, 1]
+        left = extent_of_system(self.document, self.state.beside)[0, 1] + self.offset[1]
+        return float(right + left) / 2
+
+    def place_of(self, element: str) -> Place:
+        """Return where an element is drawn.
+
+        Raises
+        ------
+        BadInput
+            When it is not in view.
+        """
+        placed = self.document.placed(element)
+        for system, offset in ((self.state.coordinate_system, (0.0, 0.0)), (self.state.beside, self.offset)):
+            if system and system in placed:
+                affine = Affine.translation(*offset) @ self.document.affine(element, system)
+                return Place(element, system, offset, affine)
+        raise BadInput(
+            f"'{element}' does not lie in '{self.state.coordinate_system}'.", f"Show the system {', '.join(placed)}."
+        )
+
+    def _first_shown(self) -> None:
+        self._shown = True
+        self.viewer.canvas.overlays["scale_bar"].visible = True
+        self.fit()
+
+    def _refresh(self, *, again: bool) -> None:
+        self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
+        self._watch_labels()
+
+    def _on_changed(self, slots: frozenset[Slot]) -> None:
+        touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
+        for name, buffer in list(self._buffers.items()):
+            if name in touched:
+                buffer.sync(self.document)
+        if self._shown:
+            self._refresh(again=False)
+            self.state_changed.emit()
+        if self._tool is not None:
+            self._tool.refresh()
+
+    # tools -------------------------------------------------------------------------------------
+
+    @property
+    def selected_cells(self) -> tuple[int, ...]:
+        """The cells that are chosen for merging."""
+        return tuple(getattr(self._tool, "chosen", ()))
+
+    def use(self, tool: str, **options: Any) -> None:
+        """Take up a tool; "" puts it down.
+
+        Parameters
+        ----------
+        tool
+            "paint", "erase", "merge", "delete", "split", "draw" (cells), "brush" (spots, pixels or
+            cells into a category), "landmark", or "".
+        **options
+            As the tool takes them: ``labels`` and ``size_um``; ``table``, ``column``, ``value`` and
+            ``radius_um``; ``landmarks``.
+        """
+        self.flush()
+        before = self._tool
+        self._tool = None
+        if before is not None:
+            before.stop()
+        self.marks.remove()
+        self._take_up(tool, options)
+        self._gestures.take_over(self._tool is not None)
+        self.tool_changed.emit(self.tool)
+
+    def _take_up(self, tool: str, options: dict[str, Any]) -> None:
+        self.tool = ""
+        if tool:
+            try:
+                taken = tool_named(tool)(self, **options)
+                self.say(taken.hint)
+                taken.start()
+                self._tool, self.tool = taken, tool
+            except SpatialMLError as error:
+                self.tell("warning", str(error))
+        if not self.tool:
+            self.say("")
+
+    @property
+    def current(self) -> Tool | None:
+        """The tool in use."""
+        return self._tool
+
+    def cancel(self) -> None:
+        """Forget the gesture that was begun."""
+        if self._tool is not None:
+            self._tool.cancel()
+
+    def delete(self) -> None:
+        """Take away what lies under the mouse, with the tool in use."""
+        if self._tool is not None:
+            self._tool.delete()
+
+    def correct(self, name: str, **arguments: Any) -> bool:
+        """Make and execute a correction; tell the person where it cannot be made."""
+        try:
+            self.session.execute(correct(self.document, name, **arguments))
+        except SpatialMLError as error:
+            self.tell("error", str(error))
+            return False
+        return True
+
+    def undo(self, *_: Any) -> None:
+        """Take back the last step of the session."""
+        self._step(self.session.undo, "Undone")
+
+    def redo(self, *_: Any) -> None:
+        """Do the last undone step of the session again."""
+        self._step(self.session.redo, "Done again")
+
+    def _step(self, step: Callable[[], str], word: str) -> None:
+        self.flush()
+        try:
+            label = step()
+        except SpatialMLError as error:
+            self.tell("error", str(error))
+            return
+        if label:
+            self.tell("info", f"{word}: {label}.")
+
+    def tell(self, level: str, sentence: str) -> None:
+        """Say something to the person."""
+        self.told.emit(level, sentence)
+
+    def say(self, hint: str) -> None:
+        """Say what to do with the mouse now."""
+        if hint != self.hint:
+            self.hint = hint
+            self.hint_changed.emit(hint)
+
+    # painting ----------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Bring what was painted into the document: one command a layer, none where nothing was painted."""
+        self._dirty = False
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            for buffer in list(self._buffers.values()):
+                self._flush(buffer)
+        finally:
+            self._busy = False
+
+    def _flush(self, buffer: Buffer) -> None:
+        patch = buffer.stroke(self.document)
+        if patch is None:
+            return
+        arguments = {"labels": buffer.labels, "offset": list(patch.offset), "values": packed(patch.new)}
+        if not self.correct("paint-labels", **arguments):
+            buffer.sync(self.document)
+
+    def _on_painted(self, *_: Any) -> None:
+        if self._dirty:
+            return
+        self._dirty = True
+        if self._later is not None:
+            self._later(self.flush_painted)
+
+    def flush_painted(self) -> None:
+        """Bring in what was painted since the last time, unless the button is still down."""
+        if self._dirty and not self._gestures.dragging:
+            self.flush()
+
+    def _watch_labels(self) -> None:
+        """Listen to every labels layer that can be painted, also by napari's own buttons."""
+        painted = dict(self.canvas.painted())
+        for name in [n for n, b in self._buffers.items() if painted.get(n) is not b.layer]:
+            del self._buffers[name]
+        for name, layer in painted.items():
+            if name not in self._buffers:
+                self._buffers[name] = Buffer(name, layer)
+                layer.events.paint.connect(self._on_painted)
+                layer.mouse_drag_callbacks.append(self._gestures.after_paint)
+                # napari's own history of the layer would go behind the session's back
+                layer.undo, layer.redo = self.undo, self.redo
+
+    def close(self) -> None:
+        """Take our layers and callbacks away."""
+        self.use("")
+        self.session.changed.disconnect(self._on_changed)
+        self._gestures.disconnect()
+        self._buffers.clear()
+        self.canvas.clear()

@@ -1,0 +1,128 @@
+"""What is seen in a real window, and what a mouse does there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_spatialml.session import correct
+from napari_spatialml.views import ColourBy
+
+from ..views.conftest import CELLS_UM
+
+
+def um(y, x):
+    return ((y + 0.5) * CELLS_UM, (x + 0.5) * CELLS_UM)
+
+
+def rgb(code):
+    return tuple(int(code[k : k + 2], 16) for k in (1, 3, 5))
+
+
+def near(seen, wanted, tolerance=6):
+    return max(abs(a - b) for a, b in zip(seen, wanted, strict=True)) <= tolerance
+
+
+def test_the_whole_section_is_in_view_with_a_scale_bar(window):
+    width, height = window.canvas.native.width(), window.canvas.native.height()
+    for corner in ((0, 0), (32, 32)):
+        x, y = window.at(corner)
+        assert 0 <= x < width
+        assert 0 <= y < height
+    assert window.viewer.canvas.overlays["scale_bar"].visible
+
+
+def test_spots_are_seen_in_their_categories_colours_where_they_lie(window):
+    presenter = window.presenter
+    presenter.show(shown=("spots",))
+    presenter.layer_of("spots").opacity = 1.0
+    legend = next(g for g in presenter.legends() if g.element == "spots")
+    colours = {name: rgb(code) for name, code, _ in legend.categories}
+    table = presenter.document.table("counts")
+    for row in range(12):
+        spot = presenter.document.instances("counts")[row]
+        circle = presenter.document.element("spots").geometry[spot]
+        # beside the centre, still inside the circle of 2 µm; and just outside it
+        assert near(window.colour((circle.y, circle.x + 1.5)), colours[table.obs["domain"].iloc[row]])
+    first = presenter.document.element("spots").geometry.iloc[0]
+    assert near(window.colour((first.y, first.x + 2.6)), (0, 0, 0))
+
+
+def test_turned_and_mirrored_pixels_are_seen_where_they_lie(window):
+    presenter = window.presenter
+    document = presenter.document
+    rows = np.flatnonzero(document.instances("msi") % 3 == 0)
+    window.presenter.session.execute(
+        correct(document, "relabel", table="msi", column="domain", rows=rows.tolist(), value="D1")
+    )
+    presenter.show(coordinate_system="msi", colours={"pixels": ColourBy("msi", "obs/domain")})
+    presenter.layer_of("pixels").opacity = 1.0
+    (name, code, n), *_ = next(g for g in presenter.legends() if g.element == "pixels").categories
+    assert (name, n) == ("D1", len(rows))
+    grid, affine = document.grid("pixels").read(), document.affine("pixels", "msi")
+    for i, j in ((0, 2), (0, 3), (2, 4), (3, 1), (5, 7)):
+        place = affine.apply([[i + 0.5, j + 0.5]])[0]
+        wanted = rgb(code) if grid[i, j] % 3 == 0 and grid[i, j] else (0, 0, 0)
+        assert near(window.colour(place), wanted), (i, j)
+
+
+def test_cells_are_seen_in_the_colour_of_their_kind_and_background_is_not(window):
+    presenter = window.presenter
+    presenter.show(shown=("cells",), colours={"cells": ColourBy("cells_table", "obs/kind")})
+    raster = next(lay for s, lay in presenter.canvas.layers() if s.key.part == "colour")
+    raster.opacity = 1.0
+    colours = {n: rgb(c) for n, c, _ in next(g for g in presenter.legends() if g.element == "cells").categories}
+    assert near(window.colour(um(26, 22)), colours["x"])  # cell 5
+    assert near(window.colour(um(8, 22)), colours["y"])  # cell 2
+    assert near(window.colour(um(16, 16)), (0, 0, 0))
+
+
+@pytest.mark.parametrize("paths", [[um(55, 40), um(55, 44), um(52, 46)]])
+def test_a_stroke_of_the_mouse_ends_in_the_document_and_ctrl_z_takes_it_back(window, paths):
+    presenter = window.presenter
+    before = presenter.document.grid("cells").read()
+    presenter.use("paint", labels="cells", size_um=2)
+    window.drag(*paths)
+    assert [e.label for e in presenter.session.history] == ["paint cell 10 in cells"]
+    assert presenter.document.grid("cells").read()[55, 42] == 10
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert presenter.session.position == 0
+    assert np.array_equal(presenter.document.grid("cells").read(), before)
+    assert np.array_equal(presenter.layer_of("cells").data, before)
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert presenter.session.position == 1
+
+
+def test_ctrl_z_is_the_sessions_whatever_layer_is_active(window):
+    presenter = window.presenter
+    presenter.session.execute(correct(presenter.document, "delete-cells", labels="cells", cells=[5]))
+    presenter.viewer.layers.selection.active = presenter.layer_of("he")
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert presenter.session.position == 0
+
+
+def test_a_line_across_a_cell_and_two_clicks_reach_the_document(window):
+    presenter = window.presenter
+    centre = presenter.viewer.scene.camera.center
+    presenter.use("split", labels="cells")
+    window.drag(um(19, 21), um(26, 21), um(33, 22))
+    presenter.use("merge", labels="cells")
+    window.drag(um(26, 19.5))
+    window.drag(um(26, 25))
+    labels = [e.label for e in presenter.session.history]
+    assert labels[0] == "split cell 5 in cells"
+    assert labels[1].startswith("merge cells")
+    assert np.allclose(presenter.viewer.scene.camera.center, centre)  # the view did not pan
+
+
+def test_selected_spots_that_go_and_come_back_do_not_bring_the_window_down(window):
+    presenter = window.presenter
+    for _ in range(3):
+        presenter.layer_of("spots").selected_data = {0, 1, 2}
+        window.settle()
+        presenter.show(shown=("he", "cells"))
+        presenter.show(shown=None)
+        presenter.viewer.scene.camera.zoom *= 1.5
+        window.settle()
+    assert len(presenter.layer_of("spots").data) == 12
