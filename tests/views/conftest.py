@@ -63,14 +63,10 @@ def section():
     cells = Labels2DModel.parse(cells_array(), dims=("y", "x"), transformations=fine)
     grid = np.arange(1, 49, dtype=np.int32).reshape(6, 8)
     grid[0, 0] = 0
-    pixels = Labels2DModel.parse(
-        grid, dims=("y", "x"), transformations={"msi": Affine(TURNED, ("x", "y"), ("x", "y"))}
-    )
+    pixels = Labels2DModel.parse(grid, dims=("y", "x"), transformations={"msi": Affine(TURNED, ("x", "y"), ("x", "y"))})
     xy = np.column_stack([np.arange(12) % 4 * 6.0 + 2, np.arange(12) // 4 * 9.0 + 3])
     ids = np.arange(100, 112)
-    spots = ShapesModel.parse(
-        xy, geometry=0, radius=2.0, index=pd.Index(ids), transformations={"global": Identity()}
-    )
+    spots = ShapesModel.parse(xy, geometry=0, radius=2.0, index=pd.Index(ids), transformations={"global": Identity()})
     points = PointsModel.parse(
         pd.DataFrame({"x": rng.uniform(0, 25, 500), "y": rng.uniform(0, 30, 500)}),
         coordinates={"x": "x", "y": "y"},

@@ -111,6 +111,12 @@ class Walk:
         """Where the section is saved."""
         return self.options.out / "section.zarr"
 
+    @property
+    def proved(self) -> bool:
+        """Whether undo, redo and reopening gave the same bits, and the replay too."""
+        same = all(self.facts.get(key, True) for key in ("undo_is_start", "redo_is_end", "reopened_is_end"))
+        return same and all(step.identical for step in self.facts.get("replay", ()))
+
     @contextmanager
     def step(self, name: str, what: str) -> Iterator[Row]:
         """Time a step and add its row; what the data cannot carry becomes a row that says why."""

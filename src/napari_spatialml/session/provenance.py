@@ -13,13 +13,13 @@ from typing import Any
 
 from .. import __version__
 from ..core.report import Report, part, silent
-from ..errors import BadInput
+from ..errors import BadInput, DocumentError
 from ..methods import method
 from .corrections import correct
 from .document import Document
 from .journal import write_whole
 from .run import outputs, run
-from .saving import HOME, finish
+from .saving import HOME, interrupted
 from .selection import selection_from
 from .session import Session
 
@@ -82,7 +82,8 @@ def scratch(store: Path | str) -> Iterator[Session]:
     with tempfile.TemporaryDirectory(prefix="napari-spatialml-") as folder:
         home = Path(folder)
         if journal.exists():
-            finish(path)  # a save that was killed halfway is completed first
+            if interrupted(path):
+                raise DocumentError(f"A save of '{path.name}' was interrupted.", "Open the section once, then replay.")
             shutil.copyfile(journal, home / "journal.log")
         session = Session(Document(open_files(path)), home)
         try:

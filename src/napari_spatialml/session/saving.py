@@ -24,7 +24,7 @@ from .document import ELEMENT_TYPES, Document
 from .elements import matrices, with_matrices
 from .journal import write_whole
 
-__all__ = ["HOME", "finish", "save_changes", "save_whole"]
+__all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "settle"]
 
 HOME = "spatialml"
 """The folder inside a store that holds the journal and, for moments, what is being saved."""
@@ -170,7 +170,8 @@ def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]
 def finish(store: Path) -> bool:
     """Do what the intent says, if there is one. Return whether there was.
 
-    Safe to call again after a kill at any moment: each step looks whether it is done already.
+    Safe to call again after a kill at any moment: each step looks whether it is done already. The
+    intent stays until `settle`, which is called when the journal knows of the save.
     """
     home = store / HOME
     if not (home / "intent.json").exists():
@@ -186,9 +187,18 @@ def finish(store: Path) -> bool:
             _name_columns(store, table)
         _consolidate(store)
         _write_metadata(store, intent)
-    (home / "intent.json").unlink()
-    _sweep(home)
     return True
+
+
+def settle(store: Path) -> None:
+    """Forget the intent: the journal knows now that everything is saved."""
+    (store / HOME / "intent.json").unlink(missing_ok=True)
+    _sweep(store / HOME)
+
+
+def interrupted(store: Path) -> bool:
+    """Return whether a save is under way in another process, or was killed halfway."""
+    return (store / HOME / "intent.json").exists()
 
 
 def _sweep(home: Path) -> None:

@@ -19,7 +19,7 @@ from .changes import Put, Slot
 from .command import Command
 from .document import Document, digest
 from .journal import Journal, Line
-from .saving import HOME, finish, save_changes, save_whole
+from .saving import HOME, finish, save_changes, save_whole, settle
 
 __all__ = ["Entry", "Session"]
 
@@ -108,6 +108,7 @@ class Session:
             session._dirty |= set(document.transform_slots()) | {("attrs", "um_per_unit")}
         if finished:
             session._append({"op": "saved"})
+            settle(store)
             session.recoverable = session._fold()
         if recover:
             session.recover()
@@ -308,6 +309,7 @@ class Session:
             self._move_home(target)
             save_changes(self.document, target, self._dirty, frozenset(self._replaced))
             self._append({"op": "saved"})
+            settle(target)
         else:
             if not self.read_only:
                 self._append({"op": "saved"})

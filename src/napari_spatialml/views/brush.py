@@ -49,6 +49,10 @@ class Brush(Tool):
         self.hint = f"Drag over {_word(stage, self.element)} to put them into {self.value}."
         self._before: Any = None
 
+    @property
+    def alive(self) -> bool:
+        return self.table in self.stage.document.names("tables")
+
     def start(self) -> None:
         if self.circles and not is_circles(self.stage.document, self.element):
             raise BadInput(f"'{self.element}' is made of polygons.", "The brush works on spots, cells and pixels.")

@@ -31,6 +31,10 @@ class CellTool(Tool):
             raise BadInput(f"'{self.labels}' has no cells to correct.", "Choose labels.")
 
     @property
+    def alive(self) -> bool:
+        return self.labels in self.stage.document.names("labels")
+
+    @property
     def place(self) -> Place:
         """Where the labels are drawn."""
         return self.stage.place_of(self.labels)
@@ -80,19 +84,12 @@ class Merge(CellTool):
         self._mark()
 
     def refresh(self) -> None:
-        grid = self.stage.document.grid(self.labels) if self._there else None
-        if grid is None:
-            self.chosen = []
         self.chosen = [c for c in self.chosen if self._is_there(c)]
         self._mark()
 
     def cancel(self) -> None:
         self.chosen = []
         self._mark()
-
-    @property
-    def _there(self) -> bool:
-        return self.labels in self.stage.document.names("labels")
 
     def _is_there(self, cell: int) -> bool:
         try:
@@ -232,6 +229,10 @@ class Paint(CellTool):
     def stop(self) -> None:
         if self.layer is not None and self.layer in self.stage.viewer.layers:
             self.layer.mode = "pan_zoom"
+
+    def refresh(self) -> None:
+        if self.stage.canvas.layer_of(self.labels) is not self.layer:
+            self.start()  # the labels were replaced, and so was their layer
 
     def press(self, at: Pointer) -> None:
         # runs before napari's own brush, which then paints with this label

@@ -10,7 +10,7 @@ from ..session import Document
 from .state import TOTAL, ColourBy, ViewState
 from .values import by_hand_mark, is_categorical
 
-__all__ = ["choices_of", "colour_of", "default_colour"]
+__all__ = ["choices_of", "colour_of", "default_colour", "title_of"]
 
 _MOST_CATEGORIES = 512
 """A column of more names than this names the rows; it is nothing to colour by."""
@@ -24,7 +24,7 @@ def choices_of(document: Document, element: str) -> tuple[ColourBy, ...]:
         table = document.table(name)
         first += [ColourBy(name, f"obs/{c}") for c in _columns(table)]
         first += [ColourBy(name, f"obsm/{k}/{c}") for k in table.obsm for c in _block(table.obsm[k], k)]
-        if table.n_vars:
+        if table.n_vars and table.X is not None:
             first.append(ColourBy(name, TOTAL))
             features += [ColourBy(name, f"X/{v}") for v in table.var_names]
     return (*first, *features)
@@ -47,7 +47,7 @@ def default_colour(document: Document, element: str) -> ColourBy | None:
     cells = document.type_of(element) == "labels" and element in document.attribute("segmentations", {})
     if cells:
         return None  # the outlines alone say what was found; intensities are one click away
-    return next((ColourBy(name, TOTAL) for name in tables if document.table(name).n_vars), None)
+    return next((ColourBy(name, TOTAL) for name in tables if document.table(name).X is not None), None)
 
 
 def colour_of(document: Document, state: ViewState, element: str) -> ColourBy | None:
@@ -71,6 +71,24 @@ def has(document: Document, element: str, colour: ColourBy) -> bool:
         name, _, column = colour.name.partition("/")
         return name in table.obsm and column in _block(table.obsm[name], name)
     return colour.key == TOTAL or colour.name in table.var_names
+
+
+def title_of(document: Document, colour: ColourBy) -> str:
+    """Return what a legend calls a colour: a gene's name, "m/z 741.53", "total counts"."""
+    if colour.part != "X":
+        return colour.title
+    table = document.table(colour.table)
+    ions = all(_is_number(name) for name in table.var_names[:10])
+    if colour.key != TOTAL:
+        return f"m/z {colour.name}" if ions else colour.name
+    if ions:
+        return "total ion current"
+    some = table.X[: min(100, table.n_obs)]
+    return "total counts" if float(abs(some - some.astype(int)).sum()) == 0 else "sum of all features"
+
+
+def _is_number(name: str) -> bool:
+    return name.replace(".", "", 1).isdigit()
 
 
 def _columns(table: Any) -> list[str]:

@@ -23,6 +23,8 @@ class Memory:
     def __init__(self, size: int = 256) -> None:
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._size = size
+        self.problems: dict[str, str] = {}
+        """What could not be drawn as it was asked for in the last plan, by element."""
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what belongs to a key, made at the first call."""

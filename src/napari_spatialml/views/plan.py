@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..core.colours import limits
+from ..errors import SpatialMLError
 from ..session import Document
-from .choices import colour_of
+from .choices import colour_of, title_of
 from .density import counts_of, density_spec
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
@@ -41,6 +42,7 @@ def plan(document: Document, state: ViewState, memory: Memory | None = None) -> 
         Kept from one plan to the next, so that only what has changed is computed.
     """
     memory = memory or Memory()
+    memory.problems.clear()
     specs = _of_system(document, state, memory, state.coordinate_system, beside=False, offset=(0.0, 0.0))
     offset = offset_of(document, state, memory)
     if state.beside:
@@ -92,14 +94,26 @@ def _of_element(
     if kind == "points":
         spec, _ = density_spec(document, element, system, memory, beside=beside, offset=offset)
         return [replace(spec, limits=_density_limits(spec, memory))]
+    try:
+        return _of_rows(document, state, memory, element, system, beside=beside, offset=offset)
+    except SpatialMLError as error:  # one table that does not fit must not hide the section
+        memory.problems[element] = f"'{element}' is shown without colours. {error}"
+        plain = replace(state, colours={**state.colours, element: None})
+        return _of_rows(document, plain, memory, element, system, beside=beside, offset=offset)
+
+
+def _of_rows(
+    document: Document, state: ViewState, memory: Memory, element: str, system: str, *, beside: bool, offset: Offset
+) -> list[LayerSpec]:
+    """Return the layers of what a table may annotate: cells, pixels, spots."""
     values, token = coloured(document, colour_of(document, state, element), memory)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
-    if kind == "labels":
-        return labels_specs(document, element, system, values, token, hidden, beside=beside, offset=offset)
+    if document.type_of(element) == "labels":
+        return labels_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
     if is_circles(document, element):
         made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]
-    return [outlines_spec(document, element, system, beside=beside, offset=offset)]
+    return [outlines_spec(document, element, system, values, token, hidden, beside=beside, offset=offset)]
 
 
 def _density_limits(spec: ImageSpec, memory: Memory) -> tuple[float, float]:
@@ -147,6 +161,8 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if kind == "points":
         return _density_legend(document, memory, element, system)
     colour = colour_of(document, state, element)
+    if element in memory.problems:
+        return None
     values, _ = coloured(document, colour, memory)
     if colour is None or values is None:
         return None
@@ -154,7 +170,15 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if isinstance(values, Categories):
         return Legend(element, colour.title, "categories", counted(values), hidden=hidden)
     low, high = values.limits
-    return Legend(element, colour.title, "continuous", colormap=values.colormap, low=low, high=high, unit=values.unit)
+    return Legend(
+        element,
+        title_of(document, colour),
+        "continuous",
+        colormap=values.colormap,
+        low=low,
+        high=high,
+        unit=values.unit,
+    )
 
 
 def _density_legend(document: Document, memory: Memory, points: str, system: str) -> Legend:

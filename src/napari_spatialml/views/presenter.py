@@ -14,7 +14,7 @@ from ..session import Document, Session
 from ..session.changes import Slot
 from ..session.corrections import correct, packed
 from .canvas import Canvas
-from .choices import choices_of, colour_of
+from .choices import choices_of, colour_of, title_of
 from .gestures import Gestures, tool_named
 from .landmark_specs import LandmarkFit, landmark_fit
 from .marks import Marks
@@ -105,6 +105,10 @@ class Presenter:
         """Return everything an element can be coloured by, features last."""
         return choices_of(self.document, element)
 
+    def title_of(self, colour: ColourBy) -> str:
+        """Return what the legend calls a colour."""
+        return title_of(self.document, colour)
+
     def legends(self) -> tuple[Legend, ...]:
         """Return what the colours on the canvas mean."""
         return legends(self.document, self.state, self._memory)
@@ -163,8 +167,12 @@ class Presenter:
         self.fit()
 
     def _refresh(self, *, again: bool) -> None:
+        told = dict(self._memory.problems)
         self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
         self._watch_labels()
+        for element, sentence in self._memory.problems.items():
+            if told.get(element) != sentence:
+                self.tell("warning", sentence)
 
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
@@ -174,7 +182,9 @@ class Presenter:
         if self._shown:
             self._refresh(again=False)
             self.state_changed.emit()
-        if self._tool is not None:
+        if self._tool is not None and not self._tool.alive:
+            self.use("")
+        elif self._tool is not None:
             self._tool.refresh()
 
     # tools -------------------------------------------------------------------------------------
@@ -234,7 +244,7 @@ class Presenter:
         if self._tool is not None:
             self._tool.delete()
 
-    def correct(self, name: str, **arguments: Any) -> bool:
+    def correct(self, name: str, /, **arguments: Any) -> bool:
         """Make and execute a correction; tell the person where it cannot be made."""
         try:
             self.session.execute(correct(self.document, name, **arguments))

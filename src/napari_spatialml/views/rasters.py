@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.colours import LookupTable, lookup_table
+from ..errors import BadInput
 from ..session import Document
+from .memory import Memory
 from .places import pixel_affine
 from .specs import ImageSpec, Key, LabelsSpec, LayerSpec, RasterSpec
 from .values import Categories, Values
@@ -38,6 +40,7 @@ def labels_specs(
     values: Values | None,
     token: Any,
     hidden: frozenset[str],
+    memory: Memory,
     *,
     beside: bool,
     offset: tuple[float, float],
@@ -51,7 +54,8 @@ def labels_specs(
         key = Key(labels, "" if pixels else "colour", beside)
         name = labels if pixels else f"{labels}: colour"
         data = ("raster", grid, document.revision(("labels", labels)), token, hidden)
-        specs.append(_raster(grid, key, name, data, affine, values, hidden, opacity))
+        lut = memory.get(("look-up", token, hidden), partial(_table, values, hidden))
+        specs.append(_raster(grid, key, name, data, affine, values, lut, opacity))
     if values is None or not pixels:
         small = grid.shape[0] * grid.shape[1] <= EDITABLE
         specs.append(
@@ -79,13 +83,13 @@ def _raster(
     token: Any,
     affine: Any,
     values: Values,
-    hidden: frozenset[str],
+    lut: LookupTable,
     opacity: float,
 ) -> LayerSpec:
     order = 40 if key.part else 30
     small = grid.shape[0] * grid.shape[1] <= EDITABLE
     many = not small and len(grid.levels) > 1
-    make = _spread(grid, small, partial(_table, values, hidden))
+    make = _spread(grid, small, lut)
     if isinstance(values, Categories):
         return RasterSpec(
             key, name, token, make, affine, order, opacity=opacity, multiscale=many, colours=values.colours
@@ -104,6 +108,8 @@ def _cells(grid: Any, small: bool) -> Any:
 
 def _table(values: Values, hidden: frozenset[str]) -> LookupTable:
     """Return label → number of the category, or label → measurement."""
+    if np.asarray(values.ids).dtype.kind not in "iuf":
+        raise BadInput("The table names its cells by words, but the labels are numbers.", "Give the numbers instead.")
     ids = np.asarray(values.ids).astype(np.int64)
     top = int(ids.max(initial=0))
     if not isinstance(values, Categories):
@@ -114,11 +120,10 @@ def _table(values: Values, hidden: frozenset[str]) -> LookupTable:
     return lookup_table(top, ids, codes.astype(dtype), 0)
 
 
-def _spread(grid: Any, small: bool, table: Callable[[], LookupTable]) -> Callable[[], Any]:
+def _spread(grid: Any, small: bool, lut: LookupTable) -> Callable[[], Any]:
     """Return what makes the raster: at once where it is small, block by block where it is not."""
 
     def make() -> Any:
-        lut = table()
         if small:
             return lut[grid.read()]
         made = [_lazy(level, lut) for level in grid.levels]

@@ -94,6 +94,11 @@ class Tool:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
+    @property
+    def alive(self) -> bool:
+        """Whether what it works on is still there."""
+        return True
+
     def start(self) -> None:
         """Begin."""
 

@@ -103,7 +103,7 @@ def by_hand_mark(column: str) -> bool:
 
 def _column(document: Document, colour: ColourBy) -> pd.Series[Any]:
     table = document.table(colour.table)
-    if colour.key == TOTAL:
+    if colour.key == TOTAL and table.X is not None:
         return pd.Series(np.asarray(table.X.sum(axis=1)).ravel())
     if colour.part == "obs" and colour.name in table.obs:
         return table.obs[colour.name]

@@ -103,7 +103,7 @@ class Desk(QObject):
             if self.presenter is not None:
                 self.presenter.show()
 
-    def correct(self, name: str, **arguments: Any) -> bool:
+    def correct(self, name: str, /, **arguments: Any) -> bool:
         """Execute one correction; tell what is wrong with it, if anything is."""
         assert self.session is not None
         session = self.session

@@ -87,6 +87,7 @@ class LandmarkTable(QTableWidget):
         header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         header.setSectionsClickable(False)
         self.cellClicked.connect(lambda row, _column: self.visited.emit(row + 1))
+        self.hide()
 
     def set_rows(self, rows: Sequence[LandmarkRow]) -> None:
         """Show landmarks."""

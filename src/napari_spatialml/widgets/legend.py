@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,6 +157,7 @@ class Legends(QWidget):
 
     def _title(self, legend: Legend) -> str:
         title = legend.title.replace("_", " ")
+        title = f"m/z {title}" if legend.kind == "continuous" and re.fullmatch(r"\d{2,5}\.\d+", title) else title
         return f"{legend.element}: {title}" if len(self.shown) > 1 else title
 
     def _advance(self, text: str, *, bold: bool = False) -> int:
