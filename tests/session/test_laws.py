@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from napari_spatialml.errors import BadInput
+from napari_spatialml.errors import BadInput, DocumentError
 from napari_spatialml.session import Session, correct
 from napari_spatialml.session.corrections import packed
 
@@ -21,20 +21,38 @@ warnings.simplefilter("ignore")
 cells = st.integers(1, 9)
 numbers = st.floats(0, 48, allow_nan=False)
 points = st.tuples(numbers, numbers).map(list)
+line = st.lists(st.tuples(st.floats(0, 96), st.floats(0, 96)).map(list), min_size=2, max_size=3)
+rows = st.lists(st.integers(0, 11), min_size=1, max_size=5)
+domains = st.sampled_from(["D1", "D2", "D3", "tumour"])
+elements = st.sampled_from(["he", "transcripts", "counts", "pixels"])
+
+
+def some(low: int, high: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(cells, min_size=low, max_size=high, unique=True)
+
+
+def edit(correction: str, fixed: dict[str, Any], /, **drawn: Any) -> st.SearchStrategy[tuple[str, Any]]:
+    """One correction with drawn arguments."""
+    return st.fixed_dictionaries(drawn).map(lambda arguments: (correction, {**fixed, **arguments}))
+
+
+NUCLEI, COUNTS, MSI = {"labels": "nuclei"}, {"table": "counts"}, {"landmarks": "msi"}
 steps = st.one_of(
-    st.tuples(st.just("merge-cells"), st.fixed_dictionaries({"labels": st.just("nuclei"), "cells": st.lists(cells, min_size=2, max_size=3, unique=True)})),
-    st.tuples(st.just("delete-cells"), st.fixed_dictionaries({"labels": st.just("nuclei"), "cells": st.lists(cells, min_size=1, max_size=2, unique=True)})),
-    st.tuples(st.just("split-cell"), st.fixed_dictionaries({"labels": st.just("nuclei"), "cell": cells, "line": st.lists(st.tuples(st.floats(0, 96), st.floats(0, 96)).map(list), min_size=2, max_size=3)})),
-    st.tuples(st.just("paint"), st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(1, 16), st.integers(0, 14))),
-    st.tuples(st.just("relabel"), st.fixed_dictionaries({"table": st.just("counts"), "column": st.sampled_from(["domain", "new"]), "rows": st.lists(st.integers(0, 11), min_size=1, max_size=5), "value": st.sampled_from(["D1", "D2", "D3", "tumour"])})),
-    st.tuples(st.just("rename-category"), st.fixed_dictionaries({"table": st.just("counts"), "column": st.just("domain"), "old": st.sampled_from(["D1", "D2"]), "new": st.sampled_from(["D1", "rim"])})),
-    st.tuples(st.just("add-landmark"), st.fixed_dictionaries({"landmarks": st.just("msi"), "fixed_um": points, "moving_um": points})),
-    st.tuples(st.just("move-landmark"), st.fixed_dictionaries({"landmarks": st.just("msi"), "number": st.integers(1, 3), "side": st.just("fixed"), "to_um": points})),
-    st.tuples(st.just("delete-landmark"), st.fixed_dictionaries({"landmarks": st.just("msi"), "number": st.integers(1, 3)})),
-    st.tuples(st.just("set-unit"), st.fixed_dictionaries({"coordinate_system": st.just("msi"), "um_per_unit": st.floats(0.1, 9)})),
-    st.tuples(st.just("remove-element"), st.fixed_dictionaries({"name": st.sampled_from(["he", "transcripts", "counts", "pixels"])})),
+    edit("merge-cells", NUCLEI, cells=some(2, 3)),
+    edit("delete-cells", NUCLEI, cells=some(1, 9)),
+    edit("split-cell", NUCLEI, cell=cells, line=line),
+    st.tuples(st.just("paint"), st.tuples(*(st.integers(a, b) for a, b in ((0, 80), (0, 80), (1, 16), (0, 14))))),
+    edit("relabel", COUNTS, column=st.sampled_from(["domain", "new"]), rows=rows, value=domains),
+    edit("release", COUNTS, column=st.just("domain"), rows=rows),
+    edit("rename-category", COUNTS, column=st.just("domain"), old=domains, new=st.sampled_from(["D1", "rim"])),
+    edit("set-colour", {"column": "domain"}, category=domains, colour=st.sampled_from(["#ff0000", "00ff00"])),
+    edit("add-landmark", MSI, fixed_um=points, moving_um=points),
+    edit("move-landmark", MSI, number=st.integers(1, 3), side=st.just("fixed"), to_um=points),
+    edit("delete-landmark", MSI, number=st.integers(1, 3)),
+    edit("set-unit", {}, coordinate_system=st.sampled_from(["msi", "global"]), um_per_unit=st.floats(0.1, 9)),
+    edit("remove-element", {}, name=elements),
     st.tuples(st.sampled_from(["undo", "redo", "save"]), st.just({})),
-)  # fmt: skip
+)
 
 
 def do(session: Session, name: str, arguments: Any) -> None:
@@ -54,7 +72,7 @@ def do(session: Session, name: str, arguments: Any) -> None:
         before = session.position
         try:
             session.execute(correct(session.document, name, **arguments))
-        except BadInput:
+        except (BadInput, DocumentError):
             assert session.position == before
 
 
@@ -138,6 +156,21 @@ def test_one_command_is_undone_in_one_step_with_its_table(session: Session) -> N
     assert after.obs.loc["1", "area_um2"] == pytest.approx(area["1"] + area["2"])
     assert session.undo() == "merge cells 1 and 2 in nuclei"
     assert state_of(session) == before
+
+
+def test_deleting_every_cell_leaves_an_empty_table_and_undo_brings_all_back(tmp_path: Path) -> None:
+    session = section_at(tmp_path)
+    before = state_of(session)
+    session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=list(range(1, 10))))
+    assert session.document.table("nuclei_table").n_obs == 0
+    session.save()
+    corner = [[2.0, 2.0], [2.0, 20.0], [20.0, 20.0], [20.0, 2.0]]
+    session.execute(correct(session.document, "draw-cell", labels="nuclei", outline=corner))
+    assert list(session.document.instances("nuclei_table")) == [1]
+    session.save()
+    session.jump(0)
+    assert state_of(session) == before
+    session.close()
 
 
 def test_two_windows_on_one_section_the_second_only_reads(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from .. import __version__
-from ..errors import BadInput, Cancelled, SpatialMLError
+from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .terminal import Progress, print_table
 
 __all__ = ["main"]
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = _app(given)(given, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return _fail(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, error)
+    except UnitNeeded as error:
+        return _fail(f"{error} Give --{error.parameter.replace('_', '-')} NUMBER.", error)
     except SpatialMLError as error:
         return _fail(str(error), error)
     except (KeyboardInterrupt, Cancelled):

@@ -16,7 +16,9 @@ __all__ = [
     "is_histology",
     "moving_systems",
     "nuclear_images",
+    "row_word",
     "spot_table",
+    "spot_tables",
     "system_of",
 ]
 
@@ -56,13 +58,23 @@ def nuclear_images(document: Any) -> tuple[list[str], list[str]]:
     return fine, coarse
 
 
-def spot_table(document: Any, system: str = GLOBAL) -> str:
-    """Return the table of the spots that lie in a coordinate system; "" if there is none."""
-    for name in document.names("tables"):
-        element = document.annotated(name)
-        if element in document.names("shapes") and system in document.placed(element):
-            return str(name)
-    return ""
+def spot_tables(document: Any, system: str = "") -> list[str]:
+    """Return the tables of spots, of one coordinate system if it is named."""
+    found = [t for t in document.names("tables") if document.annotated(t) in document.names("shapes")]
+    return [t for t in found if not system or system in document.placed(document.annotated(t))]
+
+
+def spot_table(document: Any) -> str:
+    """Return the first table of spots at home in the section's frame, else the first of all; "" if none."""
+    found = spot_tables(document)
+    home = [t for t in found if document.placed(document.annotated(t)) == (GLOBAL,)]
+    return (home or found or [""])[0]
+
+
+def row_word(document: Any, table: str, n: int) -> str:
+    """Return what a table's rows are: "1 spot", "3 pixels"."""
+    word = "spot" if document.annotated(table) in document.names("shapes") else "pixel"
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def gridded_tables(document: Any) -> list[str]:

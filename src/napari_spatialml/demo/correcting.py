@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.metrics import intersection_over_union
+from ..methods import method
 from ..session import DomainsSelection, correct, run
 from ..session.corrections import packed
 from ..session.gather import coordinates_of
-from ..session.selection import by_hand
 from . import choosing
 from .frame import Frame, extent
 from .mistakes import Mistake, by_shape, by_truth
@@ -121,28 +121,25 @@ def _domains(walk: Walk, table: str) -> None:
         return
     system = choosing.system_of(document, document.annotated(table))
     frame = Frame.around(extent(document, system), system=system)
-    with walk.step("correct", f"brush {len(rows)} rows into {value}: {why}") as row:
+    with walk.step("correct", f"brush {choosing.row_word(document, table, len(rows))} into {value}: {why}") as row:
         before, panel = document.table(table).obs["domain"].copy(), _domain_panel(document, table, frame, rows)
         command = correct(document, "relabel", table=table, column="domain", rows=rows.tolist(), value=value)
         session.execute(command)
         row.measured = f"{command.label}{_agreement(walk, table, before)}"
     with walk.step("domains", "again, with the corrections kept") as row:
         corrected = document.table(table).obs["domain"].copy()
-        settings = session_settings(walk, table)
-        from ..methods import method
-
-        run(session, method("domains", "smoothed-mixture")(**settings), DomainsSelection(table), walk.report)
+        again = method("domains", "smoothed-mixture")(**settings_of(walk, table))
+        run(session, again, DomainsSelection(table), walk.report)
         now = document.table(table).obs["domain"]
         kept = int((now.iloc[rows].astype(str) == value).sum())
         moved = int((now.astype(str) != corrected.astype(str)).sum())
-        assert document.table(table).obs[by_hand("domain")].iloc[rows].all()
-        row.measured = f"{kept} of {len(rows)} corrected rows kept, {moved} others followed{_agreement(walk, table, corrected)}"
+        row.measured = f"{kept} of {len(rows)} corrections kept, {moved} others changed{_agreement(walk, table, corrected)}"
     shown = [("before", frame, panel), ("brushed and run again", frame, _domain_panel(document, table, frame, rows))]
-    caption = f"{len(rows)} rows of '{table}' (marked) were brushed into {value}; the next run keeps them."
+    caption = f"{choosing.row_word(document, table, len(rows))} of '{table}' (ringed) brushed into {value}; the next run keeps it so."
     walk.show(picture("correction_domains", f"Correction: into domain {value}", caption, shown))
 
 
-def session_settings(walk: Walk, table: str) -> dict[str, Any]:
+def settings_of(walk: Walk, table: str) -> dict[str, Any]:
     """Return the settings with which the domains of a table were found."""
     for entry in reversed(walk.session.history[: walk.session.position]):
         record = entry.record
@@ -214,4 +211,4 @@ def _unsure_rows(document: Any, table: str) -> tuple[npt.NDArray[np.intp], str, 
     near = np.linalg.norm(where - where[first], axis=1)
     pitch = float(np.min(near[near > 0], initial=np.inf))
     rows = np.flatnonzero((second == other) & (near <= 1.6 * pitch) & (held.obs["domain_margin"].to_numpy() < 0.9))
-    return rows, str(held.obs["domain"].cat.categories[other]), "the least certain of all, and their neighbours"
+    return rows, str(held.obs["domain"].cat.categories[other]), "least certain of all"

@@ -18,19 +18,19 @@ __all__ = ["open_section"]
 
 
 def open_section(walk: Walk) -> None:
-    """Open what the options name, say what is in it, save it, and show it in one frame."""
-    row_name = "open"
-    sample = walk.options.section is None
-    what = "the embedded sample, simulated with known truth" if sample else f"'{walk.options.section.name}'"  # type: ignore[union-attr]
-    try:
-        with walk.step(row_name, what) as row:
-            walk.session = Session.start(_sample(walk) if sample else _files(walk))
-            row.measured = _contents(walk.session.document)
-    finally:
-        failed = walk.rows and walk.rows[-1].skipped
-    if failed:  # nothing follows without a section
-        raise BadInput(walk.rows[-1].measured)
-    with walk.step("save", "everything into section.zarr, once") as row:
+    """Open what the options name, say what is in it, save it, and show it in one frame.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be opened: nothing follows without a section.
+    """
+    section = walk.options.section
+    what = "the embedded sample, simulated with known truth" if section is None else f"'{section.name}'"
+    with walk.step("open", what, needed=True) as row:
+        walk.session = Session.start(_sample(walk) if section is None else _files(walk))
+        row.measured = _contents(walk.session.document)
+    with walk.step("save", "everything into section.zarr, once", needed=True) as row:
         walk.session.save(walk.store)
         row.measured = f"{_megabytes(walk.store):.1f} MB"
     with walk.step("overlay", "images and spots in one frame, in µm") as row:

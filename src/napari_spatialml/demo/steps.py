@@ -254,7 +254,7 @@ def _box_of(document: Any, labels: str, system: str) -> tuple[float, float, floa
 def domains(walk: Walk) -> None:
     """Find domains of the spots, and of every grid of pixels or bins."""
     document = walk.session.document
-    tables = [t for t in (choosing.spot_table(document),) if t]
+    tables = choosing.spot_tables(document)
     found = [*tables, *choosing.gridded_tables(document)]
     if not found:
         walk.skip("domains", "spots or pixels", "Skipped: the section has no table of spots, bins or pixels.")
@@ -263,12 +263,11 @@ def domains(walk: Walk) -> None:
         n = walk.options.n_domains + int(on_grid)
         why = " (one for the ground beside the tissue)" if on_grid else ""
         with walk.step("domains", f"{n} domains of '{table}'{why}") as row:
-            row.measured = run_method(
-                walk, "domains", "smoothed-mixture", DomainsSelection(table), n_domains=n
-            )
+            row.measured = run_method(walk, "domains", "smoothed-mixture", DomainsSelection(table), n_domains=n)
             if walk.truth is not None:
                 agreement = walk.truth.domain_agreement(document.table(table), "domain")
-                row.measured = f"{document.table(table).n_obs:,} rows, adjusted Rand index {agreement:.3f}"
+                rows = choosing.row_word(document, table, document.table(table).n_obs)
+                row.measured = f"{rows}, adjusted Rand index {agreement:.3f}"
         if not row.skipped:
             _show_domains(walk, table)
 

@@ -118,14 +118,16 @@ class Walk:
         return same and all(step.identical for step in self.facts.get("replay", ()))
 
     @contextmanager
-    def step(self, name: str, what: str) -> Iterator[Row]:
-        """Time a step and add its row; what the data cannot carry becomes a row that says why."""
+    def step(self, name: str, what: str, *, needed: bool = False) -> Iterator[Row]:
+        """Time a step and add its row; what the data cannot carry becomes a row that says why, unless needed."""
         row = Row(name, what)
         self.report(min(len(self.rows) / 24, 0.98), f"{name}: {what}")
         start = time.perf_counter()
         try:
             yield row
         except SpatialMLError as error:
+            if needed:
+                raise
             row.measured, row.skipped = str(error), True
         row.seconds = time.perf_counter() - start
         self.rows.append(row)
@@ -159,7 +161,8 @@ def walk(options: Options, report: Report = silent) -> Walk:
     BadInput
         When the folder holds another section, or the files cannot be opened.
     """
-    from . import correcting, opening, proving, report as pages, steps, window
+    from . import correcting, opening, proving, steps, window
+    from . import report as pages
 
     start = time.perf_counter()
     done = Walk(options, report)

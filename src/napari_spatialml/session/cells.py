@@ -162,7 +162,8 @@ def _completed(new: Any, table: Any) -> Any:
     values = _known(table.X, at)
     column_at = table.var_names.get_indexer(new.var_names)
     values[:, column_at[column_at >= 0]] = np.asarray(new.X)[:, column_at >= 0]
-    made = AnnData(X=values, obs=obs[list(table.obs.columns)], var=table.var.copy(), uns=dict(table.uns))
+    uns = {**new.uns, **table.uns}  # an empty table does not say what it annotates
+    made = AnnData(X=values, obs=obs[list(table.obs.columns)], var=table.var.copy(), uns=uns)
     for key, part in table.obsm.items():
         rows = _known(np.asarray(part), at)
         columns = getattr(part, "columns", None)
@@ -174,6 +175,11 @@ def _completed(new: Any, table: Any) -> Any:
 
 def _known(held: Any, at: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return rows ``at`` of an array, NaN (0 for integers) where ``at`` is -1: a cell the table did not know."""
-    dense = held[np.maximum(at, 0)].toarray() if hasattr(held, "toarray") else np.array(held[np.maximum(at, 0)])
-    dense[at < 0] = np.nan if dense.dtype.kind == "f" else 0
-    return np.asarray(dense)
+    out = np.zeros((len(at), held.shape[1]), held.dtype)
+    old = at >= 0
+    if old.any():
+        rows = held[at[old]]
+        out[old] = rows.toarray() if hasattr(rows, "toarray") else rows
+    if out.dtype.kind == "f":
+        out[~old] = np.nan
+    return out

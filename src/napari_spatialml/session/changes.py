@@ -162,7 +162,7 @@ def _picked(whole: Any, more: Any, order: npt.NDArray[np.int64]) -> Any:
         {c: _column(whole.obs[c], more.obs[c], order) for c in whole.obs.columns},
         index=whole.obs_names.append(more.obs_names)[order],
     )
-    made = AnnData(X=_below(whole.X, more.X, order), obs=obs, var=whole.var.copy(), uns=dict(whole.uns))
+    made = AnnData(X=_below(whole.X, more.X, order), obs=obs, var=whole.var.copy(), uns={**more.uns, **whole.uns})
     for name in ("obsm", "layers"):
         for key, held in getattr(whole, name).items():
             getattr(made, name)[key] = _below(held, getattr(more, name)[key], order)

@@ -97,6 +97,8 @@ class Document:
         region = attrs.get("region")
         if isinstance(region, list | tuple | np.ndarray):
             region = next((str(r) for r in region), "")
+        if region is None and self.table(table).n_obs == 0:  # see `_holdable`
+            region = next((name for name in self.names("labels") if table == f"{name}_table"), None)
         return str(region) if region is not None else ""
 
     def tables_of(self, element: str) -> tuple[str, ...]:
@@ -108,6 +110,8 @@ class Document:
         """Return, for each row of a table, the id of what it annotates."""
         frame = self.table(table)
         key = (frame.uns.get("spatialdata_attrs") or {}).get("instance_key")
+        if key is None and frame.n_obs == 0:
+            return np.empty(0, dtype=np.int64)
         if key is None or key not in frame.obs:
             raise DocumentError(f"The table '{table}' annotates nothing.", "Choose a table of cells, spots or pixels.")
         return np.asarray(frame.obs[key].to_numpy())
@@ -172,7 +176,7 @@ class Document:
         elif head == "labels" and len(slot) == 2:
             self._put_labels(slot[1], value)
         elif len(slot) == 2 and head in ELEMENT_TYPES:
-            _set(getattr(self.sdata, head), slot[1], value)
+            _set(getattr(self.sdata, head), slot[1], _holdable(value) if head == "tables" else value)
         elif slot[2] == "obs":
             self._put_column(slot[1], slot[3], value)
         else:
@@ -181,7 +185,7 @@ class Document:
 
     def replace_rows(self, name: str, table: Any) -> None:
         """Set a table whose rows changed."""
-        self.sdata.tables[name] = table
+        _set(self.sdata.tables, name, _holdable(table))
         self.touch(("tables", name))
 
     def touch(self, slot: Slot) -> None:
@@ -263,6 +267,14 @@ def digest(*parts: bytes) -> str:
     for part in parts:
         h.update(part)
     return h.hexdigest()
+
+
+def _holdable(table: Any) -> Any:
+    """Return a table that SpatialData accepts: without rows it may not say what it annotates."""
+    if table is not None and table.n_obs == 0 and "spatialdata_attrs" in table.uns:
+        table = table.copy()
+        del table.uns["spatialdata_attrs"]
+    return table
 
 
 def _set(container: Any, key: str, value: Any) -> None:

@@ -52,8 +52,17 @@ class LabelsElement:
         if len(arrays) == 1:
             element = Labels2DModel.parse(arrays[0], dims=("y", "x"))
         else:
-            element = dask_arrays_to_datatree(arrays, ["y", "x"])
+            element = _placed_pyramid(dask_arrays_to_datatree(arrays, ["y", "x"]), self.transforms)
         return with_matrices(element, self.transforms)
+
+
+def _placed_pyramid(tree: Any, transforms: dict[str, list[list[float]]]) -> Any:
+    """Give a pyramid that has no transformations yet its first ones, and its pixels their coordinates."""
+    from spatialdata.transformations import set_transformation
+    from spatialdata.transformations._utils import compute_coordinates
+
+    set_transformation(tree, {name: transformation_of(m) for name, m in transforms.items()}, set_all=True)
+    return compute_coordinates(tree)
 
 
 def new_labels(

@@ -163,10 +163,7 @@ def _domain_names(
     free = iter([n for n in (*fresh, *(f"D{i + 1}" for i in range(k, 3 * k))) if n not in old_names])
     matched = [int(partner[i]) if i < len(partner) else -1 for i in range(k)]
     names = [old_names[p] if 0 <= p < len(old_names) else next(free) for p in matched]
-    order = np.argsort([old_names.index(n) if n in old_names else len(old_names) + i for i, n in enumerate(names)])
-    rank = np.empty(k, dtype=np.int64)
-    rank[order] = np.arange(k)
-    return [names[i] for i in order], rank[codes]
+    return names, codes  # in the method's own order: the hand's corrections are given back to it as these codes
 
 
 def _proportions(

@@ -156,7 +156,8 @@ class Landmark(Tool):
             self.stage.say(f"Now click the same place in '{other}'. Esc forgets the first click.")
         else:
             self.stage.say(
-                f"Click a place on either side for landmark {n + 1}. Drag to move a landmark; Alt-click or the Delete key removes it."
+                f"Click a place on either side for landmark {n + 1}. "
+                "Drag to move a landmark; Alt-click or the Delete key removes it."
             )
 
 

@@ -21,6 +21,7 @@ from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
 from .plan import legends, offset_of, plan
+from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
 from .strokes import Buffer
 from .tools import Place, Tool
@@ -60,7 +61,7 @@ class Presenter:
         self._memory = Memory()
         self._tool: Tool | None = None
         self._buffers: dict[str, Buffer] = {}
-        self._shown = self._busy = self._dirty = False
+        self._shown = self._busy = self._dirty = self._closed = False
         self._gestures = Gestures(self)
         session.changed.connect(self._on_changed)
 
@@ -179,6 +180,9 @@ class Presenter:
         for name, buffer in list(self._buffers.items()):
             if name in touched:
                 buffer.sync(self.document)
+        for spec, layer in self.canvas.layers():
+            if isinstance(spec, LabelsSpec) and spec.key.element in touched and not spec.editable:
+                layer.refresh(extent=False)  # it reads the document's pixels when it is drawn
         if self._shown:
             self._refresh(again=False)
             self.state_changed.emit()
@@ -330,6 +334,9 @@ class Presenter:
 
     def close(self) -> None:
         """Take our layers and callbacks away."""
+        if self._closed:
+            return
+        self._closed = True
         self.use("")
         self.session.changed.disconnect(self._on_changed)
         self._gestures.disconnect()

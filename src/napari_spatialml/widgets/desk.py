@@ -80,11 +80,23 @@ class Desk(QObject):
             return False
         return any(s.get("format") == SIMULATED for s in self.session.document.attribute("sources", []))
 
-    def take(self, session: Session) -> None:
-        """Lay a section on the desk in place of the former one, whose unsaved steps stay in its journal."""
+    def take(self, make: Callable[[], Session] | Session) -> None:
+        """Lay a section on the desk in place of the former one, whose unsaved steps stay in its journal.
+
+        Parameters
+        ----------
+        make
+            The session, or what makes it once the former one has let go of its journal: that of the
+            same section could not be written by two.
+        """
         from ..views.presenter import Presenter
 
         self._put_away()
+        try:
+            session = make if isinstance(make, Session) else make()
+        except Exception:
+            self.opened.emit()
+            raise
         self.session = session
         session.changed.connect(self._on_changed)
         session.history_changed.connect(self._on_history)

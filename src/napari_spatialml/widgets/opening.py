@@ -122,7 +122,7 @@ class Opening(QObject):
         self.changed.emit()
 
     def _on_result(self, make: Callable[[], Session]) -> None:
-        self._desk.take(make())
+        self._desk.take(make)
         self.running = False
         self.changed.emit()
 
@@ -155,9 +155,17 @@ def _reading(paths: tuple[Path, ...], stated: dict[str, Any]) -> Callable[[Repor
         if len(paths) == 1 and not stated and is_store(paths[0]):
             report(0.1, f"Reading {paths[0].name}")
             session = Session.open_store(paths[0], recover=False)
-            return lambda: session
+            return lambda: _writable(session, paths[0])
         opened = open_files(*paths, report=report, **stated)
         source = "\n".join(str(p.resolve()) for p in paths)
         return lambda: Session.start(opened, source=source)
 
     return work
+
+
+def _writable(session: Session, store: Path) -> Session:
+    """Open a store once more if its journal was held when the thread opened it: perhaps by the former session."""
+    if not session.read_only:
+        return session
+    session.close()
+    return Session.open_store(store, recover=False)
