@@ -289,7 +289,7 @@ def test_cellpose_takes_a_published_model_from_its_folder(own_folder: Path, cell
 def test_cellpose_fetches_when_asked_and_leaves_nothing_half_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cellpose_weights: Path
 ) -> None:
-    from napari_spatialml.methods.segmentation import _cellpose_weights as weights
+    from napari_spatialml.core import cellpose_weights as weights
 
     site = tmp_path / "site"
     site.mkdir()
@@ -356,7 +356,7 @@ def test_no_load_of_cellposes_can_unpickle(tmp_path: Path) -> None:
 
     import torch
 
-    from napari_spatialml.methods.segmentation._cellpose_weights import unpickling_forbidden
+    from napari_spatialml.core.cellpose_weights import unpickling_forbidden
 
     path, trap = tmp_path / "model", tmp_path / "trap"
     torch.save(Payload(str(trap)), path)

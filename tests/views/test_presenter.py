@@ -157,6 +157,35 @@ def test_large_labels_are_shown_lazily_and_follow_every_correction(wide):
     assert not np.asarray(raster.data)[22:30, 19:27].any()
 
 
+def test_a_pyramid_of_labels_follows_a_correction_on_every_level(monkeypatch):
+    from spatialdata.models import Labels2DModel
+    from spatialdata.transformations import Scale
+
+    from .conftest import CELLS_UM, cells_array
+
+    sdata = section()
+    del sdata.labels["cells"]
+    scale = {"global": Scale([CELLS_UM, CELLS_UM], axes=("x", "y"))}
+    sdata.labels["cells"] = Labels2DModel.parse(
+        cells_array(), dims=("y", "x"), scale_factors=[2], transformations=scale
+    )
+    monkeypatch.setattr(rasters, "EDITABLE", 100)
+    session = Session.start(sdata)
+    presenter = Presenter(ViewerModel(), session)
+    presenter.show()
+    layer = presenter.layer_of("cells")
+    raster = next(lay for s, lay in presenter.canvas.layers() if s.key.part == "colour")
+    assert layer.multiscale and len(layer.data) == 2
+    assert (np.asarray(layer.data[1]) == 5).any()
+    session.execute(correct(session.document, "delete-cells", labels="cells", cells=[5]))
+    for level, spread in zip(layer.data, raster.data, strict=True):
+        assert not (np.asarray(level) == 5).any()
+        assert np.array_equal(np.asarray(spread) > 0, np.asarray(level) > 0)
+    assert np.allclose(layer.data_to_world((3, 4)), session.document.affine("cells").apply([[3.5, 4.5]])[0])
+    presenter.close()
+    session.close()
+
+
 def test_painting_on_large_labels_says_what_to_do(wide):
     wide.use("paint", labels="cells", size_um=2)
     assert wide.tool == ""

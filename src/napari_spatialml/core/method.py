@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import itertools
 import re
 import textwrap
 import types
@@ -97,9 +98,9 @@ class Parameter:
     def _inside(self, value: float) -> bool:
         if self.minimum is not None and (value <= self.minimum if self.exclusive_minimum else value < self.minimum):
             return False
-        if self.maximum is not None and (value >= self.maximum if self.exclusive_maximum else value > self.maximum):
-            return False
-        return True
+        if self.maximum is None:
+            return True
+        return value < self.maximum if self.exclusive_maximum else value <= self.maximum
 
 
 class Method:
@@ -148,20 +149,14 @@ class Method:
         unknown = sorted(set(settings) - set(known))
         if unknown:
             raise BadInput(f"{cls.title} has no parameter '{unknown[0]}'.", f"It has: {', '.join(known)}.")
-        made = {
-            name: Path(value) if isinstance(value, str) and Path in _members(known[name].type) else value
-            for name, value in settings.items()
-        }
-        return cls(**made)
+        return cls(**{name: _typed(value, known[name].type) for name, value in settings.items()})
 
 
 T = TypeVar("T", bound=type[Method])
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def method(
-    *, title: str, citation: str = "", requires: tuple[str, ...] = (), extra: str = ""
-) -> Callable[[T], T]:
+def method(*, title: str, citation: str = "", requires: tuple[str, ...] = (), extra: str = "") -> Callable[[T], T]:
     """Make a class a method: frozen, keyword-only, checked on construction, named in kebab-case."""
 
     def decorate(cls: T) -> T:
@@ -184,15 +179,16 @@ def method(
     return decorate
 
 
-@cache
 def parameters(cls: type[Method]) -> tuple[Parameter, ...]:
     """Return the parameters of a method class, in the order of its fields."""
+    return _parameters(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
+
+
+@cache
+def _parameters(cls: Any) -> tuple[Parameter, ...]:
     hints = typing.get_type_hints(cls, include_extras=True)
     helps = _field_docs(cls)
-    return tuple(
-        _parameter(f.name, hints[f.name], f.default, helps.get(f.name, ""))
-        for f in fields(cls)  # type: ignore[arg-type]
-    )
+    return tuple(_parameter(f.name, hints[f.name], f.default, helps.get(f.name, "")) for f in fields(cls))
 
 
 def _parameter(name: str, hint: Any, default: Any, text: str) -> Parameter:
@@ -220,6 +216,16 @@ def _parameter(name: str, hint: Any, default: Any, text: str) -> Parameter:
     )
 
 
+def _typed(value: Any, hint: Any) -> Any:
+    """Give a value that went through JSON the type that its parameter has."""
+    members = _members(hint)
+    if isinstance(value, str) and Path in members and str not in members:
+        return Path(value)
+    if isinstance(value, list) and any(typing.get_origin(m) is tuple for m in members):
+        return tuple(value)
+    return value
+
+
 def _members(hint: Any) -> tuple[Any, ...]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return typing.get_args(hint)
@@ -237,7 +243,7 @@ def _field_docs(cls: type) -> dict[str, str]:
         except (OSError, TypeError, IndentationError):
             continue  # a class made at run time has no source, and so no field docs
         body = typing.cast(ast.ClassDef, tree.body[0]).body
-        for field_node, text_node in zip(body, body[1:], strict=False):
+        for field_node, text_node in itertools.pairwise(body):
             if (
                 isinstance(field_node, ast.AnnAssign)
                 and isinstance(field_node.target, ast.Name)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..session import GLOBAL
-from .frame import levels
+from ..session.gather import coordinates_of
+from .frame import Frame, extent, levels
 
 __all__ = [
     "NUCLEI_VISIBLE_UM",
@@ -20,6 +21,7 @@ __all__ = [
     "spot_table",
     "spot_tables",
     "system_of",
+    "tissue",
 ]
 
 NUCLEI_VISIBLE_UM = 1.0
@@ -92,3 +94,13 @@ def moving_systems(document: Any) -> list[str]:
     names = [n for t in ("images", "labels", "shapes", "points") for n in document.names(t)]
     lost = {s for n in names for s in document.placed(n) if GLOBAL not in document.placed(n)}
     return sorted(lost)
+
+
+def tissue(document: Any, system: str = GLOBAL, *, pixels: int = 700) -> Frame:
+    """Return the frame that shows the tissue: around the spots at home in a coordinate system, else the image."""
+    home = [t for t in spot_tables(document, system) if document.placed(document.annotated(t)) == (system,)]
+    if not home:
+        return Frame.around(extent(document, system), system=system, pixels=pixels)
+    where = np.concatenate([coordinates_of(document, t, system) for t in home])
+    (y0, x0), (y1, x1) = where.min(0), where.max(0)
+    return Frame.around((y0, x0, y1, x1), margin=0.06, system=system, pixels=pixels)

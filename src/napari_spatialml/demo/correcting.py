@@ -13,7 +13,7 @@ from ..session import DomainsSelection, correct, run
 from ..session.corrections import packed
 from ..session.gather import coordinates_of
 from . import choosing
-from .frame import Frame, extent
+from .frame import Frame
 from .mistakes import Mistake, by_shape, by_truth
 from .picture import Draw, background, categories, mark, outlines, picture
 from .walk import Walk
@@ -120,7 +120,7 @@ def _domains(walk: Walk, table: str) -> None:
         walk.skip("correct", f"domains of '{table}'", "Skipped: nothing is wrong enough to brush over.")
         return
     system = choosing.system_of(document, document.annotated(table))
-    frame = Frame.around(extent(document, system), system=system)
+    frame = choosing.tissue(document, system)
     with walk.step("correct", f"brush {choosing.row_word(document, table, len(rows))} into {value}: {why}") as row:
         before, panel = document.table(table).obs["domain"].copy(), _domain_panel(document, table, frame, rows)
         command = correct(document, "relabel", table=table, column="domain", rows=rows.tolist(), value=value)

@@ -9,7 +9,8 @@ import numpy as np
 from ..core.transform import Affine
 from ..errors import BadInput
 from ..session import GLOBAL, Session
-from .frame import Frame, extent
+from .choosing import tissue
+from .frame import extent
 from .picture import overlay
 from .truth import Truth
 from .walk import Walk
@@ -35,9 +36,9 @@ def open_section(walk: Walk) -> None:
         row.measured = f"{_megabytes(walk.store):.1f} MB"
     with walk.step("overlay", "images and spots in one frame, in µm") as row:
         document = walk.session.document
-        frame = Frame.around(extent(document, GLOBAL))
-        row.measured = f"{frame.height_um:,.0f} × {frame.width_um:,.0f} µm"
-        walk.show(overlay(document, frame))
+        y0, x0, y1, x1 = extent(document, GLOBAL)
+        row.measured = f"{y1 - y0:,.0f} × {x1 - x0:,.0f} µm"
+        walk.show(overlay(document, tissue(document)))
     walk.facts["start"] = walk.session.document.fingerprints()
 
 

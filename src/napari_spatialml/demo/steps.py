@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..core import Affine
+from ..core.graph import knn_graph
 from ..core.landmarks import leave_one_out, suspects
+from ..core.metrics import morans_i
 from ..errors import BadInput
 from ..methods import method
 from ..session import (
@@ -19,6 +21,7 @@ from ..session import (
     correct,
     run,
 )
+from ..session.gather import coordinates_of
 from . import choosing
 from .frame import Frame, extent, pixels
 from .picture import Draw, background, categories, landmarks, outlines, picture, values
@@ -67,7 +70,7 @@ def _register(walk: Walk, moving: str) -> None:
         row.measured = _residuals(walk, moving)
     if row.skipped:
         return
-    frame = Frame.around(extent(document, GLOBAL))
+    frame = choosing.tissue(document)
     image = choosing.image_of(document)
     alone = [background(document, image, frame)] if image else []
     _show_registration(
@@ -77,7 +80,8 @@ def _register(walk: Walk, moving: str) -> None:
     if len(a) < 6:
         return
     worst = int(np.argmax(leave_one_out("affine", b, a)))
-    with walk.step("correct", f"delete landmark {worst + 1}, the least certain of '{moving}', and register again") as row:
+    what = f"delete landmark {worst + 1}, the least certain of '{moving}', and register again"
+    with walk.step("correct", what) as row:
         walk.session.execute(correct(walk.session.document, "delete-landmark", landmarks=moving, number=worst + 1))
         run_method(walk, "registration", "landmarks", RegistrationSelection(moving))
         row.measured = _residuals(walk, moving)
@@ -119,7 +123,7 @@ def _slip(walk: Walk, moving: str) -> tuple[int, tuple[list[float], list[float]]
     fixed, _ = _pairs(walk, moving)
     number = int(np.argmin(np.linalg.norm(fixed - fixed.mean(0), axis=1)))
     right = fixed[number]
-    return number + 1, (right.tolist(), (right + [0.0, SLIP_UM]).tolist())
+    return number + 1, (right.tolist(), (right + np.array([0.0, SLIP_UM])).tolist())
 
 
 def _pairs(walk: Walk, moving: str) -> tuple[Any, Any]:
@@ -133,7 +137,7 @@ def _residuals(walk: Walk, moving: str) -> str:
     moved = _transform(kept).apply(b)
     left_out = leave_one_out("affine", b, a) if len(a) > 3 else None
     text = f"{len(a)} pairs, median residual {np.median(np.linalg.norm(moved - a, axis=1)):.1f} µm"
-    return text if left_out is None else f"{text}; leaving one out {np.median(left_out):.1f} µm"
+    return text if left_out is None else f"{text}; leaving one out (affine) {np.median(left_out):.1f} µm"
 
 
 def _transform(kept: dict[str, Any]) -> Any:
@@ -168,18 +172,18 @@ def _moving_over(document: Any, moving: str, frame: Frame) -> list[Draw]:
     for table in document.names("tables"):
         element = document.annotated(table)
         if element in document.names("labels") and moving in document.placed(element):
-            name, shown = liveliest(document.table(table))
-            return [values(document, table, shown, frame, unit=f"{name}, intensity", alpha=0.8, fade=True)]
+            name, shown = clearest(document, table)
+            return [values(document, table, shown, frame, unit=f"m/z {name}, intensity", alpha=0.8, fade=True)]
     return []
 
 
-def liveliest(table: Any) -> tuple[str, Any]:
-    """Return the feature whose values vary most against their mean, among those found in half of the rows."""
-    x = table.X.toarray() if hasattr(table.X, "toarray") else np.asarray(table.X)
-    common = (x > 0).mean(0) >= min(0.5, float((x > 0).mean(0).max()))
-    spread = np.where(common, x.std(0) / np.maximum(x.mean(0), 1e-12), -1)
-    best = int(spread.argmax())
-    return str(table.var_names[best]), x[:, best]
+def clearest(document: Any, table: str) -> tuple[str, Any]:
+    """Return the feature with the clearest pattern in space (Moran's I), by its name and values."""
+    held = document.table(table)
+    graph = knn_graph(coordinates_of(document, table), 6)
+    best = int(np.nanargmax(morans_i(held.X, graph)))
+    column = held.X[:, [best]]
+    return str(held.var_names[best]), np.asarray(column.toarray() if hasattr(column, "toarray") else column).ravel()
 
 
 def _show_registration(walk: Walk, moving: str, title: str, panels: list[tuple[str, Frame, list[Draw]]]) -> None:
@@ -275,7 +279,7 @@ def domains(walk: Walk) -> None:
 def _show_domains(walk: Walk, table: str) -> None:
     document = walk.session.document
     system = choosing.system_of(document, document.annotated(table))
-    frame = Frame.around(extent(document, system), system=system)
+    frame = choosing.tissue(document, system)
     image = choosing.image_of(document, system)
     draws = [background(document, image, frame, dim=0.35)] if image else []
     draws.append(categories(document, table, "domain", frame, alpha=0.9))
@@ -291,7 +295,8 @@ def deconvolve(walk: Walk) -> None:
     document = walk.session.document
     table, reference = choosing.spot_table(document), walk.facts.get("reference")
     if reference is None:
-        walk.skip("deconvolve", "cell types in spots", "Skipped: no single-cell reference was given (--reference FILE).")
+        why = "Skipped: no single-cell reference was given (--reference FILE)."
+        walk.skip("deconvolve", "cell types in spots", why)
         return
     if not table:
         walk.skip("deconvolve", "cell types in spots", "Skipped: the section has no table of spots.")
@@ -313,7 +318,7 @@ def _show_proportions(walk: Walk, table: str) -> None:
     document = walk.session.document
     found = document.table(table).obsm["proportions"]
     system = choosing.system_of(document, document.annotated(table))
-    frame = Frame.around(extent(document, system), system=system, pixels=420)
+    frame = choosing.tissue(document, system, pixels=420)
     first = list(found.mean().sort_values(ascending=False).index[:3])
     image = choosing.image_of(document, system)
     below = [background(document, image, frame, dim=0.5)] if image else []

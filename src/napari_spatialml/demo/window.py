@@ -69,7 +69,8 @@ def screenshots(walk: Walk) -> None:
         row.measured = f"{len(found)} screenshots"
         for path in found:
             title = path.stem.lstrip("0123456789_-").replace("_", " ").replace("-", " ")
-            walk.show(Picture(f"window_{path.stem}", f"Window: {title}", "The napari window itself.", path.read_bytes()))
+            caption = "The napari window itself."
+            walk.show(Picture(f"window_{path.stem}", f"Window: {title}", caption, path.read_bytes()))
 
 
 def _shoot(store: Path, folder: Path, environment: dict[str, str]) -> None:

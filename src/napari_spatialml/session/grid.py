@@ -90,12 +90,14 @@ class LabelGrid:
             )
         self._write(0, (y, x), values)
         for level, factor in enumerate(self.factors[1:], start=1):
-            y0, x0 = -(-y // factor), -(-x // factor)
-            coarse = values[y0 * factor - y :: factor, x0 * factor - x :: factor]
+            # every coarse pixel that the window reaches, from the full resolution: who made the pyramid may
+            # have sampled other pixels than we do, and a deleted cell must leave none of its own behind
             rows, columns = self._shape(level)
-            coarse = coarse[: max(rows - y0, 0), : max(columns - x0, 0)]
-            if coarse.size:
-                self._write(level, (y0, x0), coarse)
+            y0, x0 = y // factor, x // factor
+            y1, x1 = min(-(-(y + h) // factor), rows), min(-(-(x + w) // factor), columns)
+            if y1 > y0 and x1 > x0:
+                fine = self.read((y0 * factor, y1 * factor, x0 * factor, x1 * factor))
+                self._write(level, (y0, x0), fine[::factor, ::factor])
 
     def _write(self, level: int, offset: tuple[int, int], values: npt.NDArray[Any]) -> None:
         y, x = offset

@@ -18,7 +18,7 @@ from .tools import Point, Pointer, Stage, Tool
 
 __all__ = ["Brush", "near_path"]
 
-COLOUR = "#ffffff"
+COLOUR = "#00c8ff"
 _PREVIEW = 50_000
 """Up to so many spots take their new colour while the mouse still moves."""
 

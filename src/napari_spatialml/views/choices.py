@@ -88,7 +88,9 @@ def title_of(document: Document, colour: ColourBy) -> str:
 
 
 def _is_number(name: str) -> bool:
-    return name.replace(".", "", 1).isdigit()
+    """Whether a feature is called by a mass such as "741.5306"; a bare "12" only counts genes."""
+    whole, point, rest = name.partition(".")
+    return bool(point) and whole.isdigit() and rest.isdigit()
 
 
 def _columns(table: Any) -> list[str]:

@@ -103,7 +103,28 @@ def _raster(
 def _cells(grid: Any, small: bool) -> Any:
     if small:
         return grid.read()
-    return list(grid.levels) if len(grid.levels) > 1 else grid.levels[0]
+    live = [_Live(level) for level in grid.levels]
+    return live if len(live) > 1 else live[0]
+
+
+class _Live:
+    """A level that napari reads anew whenever it draws.
+
+    Not a dask array: napari keeps the chunks of those, and would show cells as they were.
+    """
+
+    def __init__(self, level: Any) -> None:
+        self._level = level
+        self.shape: tuple[int, int] = level.shape
+        self.dtype, self.ndim = level.dtype, 2
+        self.size = self.shape[0] * self.shape[1]
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        found: npt.NDArray[Any] = self._level[key]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self._level, dtype=dtype)
 
 
 def _table(values: Values, hidden: frozenset[str]) -> LookupTable:

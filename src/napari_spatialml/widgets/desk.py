@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,9 @@ class Desk(QObject):
         self.legend: QObject | None = None
         self.opening: Any = None
         viewer.layers.events.connect(self._on_layers)
-        window = qt_window(viewer)
-        if window is not None:
-            window.installEventFilter(self)
+        self._window = qt_window(viewer)
+        if self._window is not None:
+            self._window.installEventFilter(self)
 
     @property
     def name(self) -> str:
@@ -175,8 +176,10 @@ class Desk(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let go when napari's window is deleted (closing alone may still be refused)."""
-        if event.type() == QEvent.Type.DeferredDelete and watched is qt_window(self.viewer):
-            release(self.viewer)
+        if event.type() == QEvent.Type.DeferredDelete and watched is self._window:
+            self._window = None
+            # a turn later: the desk must not die within its own filter
+            QTimer.singleShot(0, partial(release, self.viewer))
         return False
 
     def _connections(self, presenter: Presenter) -> tuple[tuple[Any, Any], ...]:

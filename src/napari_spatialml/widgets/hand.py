@@ -69,8 +69,8 @@ class HandTools(QWidget):
         layout.setSpacing(SPACING)
         layout.addWidget(row)
         layout.addWidget(self.hint)
-        desk.tool_changed.connect(lambda _tool: self.follow())
-        desk.hint_changed.connect(lambda _hint: self.follow())
+        desk.tool_changed.connect(self.follow)
+        desk.hint_changed.connect(self.follow)
         desk.opened.connect(self.follow)
 
     @property
@@ -89,7 +89,7 @@ class HandTools(QWidget):
         if self.tool and self._desk.presenter is not None:
             self._desk.presenter.use("")
 
-    def follow(self) -> None:
+    def follow(self, *_: object) -> None:
         """Show which tool is in the hand, and what to do with it."""
         for name, button in self.buttons.items():
             blocked = button.blockSignals(True)

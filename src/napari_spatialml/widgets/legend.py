@@ -47,7 +47,7 @@ class Legends(QWidget):
         self._timer.timeout.connect(self.refresh)
         desk.opened.connect(self.later)
         desk.state_changed.connect(self.later)
-        desk.document_changed.connect(lambda _slots: self.later())
+        desk.document_changed.connect(self.later)
         desk.layers_changed.connect(self.later)
         canvas.installEventFilter(self)
         self.hide()
@@ -59,7 +59,7 @@ class Legends(QWidget):
         canvas = getattr(getattr(viewer, "canvas", None), "native", None)
         return cls(desk, canvas) if canvas is not None else None
 
-    def later(self) -> None:
+    def later(self, *_: object) -> None:
         """Refresh soon; several changes at once cost one refresh."""
         self._timer.start()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Opening", "is_store"]
 
-_GATHER_MS = 150
+_GATHER_MS = 400
 """napari hands over dropped files one by one; those that come within this time belong together."""
 
 

@@ -84,7 +84,8 @@ class StepDock(QWidget):
         self._area = scrollable(self.body)
         self._pages.addWidget(self._area)
         self.desk.opened.connect(self._on_opened)
-        self.desk.document_changed.connect(lambda _slots: self.mark_stale())
+        # bound methods, never lambdas: Qt disconnects them when the dock is deleted
+        self.desk.document_changed.connect(self.mark_stale)
         self.desk.history_changed.connect(self.mark_stale)
         self.desk.state_changed.connect(self.mark_stale)
         self.desk.layers_changed.connect(self.mark_stale)
@@ -109,7 +110,7 @@ class StepDock(QWidget):
         """Return where this step tells what went wrong."""
         return None
 
-    def mark_stale(self) -> None:
+    def mark_stale(self, *_: object) -> None:
         """Refresh once the program is idle, or when the dock is shown."""
         self._stale = True
         if self.isVisible():

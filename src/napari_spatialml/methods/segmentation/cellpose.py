@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from ...core import cellpose_weights as weights_of
 from ...core.device import Device, choose, with_memory_fallback
 from ...core.method import Advanced, Interval, Unit, method
 from ...core.report import Report, part, silent
 from ...core.segmentation import Masks, Pixels, Segmenter
 from ...errors import BadInput
-from . import _cellpose_weights as weights_of
 
 __all__ = ["Cellpose"]
 

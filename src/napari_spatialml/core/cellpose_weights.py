@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...core.report import Report, silent
-from ...errors import BadInput, MissingWeights
+from ..errors import BadInput, MissingWeights
+from .report import Report, silent
 
 __all__ = ["check", "find", "folder", "unpickling_forbidden", "url_of", "version"]
 
