@@ -22,3 +22,9 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"NOT TESTED ON REAL DATA: there is no folder {DATA}.")
     return DATA
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the journals of unsaved sections out of the person's own folder."""
+    monkeypatch.setenv("NAPARI_SPATIALML_STATE", str(tmp_path_factory.mktemp("state")))

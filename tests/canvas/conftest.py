@@ -28,13 +28,13 @@ class Window:
         x, y = self.canvas.view.scene.transform.map([um[1], um[0], 0, 1])[:2]
         return round(float(x)), round(float(y))
 
-    def colour(self, um):
-        """Return the colour that is seen at a place in µm."""
+    def colours(self, *places):
+        """Return the colours that are seen at places in µm."""
         self.settle()
         picture = self.viewer.screenshot(canvas_only=True, flash=False)
-        x, y = self.at(um)
         ratio = picture.shape[1] / self.canvas.native.width()
-        return tuple(int(v) for v in picture[int(y * ratio), int(x * ratio), :3])
+        pixels = [(int(y * ratio), int(x * ratio)) for x, y in map(self.at, places)]
+        return [tuple(int(v) for v in picture[y, x, :3]) for y, x in pixels]
 
     def drag(self, *places):
         """Drag with the left button through places in µm."""

@@ -69,7 +69,7 @@ def small_section(seed: int = 0, size: int = 96) -> SpatialData:
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the journals of unsaved sections out of the person's own folder."""
     folder = tmp_path / "state"
-    monkeypatch.setattr("napari_spatialml.session.session.state_folder", lambda: folder)
+    monkeypatch.setenv("NAPARI_SPATIALML_STATE", str(folder))
     return folder
 
 

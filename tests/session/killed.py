@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-import napari_spatialml.session.session as module
 from napari_spatialml.session import Session, correct
 from napari_spatialml.session.corrections import packed
 from tests.session.conftest import small_section
@@ -56,7 +55,7 @@ def work(store: Path, pipe: int) -> None:
 
 def expect(folder: Path) -> None:
     """Write the fingerprints after each number of edits."""
-    module.state_folder = lambda: folder / "state"
+    os.environ["NAPARI_SPATIALML_STATE"] = str(folder / "state")
     session = Session.start(small_section())
     states = [session.document.fingerprints()]
     for number in range(STEPS):

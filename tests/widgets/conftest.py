@@ -15,7 +15,7 @@ SMALL = {"size_um": 200.0}
 @pytest.fixture
 def states(tmp_path, monkeypatch):
     """Keep the journals of unsaved sections in this test's own folder."""
-    monkeypatch.setattr("napari_spatialml.session.session.state_folder", lambda: tmp_path / "states")
+    monkeypatch.setenv("NAPARI_SPATIALML_STATE", str(tmp_path / "states"))
     return tmp_path / "states"
 
 

@@ -20,7 +20,6 @@ from napari_spatialml.widgets.domains import DomainsDock
 from napari_spatialml.widgets.history import HistoryDock
 from napari_spatialml.widgets.launch import dock
 from napari_spatialml.widgets.section import SectionDock
-from napari_spatialml.widgets.segment import SegmentDock
 from napari_spatialml.widgets.shoot import grab
 from napari_spatialml.widgets.style import PANEL_WIDTH
 from napari_spatialml.widgets.tour import STOPS, touching_cells
@@ -322,7 +321,7 @@ def test_the_desk_lets_go_when_the_window_is_deleted(states, make_napari_viewer,
     viewer = make_napari_viewer(show=False)
     desk = desk_of(viewer)
     desk.take(Session.start(sample_section(0, **SMALL), source="closed"))
-    SegmentDock(viewer)
+    dock(viewer)
     viewer.close()
     qtbot.waitUntil(lambda: desk.session is None, timeout=5_000)
     second = Session.start(sample_section(0, **SMALL), source="closed")

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from .. import __version__
+from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .terminal import Progress, print_table
 
@@ -25,9 +26,9 @@ VERBS = ("Find cells or nuclei in an image.", "Bring one coordinate system onto 
          "Divide spots, pixels or cells into spatial domains.", "Estimate cell types in spots.")  # fmt: skip
 STOPPED = 130
 
-PixelSize = Annotated[float | None, Parameter(help="Size of one image pixel in µm, for files that do not say.")]
-SpotPitch = Annotated[float | None, Parameter(help="Distance between neighbouring spots in µm, for files that do not say.")]
-UmPerUnit = Annotated[float | None, Parameter(help="µm in one unit of the coordinates, for files that do not say.")]
+UNSTATED = StatedUnits()
+Units = Annotated[StatedUnits, Parameter(name="*")]
+WALK = Options()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,43 +90,24 @@ def _app(given: Sequence[str]) -> App:
 
 
 def demo(
+    options: Annotated[Options, Parameter(name="*")] = WALK,
     *,
     headless: Annotated[bool, Parameter(negative=(), help="Without a window: measure, and leave a report.")] = False,
-    out: Annotated[Path, Parameter(help="Folder for section.zarr, recipe.json, report.html and screenshots.")] = Path("demo-out"),
-    section: Annotated[Path | None, Parameter(help="Your own file or folder; the embedded sample if left out.")] = None,
-    name: Annotated[str | None, Parameter(help="The section, where the folder holds several.")] = None,
-    second: Annotated[Path | None, Parameter(help="A second section or image, to be registered onto the first.")] = None,
-    second_name: Annotated[str | None, Parameter(help="Its name, where the folder holds several.")] = None,
-    landmarks: Annotated[
-        Path | None, Parameter(help="CSV of landmarks: fixed_y_um, fixed_x_um, moving_y_um, moving_x_um.")
-    ] = None,
-    reference: Annotated[Path | None, Parameter(help="Single-cell reference (h5ad), for deconvolution.")] = None,
-    reference_column: Annotated[str, Parameter(help="Its column of cell types; found by its name if left out.")] = "",
-    spot_pitch_um: SpotPitch = None,
-    pixel_size_um: PixelSize = None,
-    um_per_unit: UmPerUnit = None,
-    n_domains: Annotated[int, Parameter(help="Number of domains to look for.")] = 5,
-    region: Annotated[
-        tuple[int, int, int, int] | None, Parameter(help="Pixels to segment: y0 y1 x0 x1; the middle of a large image if left out.")
-    ] = None,
-    screenshots: Annotated[bool, Parameter(help="Take pictures of the window, where there is a screen.")] = True,
 ) -> int:
     """Walk a section through the whole way: in the window, or headless with a table and a report."""
     from ..demo.window import has_display
 
-    if not headless:
-        if not has_display():
-            raise BadInput("There is no display for a window.", "Run: napari-spatialml demo --headless --out DIR.")
-        units = _units(pixel_size_um, spot_pitch_um, um_per_unit)
-        return _window(["tour"] if section is None else ["open", str(section), *units])
-    from ..demo import Options, walk
+    if headless:
+        return _walk(options)
+    if not has_display():
+        raise BadInput("There is no display for a window.", "Run: napari-spatialml demo --headless --out DIR.")
+    return _window(["tour"] if options.section is None else ["open", str(options.section), *_words(options)])
+
+
+def _walk(options: Options) -> int:
+    from ..demo import walk
 
     progress = Progress()
-    options = Options(
-        out=out, section=section, name=name, second=second, second_name=second_name, landmarks=landmarks,
-        reference=reference, reference_column=reference_column, pixel_size_um=pixel_size_um,
-        spot_pitch_um=spot_pitch_um, um_per_unit=um_per_unit, n_domains=n_domains, region=region, screenshots=screenshots,
-    )  # fmt: skip
     try:
         done = walk(options, progress)
     finally:
@@ -136,7 +118,10 @@ def demo(
         [(row.step, row.what, row.measured, s) for row, s in zip(done.rows, seconds, strict=True)],
         numbers=("seconds",),
     )
-    print(f"{done.facts['seconds']:.0f} s in all. See {out / 'report.html'}, {out / 'section.zarr'}, {out / 'recipe.json'}.")
+    left = ", ".join(str(options.out / name) for name in ("report.html", "section.zarr", "recipe.json"))
+    print(f"{done.facts['seconds']:.0f} s in all. See {left}.")
+    if not done.proved:
+        print("Not everything came out the same again: see the rows that say NOT.", file=sys.stderr)
     return 0 if done.proved else 1
 
 
@@ -144,13 +129,10 @@ def open_(
     paths: Annotated[tuple[Path, ...], Parameter(help="Files or folders that make one section.")],
     /,
     *,
-    pixel_size_um: PixelSize = None,
-    spot_pitch_um: SpotPitch = None,
-    um_per_unit: UmPerUnit = None,
+    units: Units = UNSTATED,
 ) -> int:
     """Open files or folders as one section, in a napari window."""
-    units = _units(pixel_size_um, spot_pitch_um, um_per_unit)
-    return _window(["open", *(str(p) for p in paths), *units])
+    return _window(["open", *(str(p) for p in paths), *_words(units)])
 
 
 def convert(
@@ -159,9 +141,7 @@ def convert(
     *,
     out: Annotated[Path, Parameter(help="The new store, NAME.zarr.")],
     name: Annotated[str | None, Parameter(help="The section, where a folder holds several.")] = None,
-    pixel_size_um: PixelSize = None,
-    spot_pitch_um: SpotPitch = None,
-    um_per_unit: UmPerUnit = None,
+    units: Units = UNSTATED,
 ) -> None:
     """Open files or folders and save them as one section, a SpatialData store in µm."""
     from ..io import open_files
@@ -171,20 +151,15 @@ def convert(
         raise BadInput(f"'{out}' is there already.", "Choose another name, or move it away first.")
     progress = Progress()
     try:
-        found = open_files(
-            *paths, name=name, pixel_size_um=pixel_size_um, spot_pitch_um=spot_pitch_um, um_per_unit=um_per_unit,
-            report=progress,
-        )  # fmt: skip
-        session = Session.start(found)
+        session = Session.start(open_files(*paths, name=name, **units.stated(), report=progress))
         try:
             session.save(out)
         finally:
             session.close()
     finally:
         progress.clear()
-    for note in session.document.attribute("notes", []):
-        print(note)
-    print(f"Saved in '{out}': {', '.join(n for t in ('images', 'labels', 'shapes', 'points', 'tables') for n in session.document.names(t))}.")
+    held = [n for t in ("images", "labels", "shapes", "points", "tables") for n in session.document.names(t)]
+    print("\n".join([*session.document.attribute("notes", []), f"Saved in '{out}': {', '.join(held)}."]))
 
 
 def methods(
@@ -284,9 +259,10 @@ def doctor() -> int:
     return 1 if any(f.status == "problem" for f in findings) else 0
 
 
-def _units(pixel_size_um: float | None, spot_pitch_um: float | None, um_per_unit: float | None) -> list[str]:
-    stated = {"--pixel-size-um": pixel_size_um, "--spot-pitch-um": spot_pitch_um, "--um-per-unit": um_per_unit}
-    return [word for key, value in stated.items() if value is not None for word in (key, str(value))]
+def _words(units: StatedUnits) -> list[str]:
+    """Return stated units as the window's command line takes them."""
+    stated = units.stated().items()
+    return [w for name, value in stated if value is not None for w in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def _window(arguments: list[str]) -> int:

@@ -56,7 +56,9 @@ def _section_parameter() -> inspect.Parameter:
 
 def _out_parameter() -> inspect.Parameter:
     text = "Save to this new store, and leave SECTION as it is."
-    return inspect.Parameter("out", KEYWORD, default=None, annotation=Annotated[Path | None, Parameter(help=text, group=INPUTS)])
+    return inspect.Parameter(
+        "out", KEYWORD, default=None, annotation=Annotated[Path | None, Parameter(help=text, group=INPUTS)]
+    )
 
 
 def _setting(p: Any) -> inspect.Parameter:

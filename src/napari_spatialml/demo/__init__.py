@@ -1,5 +1,6 @@
 """The demonstration without a window: a section walks the whole way, is measured, and leaves a report."""
 
-from .walk import Options, Row, Walk, walk
+from .options import Options, StatedUnits
+from .walk import Row, Walk, walk
 
-__all__ = ["Options", "Row", "Walk", "walk"]
+__all__ = ["Options", "Row", "StatedUnits", "Walk", "walk"]

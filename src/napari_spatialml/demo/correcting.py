@@ -45,6 +45,21 @@ def correct_by_hand(walk: Walk) -> None:
 
 
 def _cells(walk: Walk, labels: str) -> None:
+    """Correct one mistake of each kind, looking afresh after each, as a person does."""
+    document = walk.session.document
+    before = document.grid(labels).read()
+    done: set[str] = set()
+    while mistake := _next_mistake(walk, labels, done):
+        _mend(walk, labels, mistake)
+        done.add(mistake.correction)
+    if not done:
+        walk.skip("correct", f"cells of '{labels}'", "Skipped: too few cells were found.")
+    elif walk.truth is not None:
+        first, last = (walk.truth.precision(array) for array in (before, document.grid(labels).read()))
+        walk.rows[-1].measured += f"; AP@0.5 of all, {first:.4f} → {last:.4f}"
+
+
+def _next_mistake(walk: Walk, labels: str, done: set[str]) -> Mistake | None:
     document = walk.session.document
     array = document.grid(labels).read()
     if walk.truth is not None:
@@ -52,13 +67,7 @@ def _cells(walk: Walk, labels: str) -> None:
     else:
         scores = document.table(f"{labels}_table").obs.get("score")
         found = by_shape(array, None if scores is None else scores.to_numpy(dtype=float))
-    if not found:
-        walk.skip("correct", f"cells of '{labels}'", "Skipped: too few cells were found.")
-    for mistake in found:
-        _mend(walk, labels, mistake)
-    if walk.truth is not None and found:
-        before, after = (walk.truth.precision(a) for a in (array, document.grid(labels).read()))
-        walk.rows[-1].measured += f"; AP@0.5 of all, {before:.4f} → {after:.4f}"
+    return next((m for m in found if m.correction not in done), None)
 
 
 def _mend(walk: Walk, labels: str, mistake: Mistake) -> None:
@@ -133,9 +142,12 @@ def _domains(walk: Walk, table: str) -> None:
         now = document.table(table).obs["domain"]
         kept = int((now.iloc[rows].astype(str) == value).sum())
         moved = int((now.astype(str) != corrected.astype(str)).sum())
-        row.measured = f"{kept} of {len(rows)} corrections kept, {moved} others changed{_agreement(walk, table, corrected)}"
+        row.measured = (
+            f"{kept} of {len(rows)} corrections kept, {moved} others changed{_agreement(walk, table, corrected)}"
+        )
     shown = [("before", frame, panel), ("brushed and run again", frame, _domain_panel(document, table, frame, rows))]
-    caption = f"{choosing.row_word(document, table, len(rows))} of '{table}' (ringed) brushed into {value}; the next run keeps it so."
+    ringed = choosing.row_word(document, table, len(rows))
+    caption = f"{ringed} of '{table}' (ringed) brushed into {value}; the next run keeps it so."
     walk.show(picture("correction_domains", f"Correction: into domain {value}", caption, shown))
 
 

@@ -149,4 +149,3 @@ def sampled_labels(document: Any, name: str, frame: Frame) -> npt.NDArray[np.int
     out = np.zeros(rows.size, np.int64)
     out[inside] = block[rows[inside] - y0, columns[inside] - x0]
     return out.reshape(frame.shape)
-

@@ -113,10 +113,12 @@ def _parted(o: _Overlap) -> Mistake | None:
 
 
 def _ragged(o: _Overlap) -> Mistake | None:
-    """A cell that lost a part of its nucleus: paint it."""
+    """A cell that lost a part of its one nucleus: paint it."""
     union = o.found_area[:, None] + o.true_area[None, :] - o.pairs
     overlap = o.pairs / np.maximum(union, 1)
-    poor = np.where((overlap >= 0.5) & (overlap < 0.7) & (o.true_area > np.median(o.true_area[1:])), overlap, np.inf)
+    one_to_one = ((o.of_true >= 0.3).sum(1) == 1)[:, None] & ((o.of_true >= 0.15).sum(0) == 1)
+    large = o.true_area >= np.median(o.true_area[1:])
+    poor = np.where(one_to_one & large & (overlap >= 0.5) & (overlap < 0.7), overlap, np.inf)
     cell, true = (int(i) for i in np.unravel_index(poor.argmin(), poor.shape))
     if not np.isfinite(poor[cell, true]):
         return None
@@ -165,7 +167,7 @@ def _outline(mask: npt.NDArray[np.bool_]) -> list[list[float]]:
     y, x = int(rows.min()) - 1, int(columns.min()) - 1
     padded = np.pad(mask[y + 1 : int(rows.max()) + 1, x + 1 : int(columns.max()) + 1], 1)
     longest = max(find_contours(padded.astype(float), 0.5), key=len)
-    return (longest[:: max(1, len(longest) // 24)] + (y + 0.5, x + 0.5)).round(1).tolist()
+    return (longest[:: max(1, len(longest) // 24)] + np.array([y + 0.5, x + 0.5])).round(1).tolist()
 
 
 def _at(point: Points) -> tuple[float, float]:
@@ -208,7 +210,11 @@ def _touching(labels: Labels, regions: list[Any]) -> Mistake | None:
     """Return the merging of the two small cells with the longest common border for their size."""
     area = np.bincount(labels.ravel())
     pairs = np.concatenate(
-        [np.stack([labels[:-1].ravel(), labels[1:].ravel()]), np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()])], 1
+        [
+            np.stack([labels[:-1].ravel(), labels[1:].ravel()]),
+            np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()]),
+        ],
+        1,
     )
     pairs = np.sort(pairs[:, (pairs[0] != pairs[1]) & (pairs.min(0) > 0)], axis=0)
     if not pairs.size:

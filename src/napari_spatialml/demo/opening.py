@@ -58,19 +58,14 @@ def _files(walk: Walk) -> Any:
     from ..io import open_files
 
     options = walk.options
-    units = {
-        "pixel_size_um": options.pixel_size_um,
-        "spot_pitch_um": options.spot_pitch_um,
-        "um_per_unit": options.um_per_unit,
-    }
     walk.facts["reference"] = options.reference
     assert options.section is not None
-    first = open_files(options.section, name=options.name, **units, report=walk.report)
+    first = open_files(options.section, name=options.name, **options.stated(), report=walk.report)
     if options.second is None:
         return first
     from ..io.together import together
 
-    second = open_files(options.second, name=options.second_name, **units, report=walk.report)
+    second = open_files(options.second, name=options.second_name, **options.stated(), report=walk.report)
     made = together([options.name or "first", options.second_name or "second"], [first, second])
     moved = [s for s in made.coordinate_systems if s != GLOBAL]
     if options.landmarks is not None and moved:

@@ -107,7 +107,7 @@ def _scale_bar(ax: Any, frame: Frame) -> None:
     from matplotlib.patheffects import withStroke
 
     length = nice_length(frame.width_um)
-    y0, x0, y1, x1 = frame.box
+    _, _, y1, x1 = frame.box
     y, x = y1 - 0.045 * frame.height_um, x1 - 0.04 * frame.width_um
     halo = [withStroke(linewidth=5, foreground="white")]
     ax.plot([x - length, x], [y, y], color="black", lw=2.4, solid_capstyle="butt", path_effects=halo, zorder=20)
@@ -172,7 +172,9 @@ def _radii(document: Any, table: str, system: str) -> npt.NDArray[np.float64]:
     return np.asarray(frame["radius"].to_numpy(dtype=float)[at] * scale)
 
 
-def categories(document: Any, table: str, column: str, frame: Frame, *, legend: bool = True, alpha: float = 1.0) -> Draw:
+def categories(
+    document: Any, table: str, column: str, frame: Frame, *, legend: bool = True, alpha: float = 1.0
+) -> Draw:
     """Draw spots, cells or pixels in the colours of a column of categories, with a legend."""
     series = document.table(table).obs[column].astype("category")
     names = [str(c) for c in series.cat.categories]
@@ -226,7 +228,14 @@ def _painted(document: Any, table: str, colours: npt.NDArray[np.float64], frame:
 
 
 def values(
-    document: Any, table: str, numbers: npt.ArrayLike, frame: Frame, *, unit: str, alpha: float = 1.0, fade: bool = False
+    document: Any,
+    table: str,
+    numbers: npt.ArrayLike,
+    frame: Frame,
+    *,
+    unit: str,
+    alpha: float = 1.0,
+    fade: bool = False,
 ) -> Draw:
     """Draw spots, cells or pixels by a number, with a colour bar; ``fade`` lets low values show what is below."""
     from matplotlib import colormaps
@@ -243,7 +252,9 @@ def values(
     def draw(ax: Any) -> None:
         paint(ax)
         shades = ScalarMappable(norm, "viridis")
-        bar = ax.figure.colorbar(shades, ax=ax, orientation="horizontal", shrink=0.55, aspect=28, pad=0.02, anchor=(0, 1))
+        bar = ax.figure.colorbar(
+            shades, ax=ax, orientation="horizontal", shrink=0.55, aspect=28, pad=0.02, anchor=(0, 1)
+        )
         bar.set_label(unit, fontsize=8, color=INK)
         bar.ax.tick_params(labelsize=7.5, colors=INK, length=2)
         bar.outline.set_visible(False)
@@ -304,6 +315,8 @@ def overlay(document: Any, frame: Frame) -> Picture:
         draws.append(background(document, image, frame))
     if table:
         draws.append(spots_outlined(document, table, frame))
-    what = " and ".join(p for p in (f"the image '{image}'" if image else "", f"the spots of '{table}'" if table else "") if p)
+    what = " and ".join(
+        p for p in (f"the image '{image}'" if image else "", f"the spots of '{table}'" if table else "") if p
+    )
     caption = f"As opened: {what or 'nothing lies in this frame'}, in µm." if draws else "As opened."
     return picture("overlay", "Overlay", caption, [("one frame, in µm", frame, draws)])

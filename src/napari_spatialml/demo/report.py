@@ -25,7 +25,8 @@ h2 { font-weight: 600; font-size: 1.15rem; margin: 3rem 0 .9rem; padding-bottom:
   border-bottom: 1px solid var(--line); }
 p.lead { color: var(--soft); margin: 0 0 1.4rem; max-width: 46rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--ink); padding: .35rem .7rem .35rem 0; }
+th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--ink);
+  padding: .35rem .7rem .35rem 0; }
 td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .42rem .7rem .42rem 0; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-right: 0; }
 th.n { text-align: right; padding-right: 0; }
@@ -35,9 +36,11 @@ figure img { max-width: 100%; height: auto; display: block; border-radius: 3px; 
 figure.window img { border: 1px solid var(--line); }
 figcaption { font-size: .9rem; color: var(--soft); margin-top: .5rem; }
 figcaption b { color: var(--ink); font-weight: 600; }
-.plates { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 1rem 2rem; align-items: start; }
+.plates { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 1rem 2rem;
+  align-items: start; }
 .wide { grid-column: 1 / -1; }
-code { font: .86em ui-monospace, "Cascadia Mono", Menlo, monospace; background: #f0f2f3; padding: .1em .35em; border-radius: 3px; }
+code { font: .86em ui-monospace, "Cascadia Mono", Menlo, monospace; background: #f0f2f3; padding: .1em .35em;
+  border-radius: 3px; }
 ol.history { font-size: .9rem; padding-left: 2rem; } ol.history span { color: var(--soft); }
 @media print { body { background: white; } main { padding: 0; } figure { break-inside: avoid; } }
 """

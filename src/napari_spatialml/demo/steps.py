@@ -55,7 +55,7 @@ def register(walk: Walk) -> None:
             walk.skip(
                 "register",
                 f"'{moving}'",
-                f"Skipped: '{moving}' has {pairs} landmarks; place at least 2 pairs in the window, or give --landmarks.",
+                f"Skipped: '{moving}' has {pairs} landmarks; place 2 pairs in the window, or give --landmarks.",
             )
         elif walk.truth is not None:
             _register_with_slip(walk, moving)

@@ -11,57 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.report import Report, silent
 from ..errors import BadInput, SpatialMLError
+from .options import Options
 
 if TYPE_CHECKING:
     from ..session import Session
     from .picture import Picture
     from .truth import Truth
 
-__all__ = ["Options", "Row", "Walk", "walk"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the demonstration runs on.
-
-    Parameters
-    ----------
-    out
-        Folder that gets ``section.zarr``, ``recipe.json``, ``report.html`` and pictures; made if absent.
-    section
-        A file or folder of the person's own; the embedded sample if None.
-    name
-        The section, where the folder holds several.
-    second, second_name
-        Another section or image, opened in a coordinate system of its own.
-    landmarks
-        A CSV with the columns fixed_y_um, fixed_x_um, moving_y_um, moving_x_um, for the second one.
-    reference, reference_column
-        A single-cell reference (h5ad), and its column of cell types; found by its name if empty.
-    pixel_size_um, spot_pitch_um, um_per_unit
-        Physical units of files that state none, > 0.
-    n_domains
-        Number of domains that are looked for.
-    region
-        (y0, y1, x0, x1) in pixels of the image that is segmented; chosen if None.
-    screenshots
-        Whether pictures of the real window are taken, where there is a screen.
-    """
-
-    out: Path
-    section: Path | None = None
-    name: str | None = None
-    second: Path | None = None
-    second_name: str | None = None
-    landmarks: Path | None = None
-    reference: Path | None = None
-    reference_column: str = ""
-    pixel_size_um: float | None = None
-    spot_pitch_um: float | None = None
-    um_per_unit: float | None = None
-    n_domains: int = 5
-    region: tuple[int, int, int, int] | None = None
-    screenshots: bool = True
+__all__ = ["Row", "Walk", "walk"]
 
 
 @dataclass

@@ -76,9 +76,7 @@ def screenshots(walk: Walk) -> None:
 def _shoot(store: Path, folder: Path, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "napari_spatialml.widgets", "shoot", str(store), "--out", str(folder)]
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise NoScreen(f"No screenshots: the window took more than {SECONDS} s.", "Try a faster screen.") from error
     if done.returncode != 0:

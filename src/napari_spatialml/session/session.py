@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from filelock import FileLock, Timeout
-from platformdirs import user_state_path
+from filelock import FileLock
 from psygnal import Signal
 
 from ..errors import DocumentError
 from .changes import Put, Slot
 from .command import Command
-from .document import Document, digest
+from .document import Document
+from .history import Entry, entry_of, fold, who
+from .homes import locked, state_folder, state_home
 from .journal import Journal, Line
 from .saving import HOME, finish, save_changes, save_whole, settle
 
 __all__ = ["Entry", "Session"]
-
-
-@dataclass
-class Entry:
-    """One step of the history."""
-
-    number: int
-    label: str
-    record: dict[str, Any]
-    when: str
-    who: str
-    line: Line
-    _command: Command | None = None
-
-    @property
-    def command(self) -> Command:
-        """The command, read from the journal when this process did not make it."""
-        if self._command is None:
-            self._command = Command.decode(self.line.meta, self.line.buffers())
-        return self._command
 
 
 class Session:
@@ -67,7 +45,7 @@ class Session:
         self._dirty: set[Slot] = set()
         self._pending: list[tuple[str, Entry]] = []
         self._replaced: set[str] = set()
-        self._lock = lock or _locked(home)
+        self._lock = lock or locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log", read_only=self.read_only)
         self.recoverable = self._fold()
@@ -100,7 +78,7 @@ class Session:
         store = Path(path).resolve()
         ours = (store / HOME / "journal.log").exists()
         home = store / HOME if ours else state_home(str(store))
-        lock = _locked(home)
+        lock = locked(home)
         finished = ours and lock.is_locked and finish(store)
         document = Document(open_files(store, um_per_unit=um_per_unit))
         session = cls(document, home, store=store, lock=lock)
@@ -159,30 +137,10 @@ class Session:
 
     def _fold(self) -> int:
         """Read the history from the journal; return how many steps were not saved."""
-        done: list[Entry] = []
-        undone: list[Entry] = []
-        saved: tuple[list[Entry], list[Entry]] = ([], [])
-        pending: list[tuple[str, Entry]] = []
-        for number, line in enumerate(self._journal.lines):
-            op = line.meta["op"]
-            if op == "do":
-                entry = _entry(number, line)
-                done, undone = [*done, entry], []
-                pending.append((op, entry))
-            elif op == "undo":
-                undone.append(done.pop())
-                pending.append((op, undone[-1]))
-            elif op == "redo":
-                done.append(undone.pop())
-                pending.append((op, done[-1]))
-            elif op == "saved":
-                saved, pending = (list(done), list(undone)), []
-            elif op == "revert":
-                done, undone, pending = list(saved[0]), list(saved[1]), []
-        self._done, self._undone = list(saved[0]), list(saved[1])
-        self._saved = tuple(e.number for e in self._done)
-        self._pending = pending
-        return len(pending)
+        done, undone, self._pending = fold(self._journal.lines)
+        self._done, self._undone = done, undone
+        self._saved = tuple(e.number for e in done)
+        return len(self._pending)
 
     # changing --------------------------------------------------------------------------------
 
@@ -200,9 +158,9 @@ class Session:
         if self._pending:
             self.discard()
         packed = command.encode()
-        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": _who(), **packed.meta}
+        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": who(), **packed.meta}
         line = self._append(meta, packed.buffers)
-        entry = _entry(len(self._journal.lines) - 1, line)
+        entry = entry_of(len(self._journal.lines) - 1, line)
         entry._command = command
         self._apply(command)
         self._step("do", entry)
@@ -339,7 +297,7 @@ class Session:
         if not (home / "journal.log").exists():
             shutil.copyfile(self._journal.path, home / "journal.partial")
             (home / "journal.partial").replace(home / "journal.log")
-        self.home, self._lock = home, _locked(home)
+        self.home, self._lock = home, locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log")
         for entry in (*self._done, *self._undone):
@@ -350,37 +308,5 @@ class Session:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _entry(number: int, line: Line) -> Entry:
-    meta = line.meta
-    return Entry(number, meta["label"], meta.get("record", {}), meta.get("when", ""), meta.get("who", ""), line)
-
-
-def _who() -> str:
-    """Return the name of the person at the keyboard, as the operating system knows it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such entry: a container's numeric user, for instance
-        return "unknown"
-
-
-def _locked(home: Path) -> FileLock:
-    """Try to lock a journal's folder: two windows on one section must not write one journal."""
-    home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(home / "lock", thread_local=False)  # opened in a thread, closed by the window
-    with contextlib.suppress(Timeout):  # held by another window: this one opens for reading only
-        lock.acquire(timeout=0)
-    return lock
-
-
 def _is_current(store: Path) -> bool:
     return (store / "zarr.json").exists()
-
-
-def state_folder() -> Path:
-    """Return the folder that keeps the journals of what has not been saved yet."""
-    return Path(user_state_path("napari-spatialml")) / "sessions"
-
-
-def state_home(source: str) -> Path:
-    """Return the folder of the journal of one source."""
-    return state_folder() / digest(source.encode())

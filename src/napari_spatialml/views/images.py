@@ -108,7 +108,12 @@ def _limits_of(levels: list[Any], number: int) -> Callable[[], tuple[float, floa
     def make() -> tuple[float, float]:
         coarse = levels[-1].isel(c=number)
         step = max(1, max(coarse.shape) // _COARSE)
-        low, high = limits(np.asarray(coarse.data[::step, ::step]), 1.0, 99.8)
-        return low, high
+        values = np.asarray(coarse.data[::step, ::step])
+        empty = values.min(initial=0)
+        seen = values[values != empty]
+        # where most of the image is empty, percentiles of all of it say nothing about the tissue
+        mostly_empty = 0 < seen.size < values.size / 2
+        low, high = limits(seen if mostly_empty else values, 1.0, 99.8)
+        return (float(empty) if mostly_empty else low), high
 
     return make

@@ -19,7 +19,7 @@ from .memory import Memory
 from .outlines import outlines_spec
 from .places import beside_offset
 from .rasters import labels_specs
-from .specs import ImageSpec, LayerSpec
+from .specs import ImageSpec, LayerSpec, VectorsSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
 from .values import Categories, Values, revision_of, values_of
@@ -122,7 +122,8 @@ def _density_limits(spec: ImageSpec, memory: Memory) -> tuple[float, float]:
 
 
 def _quietly(document: Document, specs: list[LayerSpec], placing: bool) -> list[LayerSpec]:
-    """Hide what would cover the rest: fluorescence over histology, a second histology, a density over spots.
+    """Hide what would cover the rest: fluorescence over histology, a second histology, a density over spots,
+    polygons over the same cells' pixels.
 
     While landmarks are placed, spots are hidden too: the tissue has to be seen.
     """
@@ -131,12 +132,15 @@ def _quietly(document: Document, specs: list[LayerSpec], placing: bool) -> list[
         and is_histology(document, s.key.element)
     ]  # fmt: skip
     annotated = any(document.type_of(s.key.element) in ("labels", "shapes") for s in specs)
+    rasters = any(document.type_of(s.key.element) == "labels" for s in specs)
     first = next(iter(sorted(histology, key=lambda n: (n.endswith("_warped"), n))), None)
 
     def hidden(spec: LayerSpec) -> bool:
         kind = document.type_of(spec.key.element)
         if kind == "images":
             return first is not None and spec.key.element != first
+        if isinstance(spec, VectorsSpec):
+            return rasters
         return (kind == "points" and annotated) or (kind == "shapes" and placing and first is not None)
 
     return [replace(s, visible=False) if hidden(s) else s for s in specs]

@@ -12,7 +12,7 @@ from ..core.transform import Affine
 from ..errors import BadInput, SpatialMLError
 from ..session import Document, Session
 from ..session.changes import Slot
-from ..session.corrections import correct, packed
+from ..session.corrections import correct
 from .canvas import Canvas
 from .choices import choices_of, colour_of, title_of
 from .gestures import Gestures, tool_named
@@ -21,9 +21,8 @@ from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
 from .plan import legends, offset_of, plan
-from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
-from .strokes import Buffer
+from .strokes import Painting
 from .tools import Place, Tool
 
 __all__ = ["Presenter"]
@@ -57,12 +56,11 @@ class Presenter:
         self.state = ViewState()
         self.canvas, self.marks = Canvas(viewer), Marks(viewer)
         self.tool, self.hint = "", ""
-        self._later = later
         self._memory = Memory()
         self._tool: Tool | None = None
-        self._buffers: dict[str, Buffer] = {}
-        self._shown = self._busy = self._dirty = self._closed = False
+        self._shown = self._closed = False
         self._gestures = Gestures(self)
+        self._painting = Painting(self, later, self._gestures.after_paint)
         session.changed.connect(self._on_changed)
 
     # what is shown -----------------------------------------------------------------------------
@@ -170,19 +168,14 @@ class Presenter:
     def _refresh(self, *, again: bool) -> None:
         told = dict(self._memory.problems)
         self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
-        self._watch_labels()
+        self._painting.watch()
         for element, sentence in self._memory.problems.items():
             if told.get(element) != sentence:
                 self.tell("warning", sentence)
 
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
-        for name, buffer in list(self._buffers.items()):
-            if name in touched:
-                buffer.sync(self.document)
-        for spec, layer in self.canvas.layers():
-            if isinstance(spec, LabelsSpec) and spec.key.element in touched and not spec.editable:
-                layer.refresh(extent=False)  # it reads the document's pixels when it is drawn
+        self._painting.follow(touched)
         if self._shown:
             self._refresh(again=False)
             self.state_changed.emit()
@@ -289,48 +282,12 @@ class Presenter:
 
     def flush(self) -> None:
         """Bring what was painted into the document: one command a layer, none where nothing was painted."""
-        self._dirty = False
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            for buffer in list(self._buffers.values()):
-                self._flush(buffer)
-        finally:
-            self._busy = False
-
-    def _flush(self, buffer: Buffer) -> None:
-        patch = buffer.stroke(self.document)
-        if patch is None:
-            return
-        arguments = {"labels": buffer.labels, "offset": list(patch.offset), "values": packed(patch.new)}
-        if not self.correct("paint-labels", **arguments):
-            buffer.sync(self.document)
-
-    def _on_painted(self, *_: Any) -> None:
-        if self._dirty:
-            return
-        self._dirty = True
-        if self._later is not None:
-            self._later(self.flush_painted)
+        self._painting.flush()
 
     def flush_painted(self) -> None:
         """Bring in what was painted since the last time, unless the button is still down."""
-        if self._dirty and not self._gestures.dragging:
-            self.flush()
-
-    def _watch_labels(self) -> None:
-        """Listen to every labels layer that can be painted, also by napari's own buttons."""
-        painted = dict(self.canvas.painted())
-        for name in [n for n, b in self._buffers.items() if painted.get(n) is not b.layer]:
-            del self._buffers[name]
-        for name, layer in painted.items():
-            if name not in self._buffers:
-                self._buffers[name] = Buffer(name, layer)
-                layer.events.paint.connect(self._on_painted)
-                layer.mouse_drag_callbacks.append(self._gestures.after_paint)
-                # napari's own history of the layer would go behind the session's back
-                layer.undo, layer.redo = self.undo, self.redo
+        if not self._gestures.dragging:
+            self._painting.flush_if_painted()
 
     def close(self) -> None:
         """Take our layers and callbacks away."""
@@ -340,5 +297,4 @@ class Presenter:
         self.use("")
         self.session.changed.disconnect(self._on_changed)
         self._gestures.disconnect()
-        self._buffers.clear()
         self.canvas.clear()

@@ -5,14 +5,18 @@ napari says when something was painted, never what. So the layer is compared wit
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..core.patch import Patch, diff
 from ..session import Document
+from ..session.corrections import packed
+from .canvas import Canvas
+from .specs import LabelsSpec
 
-__all__ = ["Buffer"]
+__all__ = ["Buffer", "Painting"]
 
 
 class Buffer:
@@ -55,3 +59,89 @@ class Buffer:
     def _held(self, document: Document) -> Any:
         (y, x), (h, w) = self.offset, self.layer.data.shape
         return document.grid(self.labels).read((y, y + h, x, x + w))
+
+
+class Owner(Protocol):
+    """What painting needs of the presenter."""
+
+    canvas: Canvas
+
+    @property
+    def document(self) -> Document: ...
+    def correct(self, name: str, **arguments: Any) -> bool: ...
+    def flush_painted(self) -> None: ...
+    def undo(self, *_: Any) -> None: ...
+    def redo(self, *_: Any) -> None: ...
+
+
+class Painting:
+    """Watches every labels layer that can be painted, also by napari's own buttons.
+
+    Parameters
+    ----------
+    owner
+        The presenter.
+    later
+        Calls a function one turn of the event loop later; None where there is no loop.
+    after_paint
+        A drag callback for the layers, which flushes when the mouse button comes up.
+    """
+
+    def __init__(self, owner: Owner, later: Callable[[Callable[[], None]], Any] | None, after_paint: Any) -> None:
+        self._owner, self._later, self._after_paint = owner, later, after_paint
+        self._buffers: dict[str, Buffer] = {}
+        self._painted = self._busy = False
+
+    def watch(self) -> None:
+        """Look for labels layers that came or went."""
+        painted = dict(self._owner.canvas.painted())
+        for name in [n for n, b in self._buffers.items() if painted.get(n) is not b.layer]:
+            del self._buffers[name]
+        for name, layer in painted.items():
+            if name not in self._buffers:
+                self._buffers[name] = Buffer(name, layer)
+                layer.events.paint.connect(self._on_paint)
+                layer.mouse_drag_callbacks.append(self._after_paint)
+                # napari's own history of the layer would go behind the session's back
+                layer.undo, layer.redo = self._owner.undo, self._owner.redo
+
+    def follow(self, touched: Collection[str]) -> None:
+        """Make the layers of labels show what the document holds now."""
+        for name, buffer in self._buffers.items():
+            if name in touched:
+                buffer.sync(self._owner.document)
+        for spec, layer in self._owner.canvas.layers():
+            if isinstance(spec, LabelsSpec) and spec.key.element in touched and not spec.editable:
+                layer.refresh(extent=False)  # it reads the document's pixels when it is drawn
+
+    def flush(self) -> None:
+        """Bring what was painted into the document, one command a layer."""
+        self._painted = False
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            for buffer in list(self._buffers.values()):
+                self._flush(buffer)
+        finally:
+            self._busy = False
+
+    def flush_if_painted(self) -> None:
+        """Flush where napari has said that something was painted."""
+        if self._painted:
+            self.flush()
+
+    def _flush(self, buffer: Buffer) -> None:
+        patch = buffer.stroke(self._owner.document)
+        if patch is None:
+            return
+        arguments = {"labels": buffer.labels, "offset": list(patch.offset), "values": packed(patch.new)}
+        if not self._owner.correct("paint-labels", **arguments):
+            buffer.sync(self._owner.document)
+
+    def _on_paint(self, event: Any = None) -> None:
+        if self._painted or self._busy:
+            return
+        self._painted = True
+        if self._later is not None:
+            self._later(self._owner.flush_painted)

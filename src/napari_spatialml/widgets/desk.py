@@ -177,8 +177,7 @@ class Desk(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let go when napari's window is deleted (closing alone may still be refused)."""
         if event.type() == QEvent.Type.DeferredDelete and watched is self._window:
-            self._window = None
-            # a turn later: the desk must not die within its own filter
+            # a turn later: neither the desk nor the window, which it holds, must die within the window's event
             QTimer.singleShot(0, partial(release, self.viewer))
         return False
 

@@ -1,0 +1,71 @@
+"""The history: what the journal's lines add up to."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .command import Command
+from .journal import Line
+
+__all__ = ["Entry", "entry_of", "fold", "who"]
+
+
+@dataclass
+class Entry:
+    """One step of the history."""
+
+    number: int
+    label: str
+    record: dict[str, Any]
+    when: str
+    who: str
+    line: Line
+    _command: Command | None = None
+
+    @property
+    def command(self) -> Command:
+        """The command, read from the journal when this process did not make it."""
+        if self._command is None:
+            self._command = Command.decode(self.line.meta, self.line.buffers())
+        return self._command
+
+
+def fold(lines: Sequence[Line]) -> tuple[list[Entry], list[Entry], list[tuple[str, Entry]]]:
+    """Return the steps done and undone at the last save, and what was done, undone and redone after it."""
+    done: list[Entry] = []
+    undone: list[Entry] = []
+    saved: tuple[list[Entry], list[Entry]] = ([], [])
+    pending: list[tuple[str, Entry]] = []
+    for number, line in enumerate(lines):
+        op = line.meta["op"]
+        if op == "do":
+            done, undone = [*done, entry_of(number, line)], []
+            pending.append((op, done[-1]))
+        elif op == "undo":
+            undone.append(done.pop())
+            pending.append((op, undone[-1]))
+        elif op == "redo":
+            done.append(undone.pop())
+            pending.append((op, done[-1]))
+        elif op == "saved":
+            saved, pending = (list(done), list(undone)), []
+        elif op == "revert":
+            done, undone, pending = list(saved[0]), list(saved[1]), []
+    return list(saved[0]), list(saved[1]), pending
+
+
+def entry_of(number: int, line: Line) -> Entry:
+    """Return the step that a line of the journal tells."""
+    meta = line.meta
+    return Entry(number, meta["label"], meta.get("record", {}), meta.get("when", ""), meta.get("who", ""), line)
+
+
+def who() -> str:
+    """Return the name of the person at the keyboard, as the operating system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such entry: a container's numeric user, for instance
+        return "unknown"
