@@ -22,7 +22,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     for name in ("sample_section", "sample_truth", "sample_reference"):
         full = getattr(sample, name)
         patch.setattr(sample, name, lambda seed=0, full=full, **given: full(seed, **{**SMALL, **given}))
-    patch.setattr("napari_spatialml.session.session.state_folder", lambda: out / "state")
+    patch.setenv("NAPARI_SPATIALML_STATE", str(out / "state"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -385,7 +385,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=1, max_size=8), coloured=st.booleans())
 def test_after_any_sequence_of_gestures_the_layers_show_the_document(steps, coloured):
     session = Session.start(section())

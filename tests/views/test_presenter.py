@@ -206,3 +206,35 @@ def test_large_labels_are_corrected_where_the_view_is(wide):
     finally:
         cell_tools._MARGIN = margin
     assert [e.label for e in wide.session.history] == ["delete cell 5 in cells"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", [None, "obs/area_um2"])
+def test_undo_of_a_stroke_on_a_section_of_1200_pixels_takes_less_than_50_ms(key):
+    from time import process_time
+
+    from napari_spatialml.io.sample import sample_section, sample_truth
+    from napari_spatialml.session.cells import measure
+    from napari_spatialml.session.elements import new_labels
+
+    sdata, truth = sample_section(), sample_truth()
+    size = truth.pixel_size_um
+    matrix = [[size, 0.0, 0.0], [0.0, size, 0.0], [0.0, 0.0, 1.0]]
+    sdata.labels["nuclei"] = new_labels(np.array(truth.labels), {"global": matrix}).to_spatialdata()
+    sdata.tables["nuclei_table"] = measure(truth.labels, None, name="nuclei", pixel_size_um=size)
+    session = Session.start(sdata)
+    presenter = Presenter(ViewerModel(), session)
+    presenter.show()
+    presenter.colour_by("nuclei", ColourBy("nuclei_table", key) if key else None)
+    assert presenter.layer_of("nuclei").data.shape == (1200, 1200)
+    cell = int(session.document.instances("nuclei_table")[100])
+    session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=[cell]))
+    taken = []
+    for _ in range(5):
+        start = process_time()
+        presenter.undo()
+        taken.append(process_time() - start)
+        presenter.redo()
+    assert min(taken) < 0.05
+    presenter.close()
+    session.close()

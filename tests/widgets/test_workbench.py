@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication, QPushButton
 
@@ -327,3 +327,57 @@ def test_the_desk_lets_go_when_the_window_is_deleted(states, make_napari_viewer,
     second = Session.start(sample_section(0, **SMALL), source="closed")
     assert not second.read_only, "the journal's lock was not let go"
     second.close()
+
+
+def test_the_keys_take_up_tools_and_the_brush_paints_with_a_real_mouse(window, qtbot):
+    bench = dock(window)
+    desk = bench.desk
+    window.window.resize(1300, 800)
+    desk.take(Session.start(sample_section(0, **SMALL)))
+    main = window.window._qt_window
+    with qtbot.waitActive(main, timeout=5_000):
+        main.activateWindow()
+    canvas = window.window._qt_viewer.canvas
+    bench.go_to("Domains")
+    canvas.native.setFocus()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is main and canvas.native.hasFocus(), timeout=5_000)
+    qtbot.keyClick(canvas.native, Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: desk.presenter.tool == "brush", timeout=2_000)
+    qtbot.wait(200)
+    x, y = canvas.view.scene.transform.map([100.0, 100.0, 0, 1])[:2]
+    at = QPoint(round(x), round(y))
+    qtbot.mouseMove(canvas.native, at)
+    qtbot.mousePress(canvas.native, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(canvas.native, at + QPoint(12, 0))
+    qtbot.mouseRelease(canvas.native, Qt.MouseButton.LeftButton, pos=at + QPoint(12, 0))
+    assert len(desk.session.history) == 1
+    assert desk.session.document.table("spot_counts").obs["domain_by_hand"].sum() > 0
+    qtbot.keyClick(canvas.native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert desk.session.position == 0
+
+
+def test_leaving_register_takes_the_second_system_off_the_canvas(desk, show):
+    bench = show(Workbench(desk.viewer))
+    bench.go_to("Register").show_beside(True)
+    assert desk.presenter.state.beside == "msi"
+    bench.go_to("History")
+    assert desk.presenter.state.beside == "msi"
+    bench.go_to("Domains")
+    assert desk.presenter.state.beside == "" and desk.presenter.layer_of("spots") is not None
+
+
+def test_a_store_of_another_program_is_written_only_after_a_yes(viewer, show, qtbot, tmp_path):
+    store = tmp_path / "theirs.zarr"
+    sample_section(0, **SMALL).write(store)
+    bench = show(Workbench(viewer))
+    bench.desk.opening.open([store])
+    qtbot.waitUntil(lambda: bench.desk.session is not None, timeout=30_000)
+    relabel(bench.desk, 0, "crypts")
+    section = bench.go_to("Section")
+    section.save()
+    assert "another program" in section.message.text() and bench.desk.session.unsaved
+    section.message.buttons()["Save into it"].click()
+    assert not bench.desk.session.unsaved and section.message.message.level == "ok"
+    relabel(bench.desk, 1, "crypts")
+    section.save()
+    assert not bench.desk.session.unsaved, "the second time it is ours"

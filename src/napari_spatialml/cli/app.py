@@ -76,6 +76,7 @@ def _app(given: Sequence[str]) -> App:
         name="napari-spatialml",
         help="Segment, register, find domains, deconvolve and correct a tissue section; undo, save and prove it.",
         version=__version__,
+        suppress_keyboard_interrupt=False,
     )
     for command in (demo, open_, convert, methods, replay, recipe, history, doctor):
         app.command(command, name=command.__name__.rstrip("_"))

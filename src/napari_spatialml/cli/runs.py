@@ -37,8 +37,8 @@ def _command(kind: str, found: type[Method]) -> Callable[..., None]:
     inputs = _inputs(kind)
 
     def command(section: Path, *, out: Path | None = None, **given: Any) -> None:
-        chosen = found(**{name: given[name] for name in settings})
-        _run(kind, chosen, section, {name: given[name] for name in inputs}, out)
+        chosen = found(**{name: given[name] for name in settings if name in given})
+        _run(kind, chosen, section, {name: given.get(name, p.default) for name, p in inputs.items()}, out)
 
     shown = [_section_parameter(), *inputs.values(), _out_parameter()]
     shown += [_setting(p) for p in settings.values()]

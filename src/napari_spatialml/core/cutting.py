@@ -80,7 +80,8 @@ def _as_line(line: npt.ArrayLike) -> npt.NDArray[np.float64]:
     points = np.asarray(line, dtype=np.float64)
     require(points.ndim == 2 and points.shape[1] == 2, f"The line has the shape {points.shape}.", "Give (k, 2) points.")
     require(bool(np.isfinite(points).all()), "The line holds NaN or infinite values.", "Draw it again.")
-    moved = np.concatenate([[True], (np.diff(points, axis=0) != 0).any(axis=1)])
+    # points nearer than a thousandth of a pixel are one: the direction between them is rounding error
+    moved = np.concatenate([[True], np.hypot(*np.diff(points, axis=0).T) > 1e-3])
     points = np.asarray(points[moved])
     require(len(points) >= 2, "The line is a single point.", "Draw a line across the cell.")
     return points

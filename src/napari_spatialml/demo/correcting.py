@@ -138,7 +138,7 @@ def _domains(walk: Walk, table: str) -> None:
     with walk.step("domains", "again, with the corrections kept") as row:
         corrected = document.table(table).obs["domain"].copy()
         again = method("domains", "smoothed-mixture")(**settings_of(walk, table))
-        run(session, again, DomainsSelection(table), walk.report)
+        run(session, again, DomainsSelection(table), walk.within)
         now = document.table(table).obs["domain"]
         kept = int((now.iloc[rows].astype(str) == value).sum())
         moved = int((now.astype(str) != corrected.astype(str)).sum())

@@ -244,7 +244,8 @@ def _filled(labels: Labels, regions: list[Any]) -> Mistake | None:
 
 
 def _unsure(regions: list[Any], scores: npt.NDArray[np.float64] | None) -> Mistake | None:
-    at = int(np.argmin([r.area for r in regions] if scores is None else scores))
+    # a cell that the hand has made has no score
+    at = int(np.argmin([r.area for r in regions] if scores is None else np.nan_to_num(scores, nan=np.inf)))
     why = "the smallest" if scores is None else "the least certain"
     middle = np.array(regions[at].centroid) + 0.5
     return Mistake("delete-cells", why, {"cells": [int(regions[at].label)]}, _at(middle))

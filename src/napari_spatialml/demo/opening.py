@@ -60,12 +60,12 @@ def _files(walk: Walk) -> Any:
     options = walk.options
     walk.facts["reference"] = options.reference
     assert options.section is not None
-    first = open_files(options.section, name=options.name, **options.stated(), report=walk.report)
+    first = open_files(options.section, name=options.name, **options.stated(), report=walk.within)
     if options.second is None:
         return first
     from ..io.together import together
 
-    second = open_files(options.second, name=options.second_name, **options.stated(), report=walk.report)
+    second = open_files(options.second, name=options.second_name, **options.stated(), report=walk.within)
     made = together([options.name or "first", options.second_name or "second"], [first, second])
     moved = [s for s in made.coordinate_systems if s != GLOBAL]
     if options.landmarks is not None and moved:

@@ -68,7 +68,7 @@ def replay_recipe(walk: Walk) -> None:
         row.measured = f"{walk.session.position} steps, {recipe.stat().st_size / 1e3:.0f} kB"
     with walk.step("replay", "every step again, from the start", needed=True) as row:
         with scratch(walk.store) as again:
-            steps = replay(read_recipe(recipe), again, walk.report)
+            steps = replay(read_recipe(recipe), again, walk.within)
         wrong = [s.label for s in steps if not s.identical]
         walk.facts["replay"] = steps
         row.measured = (

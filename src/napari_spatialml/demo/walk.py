@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.report import Report, silent
+from ..core.report import Report, part, silent
 from ..errors import BadInput, SpatialMLError
 from .options import Options
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..session import Session
     from .picture import Picture
     from .truth import Truth
+
+STEPS = 25
+"""About how many rows a walk has, for the progress."""
 
 __all__ = ["Row", "Walk", "walk"]
 
@@ -42,10 +45,13 @@ class Walk:
         What it runs on.
     report
         Told the step that runs.
+    within
+        The part of ``report`` that belongs to the step that runs.
     """
 
     options: Options
     report: Report = silent
+    within: Report = silent
     rows: list[Row] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -78,7 +84,9 @@ class Walk:
     def step(self, name: str, what: str, *, needed: bool = False) -> Iterator[Row]:
         """Time a step and add its row; what the data cannot carry becomes a row that says why, unless needed."""
         row = Row(name, what)
-        self.report(min(len(self.rows) / 24, 0.98), f"{name}: {what}")
+        share = min(len(self.rows), STEPS - 1) / STEPS
+        self.within = part(self.report, share, share + 1 / STEPS)
+        self.within(0.0, f"{name}: {what}")
         start = time.perf_counter()
         try:
             yield row
@@ -118,7 +126,7 @@ def walk(options: Options, report: Report = silent) -> Walk:
     BadInput
         When the folder holds another section, or the files cannot be opened.
     """
-    from . import correcting, opening, proving, steps, window
+    from . import correcting, opening, proving, registering, steps, window
     from . import report as pages
 
     start = time.perf_counter()
@@ -127,7 +135,7 @@ def walk(options: Options, report: Report = silent) -> Walk:
     options.out.mkdir(parents=True, exist_ok=True)
     parts: tuple[Callable[[Walk], None], ...] = (
         opening.open_section,
-        steps.register,
+        registering.register,
         steps.segment,
         steps.domains,
         steps.deconvolve,

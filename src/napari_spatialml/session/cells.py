@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..core.labels import cell_table
 from ..core.patch import Patch
-from .changes import Change, EditRows, Rows
+from .changes import Change, EditRows, Put, Rows
 from .document import Document
 from .gather import full_resolution, pixel_size
 
@@ -100,7 +100,8 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     left = set(np.unique(window).tolist())
     for name in document.tables_of(labels):
         instances = document.instances(name)
-        old = np.flatnonzero(np.isin(instances, touched))
+        own = document.rows(name, labels)
+        old = own[np.isin(instances[own], touched)]
         if name == table_name(labels):
             new = _measured_again(document, labels, name, window, offset, touched)
         else:
@@ -108,11 +109,20 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
             new = document.table(name)[:0].copy()
         if len(old) == 0 and new.n_obs == 0:
             continue
+        if name != table_name(labels) and (len(document.table(name).obsp) or document.table(name).raw is not None):
+            changes.append(_without(document, name, old))  # pairs of rows: only the whole table can be put back
+            continue
         kept = np.delete(instances, old)
         ids = new.obs["instance_id"].to_numpy() if new.n_obs else np.empty(0, np.int64)
         positions = np.searchsorted(kept, ids) + np.arange(len(ids))
         changes.append(EditRows(name, Rows(old, document.table(name)[old].copy()), Rows(positions, new)))
     return changes
+
+
+def _without(document: Document, name: str, rows: npt.NDArray[np.int64]) -> Put:
+    table = document.table(name)
+    keep = np.setdiff1d(np.arange(table.n_obs), rows)
+    return Put(("tables", name), table, table[keep].copy())
 
 
 def _around(document: Document, labels: str, patch: Patch) -> tuple[npt.NDArray[Any], tuple[int, int]]:

@@ -174,7 +174,7 @@ def _column(top: pd.Series[Any], bottom: pd.Series[Any], order: npt.NDArray[np.i
         values = np.concatenate([top.astype(object).to_numpy(), bottom.astype(object).to_numpy()])[order]
         present = [v for v in pd.unique(bottom.astype(object).dropna()) if v not in top.cat.categories]
         return pd.Categorical(values, categories=[*top.cat.categories, *present], ordered=top.cat.ordered)
-    return np.concatenate([top.to_numpy(), bottom.to_numpy().astype(top.to_numpy().dtype)])[order]
+    return pd.concat([top, bottom.astype(top.dtype)]).iloc[order].array
 
 
 def _below(top: Any, bottom: Any, order: npt.NDArray[np.int64]) -> Any:

@@ -93,18 +93,29 @@ class Document:
 
     def annotated(self, table: str) -> str:
         """Return the name of the element that a table annotates (its first region), or ""."""
-        attrs = self.table(table).uns.get("spatialdata_attrs") or {}
-        region = attrs.get("region")
-        if isinstance(region, list | tuple | np.ndarray):
-            region = next((str(r) for r in region), "")
-        if region is None and self.table(table).n_obs == 0:  # see `_holdable`
-            region = next((name for name in self.names("labels") if table == f"{name}_table"), None)
-        return str(region) if region is not None else ""
+        return next(iter(self.regions(table)), "")
+
+    def regions(self, table: str) -> tuple[str, ...]:
+        """Return the names of all elements that a table annotates."""
+        held = self.table(table)
+        region = (held.uns.get("spatialdata_attrs") or {}).get("region")
+        if region is None:
+            empty = held.n_obs == 0  # see `_holdable`
+            return tuple(name for name in self.names("labels") if empty and table == f"{name}_table")
+        return (region,) if isinstance(region, str) else tuple(str(r) for r in region)
 
     def tables_of(self, element: str) -> tuple[str, ...]:
         """Return the tables that annotate an element, or what it was warped from."""
         origin = self.attribute("warped_from", {}).get(element, element)
-        return tuple(t for t in self.names("tables") if self.annotated(t) == origin)
+        return tuple(t for t in self.names("tables") if origin in self.regions(t))
+
+    def rows(self, table: str, element: str) -> npt.NDArray[np.int64]:
+        """Return the positions of the rows of a table that annotate one element."""
+        frame = self.table(table)
+        if len(self.regions(table)) < 2:
+            return np.arange(frame.n_obs)
+        key = frame.uns["spatialdata_attrs"]["region_key"]
+        return np.flatnonzero(frame.obs[key].astype(str).to_numpy() == element)
 
     def instances(self, table: str) -> npt.NDArray[Any]:
         """Return, for each row of a table, the id of what it annotates."""
@@ -248,8 +259,10 @@ class Document:
             yield ("attrs", key)
 
     def fingerprint(self, slot: Slot) -> str:
-        """Return a hash of the bits at an address: equal bits, equal hash."""
+        """Return a hash of the bits at an address: equal bits, equal hash. Of a pyramid, the full resolution's."""
         value = self.get(slot)
+        if isinstance(value, LabelsElement):
+            value = LabelsElement(LabelGrid(value.grid.levels[:1]), value.transforms)
         if slot[0] == "tables" and len(slot) == 2:
             value = value.copy()
             value.obs = value.obs[sorted(value.obs.columns)]

@@ -6,12 +6,14 @@ Labels get a wrapper, `LabelsElement`, since they are the one element that is ed
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..core.pyramid import downsample
 from ..errors import DocumentError
 from .grid import LabelGrid
 
@@ -69,9 +71,10 @@ def new_labels(
     labels: npt.NDArray[Any], transforms: dict[str, list[list[float]]], *, smallest: int = 1024
 ) -> LabelsElement:
     """Make a labels element of an array, with a pyramid down to about ``smallest`` pixels."""
-    levels = [np.ascontiguousarray(labels)]
+    levels, factor = [np.ascontiguousarray(labels)], 2
     while max(levels[-1].shape) > smallest * 2:
-        levels.append(np.ascontiguousarray(levels[-1][::2, ::2]))
+        levels.append(downsample(levels[0], factor))
+        factor *= 2
     return LabelsElement(LabelGrid(levels), dict(transforms))
 
 
@@ -216,7 +219,6 @@ def _decode_image(meta: dict[str, Any], buffers: list[bytes]) -> Any:
 
 
 def _encode_table(encoder: Encoder, table: Any) -> dict[str, Any]:
-    attrs = table.uns.get("spatialdata_attrs")
     return {
         "t": "table",
         "X": encoder.any(None if table.X is None else table.X),
@@ -224,8 +226,23 @@ def _encode_table(encoder: Encoder, table: Any) -> dict[str, Any]:
         "var": encoder.frame(table.var),
         "obsm": {str(k): encoder.any(table.obsm[k]) for k in sorted(table.obsm)},
         "layers": {str(k): encoder.any(table.layers[k]) for k in sorted(table.layers)},
-        "attrs": encoder.any(None if attrs is None else dict(attrs)),
+        **{part: _encode_mapping(encoder, getattr(table, part)) for part in ("obsp", "varm", "varp", "uns")},
+        "raw": None if table.raw is None else _encode_table(encoder, table.raw.to_adata()),
     }
+
+
+def _encode_mapping(encoder: Encoder, mapping: Any) -> dict[str, Any]:
+    """Pack a mapping of anything a table holds, mappings among them."""
+    return {
+        str(k): {"t": "mapping", "v": _encode_mapping(encoder, v)} if isinstance(v, Mapping) else encoder.any(v)
+        for k, v in sorted(mapping.items())
+    }
+
+
+def _decode_mapping(meta: dict[str, Any], buffers: list[bytes]) -> dict[str, Any]:
+    from .values import decode
+
+    return {k: _decode_mapping(m["v"], buffers) if m["t"] == "mapping" else decode(m, buffers) for k, m in meta.items()}
 
 
 def _decode_table(meta: dict[str, Any], buffers: list[bytes]) -> Any:
@@ -239,10 +256,9 @@ def _decode_table(meta: dict[str, Any], buffers: list[bytes]) -> Any:
         return made
 
     table = AnnData(X=decode(meta["X"], buffers), obs=frame(meta["obs"]), var=frame(meta["var"]))
-    for name in ("obsm", "layers"):
-        for key, part in meta[name].items():
-            getattr(table, name)[key] = decode(part, buffers)
-    attrs = decode(meta["attrs"], buffers)
-    if attrs is not None:
-        table.uns["spatialdata_attrs"] = attrs
+    for name in ("obsm", "layers", "obsp", "varm", "varp", "uns"):
+        for key, value in _decode_mapping(meta[name], buffers).items():
+            getattr(table, name)[key] = value
+    if meta["raw"] is not None:
+        table.raw = _decode_table(meta["raw"], buffers)
     return table

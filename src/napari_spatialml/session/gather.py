@@ -162,19 +162,26 @@ def coordinates_of(document: Document, table: str, coordinate_system: str = "") 
     BadInput
         When the table annotates nothing that is in the section, or a row annotates nothing.
     """
-    element = document.annotated(table)
-    if not element:
+    elements = document.regions(table)
+    if not elements:
         raise BadInput(f"The table '{table}' annotates no element.", "Choose a table of cells, spots or pixels.")
-    placed = document.placed(element)
-    system = coordinate_system or (GLOBAL if GLOBAL in placed else placed[0])
-    centres = _centres(document, element)
-    at = pd.Index(centres.index).get_indexer(pd.Index(document.instances(table)))
-    if (at < 0).any():
+    instances = document.instances(table)
+    where = np.full((len(instances), 2), np.nan)
+    for element in elements:
+        rows = document.rows(table, element)
+        centres = _centres(document, element)
+        at = pd.Index(centres.index).get_indexer(pd.Index(instances[rows]))
+        rows, at = rows[at >= 0], at[at >= 0]
+        placed = document.placed(element)
+        system = coordinate_system or (GLOBAL if GLOBAL in placed else placed[0])
+        where[rows] = document.affine(element, system).apply(centres.to_numpy(dtype=float)[at])
+    lost = int(np.isnan(where[:, 0]).sum())
+    if lost:
         raise BadInput(
-            f"{int((at < 0).sum())} rows of the table '{table}' name nothing in '{element}'.",
+            f"{lost} rows of the table '{table}' name nothing in {', '.join(elements)}.",
             "Remove these rows, or choose another table.",
         )
-    return document.affine(element, system).apply(centres.to_numpy(dtype=float)[at])
+    return where
 
 
 def _centres(document: Document, element: str) -> pd.DataFrame:

@@ -7,11 +7,13 @@ store. So memory grows with the area touched, not with the slide.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..core.pyramid import factor_between
 from ..errors import DocumentError
 
 __all__ = ["LabelGrid", "LevelView", "Window"]
@@ -45,10 +47,10 @@ class LabelGrid:
         """Type of the labels."""
         return np.dtype(self._base[0].dtype)
 
-    @property
-    def factors(self) -> tuple[int, ...]:
-        """How many pixels of the full resolution one pixel of each level spans."""
-        return tuple(max(1, round(self.shape[0] / max(1, self._shape(k)[0]))) for k in range(len(self._base)))
+    @cached_property
+    def factors(self) -> tuple[tuple[int, int], ...]:
+        """How many pixels of the full resolution, (y, x), one pixel of each level spans."""
+        return tuple(factor_between(self.shape, self._shape(k)) for k in range(len(self._base)))
 
     @property
     def levels(self) -> tuple[LevelView, ...]:
@@ -89,15 +91,15 @@ class LabelGrid:
                 "Draw inside the image.",
             )
         self._write(0, (y, x), values)
-        for level, factor in enumerate(self.factors[1:], start=1):
+        for level, (fy, fx) in enumerate(self.factors[1:], start=1):
             # every coarse pixel that the window reaches, from the full resolution: who made the pyramid may
             # have sampled other pixels than we do, and a deleted cell must leave none of its own behind
             rows, columns = self._shape(level)
-            y0, x0 = y // factor, x // factor
-            y1, x1 = min(-(-(y + h) // factor), rows), min(-(-(x + w) // factor), columns)
+            y0, x0 = y // fy, x // fx
+            y1, x1 = min(-(-(y + h) // fy), rows), min(-(-(x + w) // fx), columns)
             if y1 > y0 and x1 > x0:
-                fine = self.read((y0 * factor, y1 * factor, x0 * factor, x1 * factor))
-                self._write(level, (y0, x0), fine[::factor, ::factor])
+                fine = self.read((y0 * fy, y1 * fy, x0 * fx, x1 * fx))
+                self._write(level, (y0, x0), _coarse(fine, (y1 - y0, x1 - x0), (fy, fx)))
 
     def _write(self, level: int, offset: tuple[int, int], values: npt.NDArray[Any]) -> None:
         y, x = offset
@@ -176,6 +178,14 @@ class LevelView:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         block = self._grid.read(None, self._level)
         return block if dtype is None else block.astype(dtype)
+
+
+def _coarse(fine: npt.NDArray[Any], shape: tuple[int, int], factor: tuple[int, int]) -> npt.NDArray[Any]:
+    """Return the middle pixel of each block; of a block cut by the border, the last pixel it has."""
+    rows, columns = (
+        np.minimum(np.arange(n) * f + f // 2, size - 1) for n, f, size in zip(shape, factor, fine.shape, strict=True)
+    )
+    return np.asarray(fine[np.ix_(rows, columns)])
 
 
 def _slices(key: Any, shape: tuple[int, int]) -> tuple[slice, slice, tuple[Any, ...]]:

@@ -19,6 +19,8 @@ from ..errors import DocumentError
 
 __all__ = ["Encoder", "Packed", "decode", "encode"]
 
+_BITS = "biufcmM"
+"""Kinds of numbers and times whose bits are kept; anything else NumPy would have to pickle."""
 _CODEC = Blosc(cname="zstd", clevel=3, shuffle=Blosc.BITSHUFFLE)
 
 
@@ -42,7 +44,9 @@ class Encoder:
         array = np.asarray(array)
         if array.dtype.kind in "OUS":
             return {"t": "strings", "shape": list(array.shape), "v": [_text(v) for v in array.ravel()]}
-        if array.dtype.kind not in "biufc":
+        if array.dtype.names:
+            return {"t": "record", "fields": [[name, self.array(array[name])] for name in array.dtype.names]}
+        if array.dtype.kind not in _BITS:
             raise DocumentError(f"An array of {array.dtype} cannot be saved.", "Use numbers or text.")
         data = np.ascontiguousarray(array)
         return {
@@ -61,6 +65,13 @@ class Encoder:
                 "ordered": bool(series.cat.ordered),
                 "codes": self.array(series.cat.codes.to_numpy()),
             }
+        dtype: Any = series.dtype
+        if isinstance(dtype, pd.StringDtype):
+            return {"t": "text", "dtype": str(dtype), "v": [_text(v) for v in series]}
+        if hasattr(dtype, "numpy_dtype") and isinstance(dtype, pd.api.extensions.ExtensionDtype):
+            empty = series.isna()
+            values = series.fillna(dtype.type(0)).to_numpy(dtype=dtype.numpy_dtype)
+            return {"t": "masked", "dtype": str(dtype), "v": self.array(values), "na": self.array(empty.to_numpy())}
         return {"t": "column", "v": self.array(series.to_numpy())}
 
     def frame(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -129,6 +140,13 @@ def decode(meta: dict[str, Any], buffers: list[bytes]) -> Any:
         return pd.Series(values)
     if kind == "column":
         return pd.Series(decode(meta["v"], buffers))
+    if kind == "text":
+        return pd.Series(meta["v"], dtype=meta["dtype"])
+    if kind == "masked":
+        return pd.Series(decode(meta["v"], buffers)).astype(meta["dtype"]).mask(decode(meta["na"], buffers))
+    if kind == "record":
+        fields = {name: decode(m, buffers) for name, m in meta["fields"]}
+        return np.rec.fromarrays(list(fields.values()), names=list(fields))  # type: ignore[call-overload]
     if kind == "frame":
         index = pd.Index(decode(meta["index"], buffers), name=meta["index_name"])
         columns = {name: decode(m, buffers).set_axis(index) for name, m in meta["columns"]}
@@ -141,7 +159,7 @@ def decode(meta: dict[str, Any], buffers: list[bytes]) -> Any:
 
 def _array(meta: dict[str, Any], buffers: list[bytes]) -> npt.NDArray[Any]:
     dtype, shape = np.dtype(meta["dtype"]), tuple(int(n) for n in meta["shape"])
-    if dtype.kind not in "biufc":
+    if dtype.kind not in _BITS:
         raise DocumentError(f"The journal holds an array of {dtype}.", "It was not written by this program.")
     if 0 in shape:
         return np.empty(shape, dtype)
@@ -149,9 +167,12 @@ def _array(meta: dict[str, Any], buffers: list[bytes]) -> npt.NDArray[Any]:
     return flat.reshape(shape).copy()
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any) -> str | bool | int | float | None:
     if value is None or (isinstance(value, float) and value != value) or value is pd.NA:
         return None
+    if isinstance(value, bool | int | float | np.number | np.bool_):
+        plain: bool | int | float = value.item() if isinstance(value, np.generic) else value
+        return plain
     if isinstance(value, bytes):
         return value.decode("utf-8")
     return str(value)

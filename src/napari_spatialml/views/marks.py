@@ -14,7 +14,7 @@ from .layers import UNITS
 __all__ = ["Marks", "circle", "outline_of", "path_lines"]
 
 NAME = "marks"
-_WIDTH = 2.0
+_WIDTH = 3.5
 """In pixels of the screen."""
 Lines = npt.NDArray[np.float64]
 

@@ -100,6 +100,22 @@ class CategoryList(QTreeWidget):
             if i is not None and i.checkState(_NAME) != Qt.CheckState.Checked
         )
 
+    def edit_name(self) -> None:
+        """Let the name of the current category be typed in its place."""
+        if self.currentItem() is not None:
+            self.editItem(self.currentItem(), _NAME)
+
+    def ask_for_colour(self) -> None:
+        """Let a colour be chosen for the current category."""
+        name = self.current()
+        if not name:
+            return
+        colour = next((c for n, c, _ in self._rows if n == name), "") or "#888888"
+        dialog = QColorDialog(QColor(colour), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(partial(self._send_colour, name))
+        dialog.open()
+
     def _item(self, name: str, colour: str, count: int, shown: bool) -> QTreeWidgetItem:
         item = QTreeWidgetItem([name, f"{count:,}"])
         item.setData(_NAME, Qt.ItemDataRole.UserRole, name)
@@ -139,19 +155,12 @@ class CategoryList(QTreeWidget):
         item = self.itemAt(at)
         if item is None:
             return
-        name = str(item.data(_NAME, Qt.ItemDataRole.UserRole))
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Colour…").triggered.connect(lambda _checked=False: self._ask_for_colour(name))
-        menu.addAction("Rename").triggered.connect(lambda _checked=False: self.editItem(item, _NAME))
+        self.setCurrentItem(item)
+        menu.addAction("Colour…").triggered.connect(lambda _checked=False: self.ask_for_colour())
+        menu.addAction("Rename").triggered.connect(lambda _checked=False: self.edit_name())
         menu.popup(self.viewport().mapToGlobal(at))
-
-    def _ask_for_colour(self, name: str) -> None:
-        colour = next((c for n, c, _ in self._rows if n == name), "") or "#888888"
-        dialog = QColorDialog(QColor(colour), self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.colorSelected.connect(partial(self._send_colour, name))
-        dialog.open()
 
     def _send_colour(self, name: str, colour: QColor) -> None:
         self.recoloured.emit(name, colour.name())

@@ -144,6 +144,11 @@ class Desk(QObject):
             self.presenter.show(coordinate_system=system, beside="", shown=shown)
             self.presenter.fit()
 
+    def visible(self, element: str) -> bool:
+        """Return whether a layer of an element is drawn."""
+        presenter, layers = self.presenter, self.viewer.layers
+        return presenter is not None and any(v.visible and presenter.element_of(v) == element for v in layers)
+
     def images_in(self, system: str) -> list[str]:
         """Return the images of a coordinate system, histology first."""
         from ..views.images import is_histology

@@ -56,6 +56,8 @@ class DomainsDock(MethodStep):
         self.radius.valueChanged.connect(lambda _v: self.tools.options_changed())
         others = [
             Tool("New domain", "Add a domain, then brush spots into it.", self._add),
+            Tool("Rename", "Rename the domain marked in the list.", self.categories.edit_name),
+            Tool("Colour…", "Choose a colour for the domain marked in the list.", self.categories.ask_for_colour),
             Tool("Merge", "Mark several domains in the list, then make one of them: the largest keeps its name.",
                  self._merge),
             Tool("Release", "Forget which rows were corrected by hand: the next run may change them.", self._release),
@@ -166,6 +168,9 @@ class DomainsDock(MethodStep):
             self.radius.setValue(float(f"{1.1 * spacing:.1g}"))
 
     def _options(self, tool: str) -> dict[str, Any]:
+        element = self.session.document.annotated(str(self.tables.currentData()))
+        if not self.desk.visible(element):
+            self.desk.show_over_histology(element)
         return {
             "table": self.tables.currentData(),
             "column": self._column_name(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer
@@ -67,7 +67,7 @@ class Legends(QWidget):
         """Ask the presenter what is to be explained, and draw it."""
         presenter = self._desk.presenter
         found = presenter.legends() if presenter is not None else ()
-        self.shown = tuple(legend for legend in found if _visible(presenter, legend.element))
+        self.shown = tuple(legend for legend in found if self._desk.visible(legend.element))
         self.setVisible(bool(self.shown))
         if self.shown:
             self.resize(self.sizeHint())
@@ -186,10 +186,6 @@ class Legends(QWidget):
     def _place(self) -> None:
         self.move(max(self._canvas.width() - self.width() - _MARGIN, 0), _MARGIN)
         self.raise_()
-
-
-def _visible(presenter: Any, element: str) -> bool:
-    return any(layer.visible and presenter.element_of(layer) == element for layer in presenter.viewer.layers)
 
 
 def _listed(legend: Legend) -> tuple[tuple[str, str, int], ...]:

@@ -161,7 +161,11 @@ class SegmentDock(MethodStep):
         presenter.show(shown=(selection.image, selection.output), beside="")
 
     def _options(self, tool: str) -> dict[str, Any]:
-        chosen = {"labels": self.labels.currentData()}
+        labels, presenter = str(self.labels.currentData()), self.desk.presenter
+        if presenter is not None and not self.desk.visible(labels):
+            image = self.session.document.attribute("segmentations", {}).get(labels, {}).get("image", "")
+            presenter.show(shown=tuple(n for n in (image, labels) if n), beside="")
+        chosen = {"labels": labels}
         return {**chosen, "size_um": self.brush.value()} if tool in ("paint", "erase") else chosen
 
     def _follow_image(self) -> None:

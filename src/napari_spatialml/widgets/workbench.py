@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from .deconvolve import DeconvolveDock
@@ -69,6 +69,12 @@ class Header(QWidget):
         desk.history_changed.connect(self.follow)
         self.follow()
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange) and hasattr(self, "redo"):
+            self.follow()
+
     def follow(self) -> None:
         """Show the state of the desk."""
         session = self._desk.session
@@ -125,7 +131,7 @@ class Workbench(QWidget):
             self.steps[cls.title] = dock
             self.tabs.addTab(dock, cls.title)
             self.tabs.setTabToolTip(self.tabs.count() - 1, cls.sentence)
-        self.tabs.currentChanged.connect(self._put_down)
+        self.tabs.currentChanged.connect(self._leave)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -144,8 +150,13 @@ class Workbench(QWidget):
         dock.refresh_now()
         return dock
 
-    def _put_down(self, index: int) -> None:
-        # a tool whose buttons are out of sight would change the document unseen
+    def _leave(self, index: int) -> None:
         presenter = self.desk.presenter
-        if presenter is not None and presenter.tool and self.tabs.tabText(index) != HistoryDock.title:
+        if presenter is None or self.tabs.tabText(index) == HistoryDock.title:
+            return
+        # a tool whose buttons are out of sight would change the document unseen
+        if presenter.tool:
             presenter.use("")
+        if presenter.state.beside and self.tabs.tabText(index) != RegisterDock.title:
+            presenter.show(beside="", landmarks="", shown=None)
+            presenter.fit()
