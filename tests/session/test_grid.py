@@ -43,7 +43,7 @@ def test_any_sequence_of_writes_equals_writing_into_the_arrays(
     assert np.array_equal(grid.read(None, 1), downsample(expected, 2))
     assert np.array_equal(grid.read(None, 2), downsample(expected, 4))
     assert np.array_equal(grid.levels[1][10:200:3, 7], downsample(expected, 2)[10:200:3, 7])
-    assert grid.maximum() == expected.max()
+    assert grid.maximum() >= expected.max(), "a new cell may get the id of an old one"
     for level, before in zip(levels, untouched, strict=True):
         assert np.array_equal(level, before), "what lies below was written"
 

@@ -47,6 +47,8 @@ def correct(document: Document, name: str, /, **arguments: Any) -> Command:
     """
     if name not in _MADE:
         raise BadInput(f"There is no correction '{name}'.", f"Choose one of {', '.join(_MADE)}.")
+    if name in ("draw-cell", "split-cell") and "new_id" not in arguments:
+        arguments["new_id"] = document.grid(arguments["labels"]).maximum() + 1  # recorded, so that a replay uses it
     label, changes = _MADE[name](document, **arguments)
     return Command(label, tuple(changes), {"type": "correction", "name": name, "arguments": arguments})
 
@@ -91,14 +93,14 @@ def paint_labels(document: Document, labels: str, offset: Sequence[int], values:
 @_correction
 def merge_cells(document: Document, labels: str, cells: Sequence[int], window: Window | None = None) -> Made:
     """Make one cell of several; the largest keeps its id."""
-    patch = _edit(document, labels, lambda array: edits.merge_cells(array, cells), window)
+    patch = edits.merge_cells(_pixels(document, labels, window), cells, window=window)
     return f"merge {_named(cells)} in {labels}", _labels_changes(document, labels, patch)
 
 
 @_correction
 def delete_cells(document: Document, labels: str, cells: Sequence[int], window: Window | None = None) -> Made:
     """Turn cells into background."""
-    patch = _edit(document, labels, lambda array: edits.delete_cells(array, cells), window)
+    patch = edits.delete_cells(_pixels(document, labels, window), cells, window=window)
     return f"delete {_named(cells)} in {labels}", _labels_changes(document, labels, patch)
 
 
@@ -108,42 +110,35 @@ def split_cell(
     labels: str,
     cell: int,
     line: Sequence[Sequence[float]],
+    new_id: int,
     how: Any = "straight",
     window: Window | None = None,
 ) -> Made:
     """Cut a cell in two along a line of (y, x) pixel positions; the larger part keeps the id."""
-    new_id = document.grid(labels).maximum() + 1
-    y, x = (window or (0, 0, 0, 0))[0::2]
-    path = np.asarray(line, dtype=float) - (y, x)
-    patch = _edit(document, labels, lambda a: edits.split_cell(a, cell, path, new_id=new_id, how=how), window)
+    pixels = _pixels(document, labels, window)
+    patch = edits.split_cell(pixels, cell, line, new_id=new_id, how=how, window=window)
     return f"split cell {cell} in {labels}", _labels_changes(document, labels, patch)
 
 
 @_correction
-def draw_cell(document: Document, labels: str, outline: Sequence[Sequence[float]]) -> Made:
+def draw_cell(document: Document, labels: str, outline: Sequence[Sequence[float]], new_id: int) -> Made:
     """Add a cell by its outline of (y, x) pixel positions, on background only."""
-    new_id = document.grid(labels).maximum() + 1
-    corners = np.asarray(outline, dtype=float).reshape(-1, 2)
-    low, high = corners.min(0, initial=np.inf), corners.max(0, initial=-np.inf)
-    if len(corners) < 3 or not np.isfinite(corners).all():
-        raise BadInput(f"The outline has {len(corners)} points.", "Draw around the cell.")
-    h, w = document.grid(labels).shape
-    y0, x0 = (int(max(v - 1, 0)) for v in low)
-    window = (y0, int(min(high[0] + 2, h)), x0, int(min(high[1] + 2, w)))
-    patch = _edit(document, labels, lambda a: edits.draw_outline(a, corners - (y0, x0), new_id), window)
+    pixels: Any = document.grid(labels).levels[0]  # only the outline's box is read
+    patch = edits.draw_outline(pixels, outline, new_id)
     return f"draw cell {new_id} in {labels}", _labels_changes(document, labels, patch)
 
 
-def _edit(document: Document, labels: str, edit: Callable[[npt.NDArray[Any]], Patch], window: Window | None) -> Patch:
+def _pixels(document: Document, labels: str, window: Window | None) -> Any:
+    """Return what an edit reads: with a window the labels as they lie, else all of them."""
     grid = document.grid(labels)
-    if window is None and grid.shape[0] * grid.shape[1] > _LARGEST:
+    if window is not None:
+        return grid.levels[0]
+    if grid.shape[0] * grid.shape[1] > _LARGEST:
         raise BadInput(
             f"'{labels}' has {grid.shape[0]} × {grid.shape[1]} pixels.",
             "Zoom in, so that only what is in view is read.",
         )
-    patch = edit(grid.read(window))
-    y, x = (window or (0, 0, 0, 0))[0::2]
-    return Patch((patch.offset[0] + y, patch.offset[1] + x), patch.old, patch.new)
+    return grid.read()
 
 
 def _labels_changes(document: Document, labels: str, patch: Patch) -> list[Change]:

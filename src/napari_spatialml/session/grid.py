@@ -35,6 +35,7 @@ class LabelGrid:
     def __init__(self, levels: Sequence[Any]) -> None:
         self._base = tuple(levels)
         self._tiles: list[dict[tuple[int, int], npt.NDArray[Any]]] = [{} for _ in self._base]
+        self._top: int | None = None
         self._unsaved: list[set[tuple[int, int]]] = [set() for _ in self._base]
 
     @property
@@ -90,6 +91,8 @@ class LabelGrid:
                 f"The window at ({y}, {x}) of {h} × {w} pixels reaches outside the labels of {height} × {width}.",
                 "Draw inside the image.",
             )
+        if self._top is not None:
+            self._top = max(self._top, int(values.max(initial=0)))
         self._write(0, (y, x), values)
         for level, (fy, fx) in enumerate(self.factors[1:], start=1):
             # every coarse pixel that the window reaches, from the full resolution: who made the pyramid may
@@ -131,11 +134,13 @@ class LabelGrid:
         return [((i, j), tiles[i, j]) for i in rows for j in columns if (i, j) in tiles]
 
     def maximum(self) -> int:
-        """Return the largest label, by blocks of rows."""
-        height, width = self.shape
-        step = max(1, 16_000_000 // max(width, 1))
-        tops = [int(self.read((y, y + step, 0, width)).max(initial=0)) for y in range(0, height, step)]
-        return max(tops, default=0)
+        """Return the largest label that was ever here: reads everything once, by blocks of rows."""
+        if self._top is None:
+            height, width = self.shape
+            step = max(1, 16_000_000 // max(width, 1))
+            tops = (int(self.read((y, y + step, 0, width)).max(initial=0)) for y in range(0, height, step))
+            self._top = max(tops, default=0)
+        return self._top
 
     def unsaved(self) -> list[tuple[int, Window, npt.NDArray[Any]]]:
         """Return (level, window, values) of every tile changed since `mark_saved`."""

@@ -134,7 +134,13 @@ def _again(session: Session, record: dict[str, Any], report: Report) -> None:
         made = method(record["kind"], record["method"]).from_settings(record["settings"])
         run(session, made, selection_from(record["kind"], record["selection"]), report)
     elif record.get("type") == "correction":
-        session.execute(correct(session.document, record["name"], **record["arguments"]))
+        try:
+            command = correct(session.document, record["name"], **record["arguments"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise BadInput(
+                f"The step '{record['label']}' of the recipe is not complete ({error}).", "Write the recipe again."
+            ) from error
+        session.execute(command)
     else:
         raise BadInput(
             f"The step '{record.get('label', '?')}' was not made by a method or a correction of this program.",

@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SpatialMLError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # what was not saved stays in the journal
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
