@@ -134,6 +134,8 @@ class Session:
         """Let go of the journal and the lock. What is not saved stays in the journal."""
         self._journal.close()
         self._lock.release()
+        if not self._journal.lines and self.home.parent == state_folder() and not self.read_only:
+            shutil.rmtree(self.home, ignore_errors=True)  # nothing was done: nothing to find again
 
     def _fold(self) -> int:
         """Read the history from the journal; return how many steps were not saved."""

@@ -143,7 +143,8 @@ def _domains(document: Document, selection: DomainsSelection, result: Domains) -
     if kept is not None and not selection.keep_corrections:
         changes.append(put(document, (*part, "obs", by_hand(selection.column)), None))
     unsure = int((margin < 0.2).sum())
-    return changes, f"{len(np.unique(codes)):,} domains over {len(codes):,} rows; {unsure:,} are unsure."
+    sure = "all are sure" if unsure == 0 else "1 is unsure" if unsure == 1 else f"{unsure:,} are unsure"
+    return changes, f"{len(np.unique(codes)):,} domains over {len(codes):,} rows; {sure}."
 
 
 def _domain_names(
