@@ -262,3 +262,21 @@ def test_without_a_display_the_demo_says_how_to_run_headless(monkeypatch, capsys
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert main(["demo"]) == 2
     assert "demo --headless --out" in capsys.readouterr().err
+
+
+def test_a_second_demo_leaves_the_first_one_alone(tmp_path, monkeypatch, capsys):
+    from napari_spatialml.demo import Row, Walk
+
+    seen = []
+
+    def walked(options, report):
+        seen.append(options.out)
+        done = Walk(options, rows=[Row("open", "the sample")])
+        done.facts["seconds"] = 0.0
+        return done
+
+    monkeypatch.setattr("napari_spatialml.demo.walk", walked)
+    (tmp_path / "out" / "section.zarr").mkdir(parents=True)
+    assert main(["demo", "--headless", "--out", str(tmp_path / "out")]) == 0
+    assert seen == [tmp_path / "out-2"]
+    assert "holds a section already" in capsys.readouterr().err

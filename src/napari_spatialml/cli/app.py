@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -108,6 +109,7 @@ def demo(
 def _walk(options: Options) -> int:
     from ..demo import walk
 
+    options = _in_a_free_folder(options)
     progress = Progress()
     try:
         done = walk(options, progress)
@@ -124,6 +126,17 @@ def _walk(options: Options) -> int:
     if not done.proved:
         print("Not everything came out the same again: see the rows that say NOT.", file=sys.stderr)
     return 0 if done.proved else 1
+
+
+def _in_a_free_folder(options: Options) -> Options:
+    """Leave what an earlier demonstration made, and what was done to it since, as it is."""
+    out, number = options.out, 1
+    while (out / "section.zarr").exists():
+        number += 1
+        out = options.out.with_name(f"{options.out.name}-{number}")
+    if number > 1:
+        print(f"'{options.out}' holds a section already, so this goes to '{out}'.", file=sys.stderr)
+    return replace(options, out=out)
 
 
 def open_(

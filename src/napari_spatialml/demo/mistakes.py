@@ -192,14 +192,16 @@ def by_shape(labels: Labels, scores: npt.NDArray[np.float64] | None) -> list[Mis
     regions = regionprops(labels)
     if len(regions) < 4:
         return []
-    largest = sorted(regions, key=lambda r: -r.area)[:60]
-    found = [_dented(largest), _touching(labels, regions), _filled(labels, regions), _unsure(regions, scores)]
+    middle = float(np.median([r.area for r in regions]))
+    # beyond a few nuclei's size it is a fold or dirt, which a cut does not mend
+    clumps = sorted((r for r in regions if r.area <= 4 * middle), key=lambda r: -r.area)[:60]
+    found = [_dented(clumps), _touching(labels, regions), _filled(labels, regions), _unsure(regions, scores)]
     return [mistake for mistake in found if mistake is not None]
 
 
-def _dented(largest: list[Any]) -> Mistake | None:
+def _dented(clumps: list[Any]) -> Mistake | None:
     """Return a cut through the neck of the large cell with the deepest dent."""
-    worst = max(largest, key=lambda r: r.area * (1 - r.solidity))
+    worst = max(clumps, key=lambda r: r.area * (1 - r.solidity))
     along = np.array([np.cos(worst.orientation), np.sin(worst.orientation)]) * worst.axis_major_length / 4
     middle = np.array(worst.centroid) + 0.5
     arguments = _cut(int(worst.label), middle - along, middle + along)

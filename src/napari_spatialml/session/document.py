@@ -114,6 +114,7 @@ class Document:
         frame = self.table(table)
         if len(self.regions(table)) < 2:
             return np.arange(frame.n_obs)
+        element = self.attribute("warped_from", {}).get(element, element)
         key = frame.uns["spatialdata_attrs"]["region_key"]
         return np.flatnonzero(frame.obs[key].astype(str).to_numpy() == element)
 

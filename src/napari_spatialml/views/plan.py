@@ -68,12 +68,13 @@ def elements_shown(document: Document, state: ViewState, system: str) -> tuple[s
     return tuple(n for n in wanted if system in document.placed(n))
 
 
-def coloured(document: Document, colour: ColourBy | None, memory: Memory) -> tuple[Values | None, Any]:
-    """Return the values of a colour and a token for them."""
+def coloured(document: Document, colour: ColourBy | None, memory: Memory, element: str) -> tuple[Values | None, Any]:
+    """Return the values by which an element is coloured, and a token for them."""
     if colour is None:
         return None, None
-    token = (colour, revision_of(document, colour))
-    return memory.get(("values", *token), partial(values_of, document, colour)), token
+    several = element if len(document.regions(colour.table)) > 1 else ""
+    token = (colour, several, revision_of(document, colour))
+    return memory.get(("values", *token), partial(values_of, document, colour, element)), token
 
 
 def _of_system(
@@ -106,7 +107,7 @@ def _of_rows(
     document: Document, state: ViewState, memory: Memory, element: str, system: str, *, beside: bool, offset: Offset
 ) -> list[LayerSpec]:
     """Return the layers of what a table may annotate: cells, pixels, spots."""
-    values, token = coloured(document, colour_of(document, state, element), memory)
+    values, token = coloured(document, colour_of(document, state, element), memory, element)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels":
         return labels_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
@@ -167,7 +168,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     colour = colour_of(document, state, element)
     if element in memory.problems:
         return None
-    values, _ = coloured(document, colour, memory)
+    values, _ = coloured(document, colour, memory, element)
     if colour is None or values is None:
         return None
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))

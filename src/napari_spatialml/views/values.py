@@ -67,16 +67,17 @@ def revision_of(document: Document, colour: ColourBy) -> tuple[int, ...]:
     return (document.revision((*table, "X")),)
 
 
-def values_of(document: Document, colour: ColourBy) -> Values:
-    """Return the values by which an element is coloured.
+def values_of(document: Document, colour: ColourBy, element: str) -> Values:
+    """Return the values by which an element is coloured: those of the rows that annotate it.
 
     Raises
     ------
     BadInput, DocumentError
         When the table does not hold them.
     """
-    held = _column(document, colour)
-    ids = document.instances(colour.table)
+    rows = document.rows(colour.table, element)
+    held = _column(document, colour).iloc[rows]
+    ids = document.instances(colour.table)[rows]
     if is_categorical(held):
         return _categories(document, colour, held, ids)
     numbers = np.asarray(held, dtype=np.float32)
