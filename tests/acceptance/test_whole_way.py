@@ -22,7 +22,8 @@ from napari_spatialml.session.gather import coordinates_of
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 HERE = Path(__file__).parent
-SECONDS = 60
+SECONDS = 90
+"""Of processor time, which other programs do not lengthen; about half a minute of a quiet clock."""
 SPOT_PITCH_UM = 150.0
 """The olfactory bulb's files carry no unit: the distance between neighbouring spots, as stated for these tests."""
 MSI_PIXEL_UM = 10.0
@@ -38,9 +39,9 @@ def quiet():
 
 
 def _walked(out: Path, **options) -> Walk:
-    start = time.perf_counter()
+    start = time.process_time()
     done = walk(Options(out=out, screenshots=False, **options))
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     _is_proved(done)
     return done
 

@@ -103,7 +103,18 @@ def demo(
         return _walk(options)
     if not has_display():
         raise BadInput("There is no display for a window.", "Run: napari-spatialml demo --headless --out DIR.")
-    return _window(["tour"] if options.section is None else ["open", str(options.section), *_words(options)])
+    if options.section is None:
+        return _window(["tour"])
+    return _window(["open", str(_one_section(options.section, options.name)), *_words(options)])
+
+
+def _one_section(path: Path, name: str | None) -> Path:
+    """Return the path that stands for the named section of a folder; any of its files does."""
+    if name is None:
+        return path
+    from ..io.section import section_named
+
+    return section_named(path, name).counts
 
 
 def _walk(options: Options) -> int:

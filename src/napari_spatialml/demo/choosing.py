@@ -52,7 +52,8 @@ def image_of(document: Any, system: str = GLOBAL) -> str:
 
 def nuclear_images(document: Any) -> tuple[list[str], list[str]]:
     """Return the images in which nuclei can be seen, and those that are too coarse for it."""
-    fine, coarse = [], []
+    fine: list[str] = []
+    coarse: list[str] = []
     for name in document.names("images"):
         size = document.affine(name, system_of(document, name)).scale_factors[0]
         (fine if size <= NUCLEI_VISIBLE_UM else coarse).append(name)

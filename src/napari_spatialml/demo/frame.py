@@ -63,7 +63,7 @@ class Frame:
         h, w = self.shape
         y = self.box[0] + (np.arange(h) + 0.5) * self.height_um / h
         x = self.box[1] + (np.arange(w) + 0.5) * self.width_um / w
-        return np.stack(np.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2)
+        return np.asarray(np.stack(np.meshgrid(y, x, indexing="ij"), -1).reshape(-1, 2))
 
 
 def extent(document: Any, system: str) -> Box:
@@ -99,7 +99,7 @@ def levels(document: Any, image: str) -> list[Any]:
     element = document.element(image)
     if not isinstance(element, DataTree):
         return [element.data]
-    return [next(iter(element[key].values())).data for key in element]
+    return [next(iter(dict(element[key].data_vars).values())).data for key in element]
 
 
 def pixels(document: Any, image: str) -> tuple[int, int]:

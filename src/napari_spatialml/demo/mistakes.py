@@ -62,7 +62,7 @@ class _Overlap:
         self.of_found = self.pairs / np.maximum(self.found_area, 1)[:, None]
 
     def centre(self, array: Labels, cell: int) -> Points:
-        return np.argwhere(array == cell).mean(0) + 0.5
+        return np.asarray(np.argwhere(array == cell).mean(0) + 0.5)
 
 
 def _merged(o: _Overlap) -> Mistake | None:
@@ -166,8 +166,9 @@ def _outline(mask: npt.NDArray[np.bool_]) -> list[list[float]]:
     rows, columns = np.nonzero(mask)
     y, x = int(rows.min()) - 1, int(columns.min()) - 1
     padded = np.pad(mask[y + 1 : int(rows.max()) + 1, x + 1 : int(columns.max()) + 1], 1)
-    longest = max(find_contours(padded.astype(float), 0.5), key=len)
-    return (longest[:: max(1, len(longest) // 24)] + np.array([y + 0.5, x + 0.5])).round(1).tolist()
+    longest: Points = max(find_contours(padded.astype(float), 0.5), key=len)  # type: ignore[no-untyped-call]
+    corners = longest[:: max(1, len(longest) // 24)] + np.array([y + 0.5, x + 0.5])
+    return [[float(v) for v in corner] for corner in corners.round(1)]
 
 
 def _at(point: Points) -> tuple[float, float]:
@@ -189,7 +190,7 @@ def by_shape(labels: Labels, scores: npt.NDArray[np.float64] | None) -> list[Mis
     """
     from skimage.measure import regionprops
 
-    regions = regionprops(labels)
+    regions: list[Any] = regionprops(labels)  # type: ignore[no-untyped-call]
     if len(regions) < 4:
         return []
     middle = float(np.median([r.area for r in regions]))

@@ -68,7 +68,7 @@ def picture(name: str, title: str, caption: str, panels: Sequence[tuple[str, Fra
 
     width = 5.6 if len(panels) == 1 else 4.6
     tall = max(f.height_um / f.width_um for _, f, _ in panels)
-    figure = Figure(figsize=(width * len(panels), width * tall + 0.5), dpi=110, facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(width * len(panels), width * tall + 1.1), dpi=110, facecolor=PAPER, layout="constrained")
     FigureCanvasAgg(figure)
     axes = np.atleast_1d(figure.subplots(1, len(panels)))
     for ax, (heading, frame, draws) in zip(axes, panels, strict=True):
@@ -81,7 +81,7 @@ def picture(name: str, title: str, caption: str, panels: Sequence[tuple[str, Fra
             draw(ax)
         _scale_bar(ax, frame)
     out = io.BytesIO()
-    figure.savefig(out, format="png")
+    figure.savefig(out, format="png", bbox_inches="tight", pad_inches=0.06)
     return Picture(name, title, caption, _smaller(out.getvalue()))
 
 
@@ -109,12 +109,24 @@ def _scale_bar(ax: Any, frame: Frame) -> None:
     length = nice_length(frame.width_um)
     _, _, y1, x1 = frame.box
     y, x = y1 - 0.045 * frame.height_um, x1 - 0.04 * frame.width_um
-    halo = [withStroke(linewidth=5, foreground="white")]
-    ax.plot([x - length, x], [y, y], color="black", lw=2.4, solid_capstyle="butt", path_effects=halo, zorder=20)
+    colour, around = ("white", "black") if _is_dark(ax) else ("black", "white")
+    halo = [withStroke(linewidth=5, foreground=around)]
+    ax.plot([x - length, x], [y, y], color=colour, lw=2.4, solid_capstyle="butt", path_effects=halo, zorder=20)
     text = f"{length:g} µm" if length < 1000 else f"{length / 1000:g} mm"
-    halo = [withStroke(linewidth=3, foreground="white")]
-    ax.annotate(text, (x - length / 2, y), (0, 4), textcoords="offset points", ha="center", va="bottom",
-                fontsize=8.5, color="black", path_effects=halo, zorder=21)  # fmt: skip
+    halo = [withStroke(linewidth=3, foreground=around)]
+    ax.annotate(
+        text, (x - length / 2, y), (0, 4), textcoords="offset points", ha="center", va="bottom", fontsize=8.5,
+        color=colour, path_effects=halo, zorder=21,
+    )  # fmt: skip
+
+
+def _is_dark(ax: Any) -> bool:
+    """Tell whether the corner under the scale bar is dark."""
+    if not ax.images:
+        return False
+    shown = np.asarray(ax.images[0].get_array())
+    h, w = shown.shape[:2]
+    return float(shown[-max(1, h // 8) :, -max(1, w // 3) :, :3].mean()) < 0.35
 
 
 def _extent(frame: Frame) -> tuple[float, float, float, float]:

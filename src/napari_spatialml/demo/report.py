@@ -50,7 +50,8 @@ def write(walk: Walk) -> Path:
     """Write ``report.html`` with every picture inside it; return its path."""
     recipe = read_recipe(walk.options.out / "recipe.json")
     proofs, plates, windows = _sorted(walk.pictures)
-    title = "The embedded sample" if walk.truth is not None else str(walk.options.name or walk.options.section)
+    section = walk.options.section
+    title = "The embedded sample" if section is None else walk.options.name or section.name
     parts = [
         f"<h1>{_text(title)}</h1>",
         f'<p class="lead">{_text(_lead(walk))}</p>',
@@ -93,7 +94,9 @@ def _lead(walk: Walk) -> str:
 
 
 def _sorted(pictures: Iterable[Picture]) -> tuple[list[Picture], list[Picture], list[Picture]]:
-    proofs, plates, windows = [], [], []
+    proofs: list[Picture] = []
+    plates: list[Picture] = []
+    windows: list[Picture] = []
     for one in pictures:
         kind = windows if one.name.startswith("window") else proofs if one.name.startswith("correction") else plates
         kind.append(one)
@@ -140,7 +143,7 @@ def _when(step: dict[str, Any]) -> str:
 
 
 def _versions(recipe: dict[str, Any]) -> str:
-    run = next((s for s in reversed(recipe["steps"]) if s.get("versions")), {})
+    run: dict[str, Any] = next((s for s in reversed(recipe["steps"]) if s.get("versions")), {})
     found = {"program": recipe["program"], **run.get("versions", {}), "device": run.get("device", "")}
     found.pop("napari-spatialml", None)
     return "<p>" + ", ".join(f"{_text(k)} <code>{_text(v)}</code>" for k, v in found.items() if v) + "</p>"

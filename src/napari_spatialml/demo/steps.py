@@ -123,8 +123,15 @@ def _show_domains(walk: Walk, table: str) -> None:
     image = choosing.image_of(document, system)
     draws = [background(document, image, frame, dim=0.35)] if image else []
     draws.append(categories(document, table, "domain", frame, alpha=0.9))
-    caption = f"Domains of '{table}' by the smoothed mixture."
-    walk.show(picture(f"domains_{table}", f"Domains of '{table}'", caption, [("domains", frame, draws)]))
+    caption = "As the smoothed mixture found them."
+    walk.show(
+        picture(
+            f"domains_{table}",
+            f"Domains of '{table}'",
+            caption,
+            [(f"{len(document.table(table).obs['domain'].cat.categories)} domains", frame, draws)],
+        )
+    )
 
 
 # deconvolution ---------------------------------------------------------------------------------

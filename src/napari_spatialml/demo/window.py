@@ -66,7 +66,7 @@ def screenshots(walk: Walk) -> None:
         with screen() as environment:
             _shoot(walk.store, folder, environment)
         found = sorted(folder.glob("*.png"))
-        row.measured = f"{len(found)} screenshots"
+        row.measured = f"{len(found)} screenshot{'' if len(found) == 1 else 's'}"
         for path in found:
             title = path.stem.lstrip("0123456789_-").replace("_", " ").replace("-", " ")
             caption = "The napari window itself."

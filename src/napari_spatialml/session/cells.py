@@ -15,9 +15,10 @@ from .changes import Change, EditRows, Put, Rows
 from .document import Document
 from .gather import full_resolution, pixel_size
 
-__all__ = ["follow", "measure", "table_name"]
+__all__ = ["MEASURED", "follow", "measure", "table_name"]
 
-_MEASURED = ("area_um2", "centroid_y_um", "centroid_x_um", "diameter_um")
+MEASURED = {"area_um2": 2, "centroid_y_um": 1, "centroid_x_um": 1, "diameter_um": 1}
+"""What is measured of a cell, with its power of µm."""
 
 
 def table_name(labels: str) -> str:
@@ -58,7 +59,7 @@ def measure(
     frame = cell_table(labels, pixel_size_um, offset=offset)
     cells = frame.index.to_numpy()
     channels, intensities = _intensities(labels, image, offset, cells)
-    obs = frame.loc[:, [c for c in _MEASURED if c in frame]].astype(np.float64)
+    obs = frame.loc[:, [c for c in MEASURED if c in frame]].astype(np.float64)
     obs.insert(0, "instance_id", cells.astype(np.int64))
     obs.insert(0, "region", pd.Categorical([name] * len(cells), categories=[name]))
     obs.index = pd.Index([str(c) for c in cells])

@@ -16,6 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..errors import DocumentError
+from .grid import Coarse
 from .values import Encoder, decode
 
 if TYPE_CHECKING:
@@ -52,19 +53,29 @@ class Put:
 
 @dataclass(frozen=True)
 class EditLabels:
-    """Replace a window of a labels element, in every level of its pyramid."""
+    """Replace a window of a labels element, in every level of its pyramid.
+
+    Parameters
+    ----------
+    name, offset, old, new
+        The element and the window of the full resolution.
+    coarser
+        The same for the other levels; worked out from ``new`` if None.
+    """
 
     name: str
     offset: tuple[int, int]
     old: npt.NDArray[Any]
     new: npt.NDArray[Any]
+    coarser: tuple[Coarse, ...] | None = None
 
     def apply(self, document: Document) -> None:
-        document.grid(self.name).write(self.offset, self.new)
+        document.grid(self.name).write(self.offset, self.new, self.coarser)
         document.touch(self.touched)
 
     def inverse(self) -> EditLabels:
-        return EditLabels(self.name, self.offset, self.new, self.old)
+        turned = None if self.coarser is None else tuple((k, at, new, old) for k, at, old, new in self.coarser)
+        return EditLabels(self.name, self.offset, self.new, self.old, turned)
 
     @property
     def touched(self) -> Slot:
@@ -72,7 +83,11 @@ class EditLabels:
 
     def encode(self, encoder: Encoder) -> dict[str, Any]:
         old, new = encoder.array(self.old), encoder.array(self.new)
-        return {"c": "labels", "name": self.name, "offset": [int(v) for v in self.offset], "old": old, "new": new}
+        coarser = None
+        if self.coarser is not None:
+            coarser = [[k, list(at), encoder.array(a), encoder.array(b)] for k, at, a, b in self.coarser]
+        offset = [int(v) for v in self.offset]
+        return {"c": "labels", "name": self.name, "offset": offset, "old": old, "new": new, "coarser": coarser}
 
 
 @dataclass(frozen=True)
@@ -200,7 +215,13 @@ def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:
         return Put(tuple(meta["slot"]), decode(meta["old"], buffers), decode(meta["new"], buffers))
     if kind == "labels":
         y, x = meta["offset"]
-        return EditLabels(meta["name"], (y, x), decode(meta["old"], buffers), decode(meta["new"], buffers))
+        levels = meta.get("coarser")
+        coarser = (
+            None
+            if levels is None
+            else tuple((k, (at[0], at[1]), decode(old, buffers), decode(new, buffers)) for k, at, old, new in levels)
+        )
+        return EditLabels(meta["name"], (y, x), decode(meta["old"], buffers), decode(meta["new"], buffers), coarser)
     if kind == "column":
         rows, old, new = (decode(meta[part], buffers) for part in ("rows", "old", "new"))
         return EditColumn(meta["table"], meta["column"], rows, old, new)

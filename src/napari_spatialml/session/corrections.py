@@ -17,10 +17,10 @@ import pandas as pd
 from ..core import labels as edits
 from ..core.patch import Patch, Window
 from ..errors import BadInput
-from .cells import follow
+from .cells import MEASURED, follow, table_name
 from .changes import Change, EditColumn, EditLabels, Put
 from .command import Command
-from .document import GLOBAL, Document
+from .document import ELEMENT_TYPES, GLOBAL, Document
 from .selection import by_hand
 from .store import put, put_entry
 from .values import Encoder, decode
@@ -81,6 +81,7 @@ def paint_labels(document: Document, labels: str, offset: Sequence[int], values:
     new = unpacked(values)
     y, x = int(offset[0]), int(offset[1])
     grid = document.grid(labels)
+    _check_ids(new, grid.dtype)
     old = grid.read((y, y + new.shape[0], x, x + new.shape[1]))
     if old.shape != new.shape:
         raise BadInput("The stroke reaches outside the labels.", "Draw inside the image.")
@@ -88,6 +89,15 @@ def paint_labels(document: Document, labels: str, offset: Sequence[int], values:
     if patch is None:
         return "paint", ()
     return f"paint {_named(patch.touched)} in {labels}", _labels_changes(document, labels, patch)
+
+
+def _check_ids(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
+    top = int(np.iinfo(dtype).max)
+    if values.dtype.kind not in "iub" or values.ndim != 2:
+        raise BadInput(f"The stroke holds {values.ndim}-dimensional {values.dtype}.", "Paint with whole cell ids.")
+    if values.size and (int(values.min()) < 0 or int(values.max()) > top):
+        worst = int(values.min()) if int(values.min()) < 0 else int(values.max())
+        raise BadInput(f"The labels cannot hold the cell id {worst}.", f"Use a number from 0 to {top}.")
 
 
 @_correction
@@ -142,7 +152,8 @@ def _pixels(document: Document, labels: str, window: Window | None) -> Any:
 
 
 def _labels_changes(document: Document, labels: str, patch: Patch) -> list[Change]:
-    change = EditLabels(labels, patch.offset, np.array(patch.old), np.array(patch.new))
+    old, new = np.array(patch.old), np.array(patch.new)
+    change = EditLabels(labels, patch.offset, old, new, document.grid(labels).coarser(patch.offset, new))
     return [change, *follow(document, labels, patch)]
 
 
@@ -175,6 +186,9 @@ def relabel(document: Document, table: str, column: str, rows: Any, value: str) 
         before = empty
     else:
         before = obs[column]
+        if isinstance(before.dtype, pd.CategoricalDtype) and not all(isinstance(c, str) for c in before.cat.categories):
+            before = before.cat.rename_categories([str(c) for c in before.cat.categories])
+            changes.append(put(document, ("tables", table, "obs", column), before))
     if mark not in obs:
         false = pd.Series(np.zeros(len(obs), dtype=bool), index=obs.index)
         changes.append(Put(("tables", table, "obs", mark), None, false))
@@ -220,11 +234,17 @@ def rename_category(document: Document, table: str, column: str, old: str, new: 
         raise BadInput(f"'{column}' of '{table}' has no category '{old}'.", "Choose one of its categories.")
     if not new.strip():
         raise BadInput("The new name is empty.", "Give it a name.")
+    kept = dict(document.attribute("colours", {}).get(column, {}))
+    if old in kept:
+        kept = {(new if c == old and new not in kept else c): v for c, v in kept.items() if c != old or new not in kept}
+        recoloured = [put_entry(document, "colours", column, kept)]
+    else:
+        recoloured = []
     names = list(dict.fromkeys(new if c == old else str(c) for c in values.cat.categories))
     made = values.astype(object).replace({old: new})
     column_after = pd.Series(pd.Categorical(made, categories=names, ordered=values.cat.ordered), index=values.index)
     verb = "merge" if new in values.cat.categories else "rename"
-    return f"{verb} {old} into {new}", [put(document, ("tables", table, "obs", column), column_after)]
+    return f"{verb} {old} into {new}", [put(document, ("tables", table, "obs", column), column_after), *recoloured]
 
 
 @_correction
@@ -247,7 +267,7 @@ def add_landmark(
 ) -> Made:
     """Add a pair of landmarks, each as (y, x) in µm of its own coordinate system."""
     held = _landmarks(document, landmarks, fixed)
-    pair = [[float(v) for v in side] for side in (fixed_um, moving_um)]
+    pair = [_place(fixed_um), _place(moving_um)]
     made = {**held, "fixed_um": [*held["fixed_um"], pair[0]], "moving_um": [*held["moving_um"], pair[1]]}
     n = len(made["fixed_um"])
     return f"add landmark {n} of {landmarks}", [put_entry(document, "landmarks", landmarks, made)]
@@ -261,7 +281,7 @@ def move_landmark(document: Document, landmarks: str, number: int, side: str, to
     if key not in held:
         raise BadInput(f"A landmark has no side '{side}'.", "Choose fixed or moving.")
     points = [list(p) for p in held[key]]
-    points[number - 1] = [float(v) for v in to_um]
+    points[number - 1] = _place(to_um)
     made = {**held, key: points}
     return f"move landmark {number} of {landmarks}", [put_entry(document, "landmarks", landmarks, made)]
 
@@ -275,6 +295,13 @@ def delete_landmark(document: Document, landmarks: str, number: int) -> Made:
         **{k: [p for i, p in enumerate(held[k]) if i != number - 1] for k in ("fixed_um", "moving_um")},
     }
     return f"delete landmark {number} of {landmarks}", [put_entry(document, "landmarks", landmarks, made)]
+
+
+def _place(point: Sequence[float]) -> list[float]:
+    place = [float(v) for v in point]
+    if len(place) != 2 or not np.isfinite(place).all():
+        raise BadInput(f"{place} is not a place.", "Give y and x in µm.")
+    return place
 
 
 def _landmarks(document: Document, name: str, fixed: str) -> dict[str, Any]:
@@ -306,7 +333,28 @@ def set_unit(document: Document, coordinate_system: str, um_per_unit: float) -> 
         if sides:
             points = {f"{s}_um": (np.asarray(pairs[f"{s}_um"]) * um_per_unit).tolist() for s in sides}
             changes.append(put_entry(document, "landmarks", name, {**pairs, **points}))
+    changes += _rescaled(document, coordinate_system, float(um_per_unit))
     return f"one unit of {coordinate_system} is {um_per_unit:g} µm", changes
+
+
+def _rescaled(document: Document, coordinate_system: str, factor: float) -> list[Change]:
+    """Return the changes that keep what was measured in µm true, where its element's first frame is scaled."""
+    changes: list[Change] = []
+    for table in document.names("tables"):
+        elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
+        homes = {GLOBAL if GLOBAL in document.placed(e) else document.placed(e)[0] for e in elements}
+        if homes != {coordinate_system}:
+            continue
+        held = document.table(table)
+        for column, power in MEASURED.items():
+            if column in held.obs and table == table_name(elements[0]):
+                slot = ("tables", table, "obs", column)
+                changes.append(put(document, slot, held.obs[column] * factor**power))
+        if "spatial" in held.obsm:
+            changes.append(
+                put(document, ("tables", table, "obsm", "spatial"), np.asarray(held.obsm["spatial"]) * factor)
+            )
+    return changes
 
 
 @_correction

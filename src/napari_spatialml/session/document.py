@@ -19,6 +19,7 @@ from ..errors import DocumentError
 from .changes import Slot
 from .elements import LabelsElement, labels_of, matrices, with_matrices
 from .grid import LabelGrid
+from .tidying import tidy, tidy_column
 from .values import encode
 
 __all__ = ["ELEMENT_TYPES", "GLOBAL", "Document"]
@@ -45,6 +46,8 @@ class Document:
         self._labels: dict[str, LabelsElement] = {}
         if not isinstance(sdata.attrs.get(_ATTRS), dict):
             sdata.attrs[_ATTRS] = {}
+        for table in sdata.tables.values():
+            tidy(table)
 
     # reading ---------------------------------------------------------------------------------
 
@@ -229,7 +232,7 @@ class Document:
         if value is None:
             del obs[column]
         else:
-            obs[column] = value.set_axis(obs.index)
+            obs[column] = tidy_column(value.set_axis(obs.index))
 
     def _labels_element(self, name: str) -> LabelsElement:
         if name not in self.sdata.labels:
@@ -260,10 +263,8 @@ class Document:
             yield ("attrs", key)
 
     def fingerprint(self, slot: Slot) -> str:
-        """Return a hash of the bits at an address: equal bits, equal hash. Of a pyramid, the full resolution's."""
+        """Return a hash of the bits at an address: equal bits, equal hash."""
         value = self.get(slot)
-        if isinstance(value, LabelsElement):
-            value = LabelsElement(LabelGrid(value.grid.levels[:1]), value.transforms)
         if slot[0] == "tables" and len(slot) == 2:
             value = value.copy()
             value.obs = value.obs[sorted(value.obs.columns)]
@@ -285,6 +286,8 @@ def digest(*parts: bytes) -> str:
 
 def _holdable(table: Any) -> Any:
     """Return a table that SpatialData accepts: without rows it may not say what it annotates."""
+    if table is not None:
+        tidy(table)
     if table is not None and table.n_obs == 0 and "spatialdata_attrs" in table.uns:
         table = table.copy()
         del table.uns["spatialdata_attrs"]

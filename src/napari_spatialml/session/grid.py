@@ -16,11 +16,13 @@ import numpy.typing as npt
 from ..core.pyramid import factor_between
 from ..errors import DocumentError
 
-__all__ = ["LabelGrid", "LevelView", "Window"]
+__all__ = ["Coarse", "LabelGrid", "LevelView", "Window"]
 
 TILE = 256
 Window = tuple[int, int, int, int]
 """(y0, y1, x0, x1) in pixels, ends exclusive."""
+Coarse = tuple[int, tuple[int, int], npt.NDArray[Any], npt.NDArray[Any]]
+"""A window of a coarser level: (level, offset, old, new)."""
 
 
 class LabelGrid:
@@ -75,8 +77,17 @@ class LabelGrid:
             out[a0 - y0 : a1 - y0, b0 - x0 : b1 - x0] = tile[a0 - ty : a1 - ty, b0 - tx : b1 - tx]
         return out
 
-    def write(self, offset: tuple[int, int], values: npt.NDArray[Any]) -> None:
+    def write(self, offset: tuple[int, int], values: npt.NDArray[Any], coarser: Sequence[Coarse] | None = None) -> None:
         """Replace a window of the full resolution, and what shows it in every other level.
+
+        Parameters
+        ----------
+        offset
+            (y, x) of the window.
+        values
+            (h, w) labels.
+        coarser
+            What to write into the other levels; computed if None.
 
         Raises
         ------
@@ -93,16 +104,31 @@ class LabelGrid:
             )
         if self._top is not None:
             self._top = max(self._top, int(values.max(initial=0)))
+        for level, where, _, new in self.coarser((y, x), values) if coarser is None else coarser:
+            self._write(level, where, new)
         self._write(0, (y, x), values)
+
+    def coarser(self, offset: tuple[int, int], values: npt.NDArray[Any]) -> tuple[Coarse, ...]:
+        """Return what writing a window changes in the coarser levels: (level, offset, old, new).
+
+        Every coarse pixel that the window reaches is taken from the full resolution: who made the pyramid
+        may have sampled other pixels than we do, and a deleted cell must leave none of its own behind. So
+        the old values are kept too: undo gives back theirs.
+        """
+        (y, x), (h, w) = offset, values.shape
+        made: list[Coarse] = []
         for level, (fy, fx) in enumerate(self.factors[1:], start=1):
-            # every coarse pixel that the window reaches, from the full resolution: who made the pyramid may
-            # have sampled other pixels than we do, and a deleted cell must leave none of its own behind
             rows, columns = self._shape(level)
             y0, x0 = y // fy, x // fx
             y1, x1 = min(-(-(y + h) // fy), rows), min(-(-(x + w) // fx), columns)
             if y1 > y0 and x1 > x0:
                 fine = self.read((y0 * fy, y1 * fy, x0 * fx, x1 * fx))
-                self._write(level, (y0, x0), _coarse(fine, (y1 - y0, x1 - x0), (fy, fx)))
+                top, left = y - y0 * fy, x - x0 * fx
+                part = fine[max(top, 0) : top + h, max(left, 0) : left + w]
+                part[...] = values[: part.shape[0], : part.shape[1]]
+                old = self.read((y0, y1, x0, x1), level)
+                made.append((level, (y0, x0), old, _coarse(fine, (y1 - y0, x1 - x0), (fy, fx))))
+        return tuple(made)
 
     def _write(self, level: int, offset: tuple[int, int], values: npt.NDArray[Any]) -> None:
         y, x = offset

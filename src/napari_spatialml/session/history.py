@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .changes import Change
 from .command import Command
 from .journal import Line
 
@@ -24,6 +25,15 @@ class Entry:
     who: str
     line: Line
     _command: Command | None = None
+
+    @property
+    def loaded(self) -> tuple[Change, ...]:
+        """The changes, if they are in memory."""
+        return () if self._command is None else self._command.changes
+
+    def forget(self) -> None:
+        """Drop the command from memory; the journal has it."""
+        self._command = None
 
     @property
     def command(self) -> Command:

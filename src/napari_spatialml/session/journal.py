@@ -56,20 +56,53 @@ class Journal:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.damage = ""
         self._file: Any = None
         self.lines: list[Line] = []
-        end = len(_MAGIC)
+        self._end = len(_MAGIC)
         if path.exists() and path.stat().st_size > 0:
             for line in self._scan():
                 self.lines.append(line)
-                end = line.start + sum(line.meta.get("sizes", []))
+                self._end = _end(line)
         elif not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, _MAGIC)
         if not read_only:
-            self._file = path.open("r+b")
-            self._file.truncate(end)
-            self._file.seek(end)
+            self._keep_damaged()
+            self._file = path.open("r+b", buffering=0)
+            self._file.truncate(self._end)
+            self._file.seek(self._end)
+
+    def _keep_damaged(self) -> None:
+        """Put aside what cannot be read, unless it is only the record that a killed process was writing."""
+        size = self.path.stat().st_size
+        if size <= self._end:
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._end)
+            rest = file.read()
+        whole = len(rest) >= _HEAD.size and _HEAD.unpack_from(rest)[0] + _HEAD.size < len(rest)
+        if whole:  # more follows behind the record that cannot be read
+            aside = self.path.with_name(f"journal.damaged-{len(self.lines)}")
+            write_whole(aside, rest)
+            self.damage = (
+                f"The history is damaged after step {len(self.lines)}; the rest was put aside as '{aside.name}'."
+            )
+
+    def retract(self) -> None:
+        """Take the last record back: what it tells could not be done."""
+        self.lines.pop()
+        self._end = _end(self.lines[-1]) if self.lines else len(_MAGIC)
+        self._cut()
+
+    def copy_to(self, path: Path, *records: dict[str, Any]) -> None:
+        """Write the records that this journal knows, and some more, to another place."""
+        with self.path.open("rb") as file:
+            data = [file.read(self._end)]
+        for record in records:
+            text = json.dumps({**record, "sizes": []}).encode()
+            data += [_HEAD.pack(len(text), len(text), zlib.crc32(text)), text]
+        write_whole(path, b"".join(data))
 
     def _scan(self) -> Iterator[Line]:
         size = self.path.stat().st_size
@@ -103,34 +136,36 @@ class Journal:
         meta = {**meta, "sizes": [len(b) for b in buffers]}
         text = json.dumps(meta, ensure_ascii=False, allow_nan=True).encode()
         payload = b"".join([text, *buffers])
-        before = self._file.tell()
+        rest = memoryview(_HEAD.pack(len(payload), len(text), zlib.crc32(payload)) + payload)
         try:
-            self._file.write(_HEAD.pack(len(payload), len(text), zlib.crc32(payload)) + payload)
-            self._file.flush()
+            while rest:  # an unbuffered file may take a part
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._cut(before)
+            self._cut()
             raise DocumentError(
                 f"The journal could not be written ({error.strerror}), so nothing was changed.",
                 "Free some disk space, then do it again.",
             ) from error
-        line = Line(meta, before + _HEAD.size + len(text), self.path)
+        line = Line(meta, self._end + _HEAD.size + len(text), self.path)
         self.lines.append(line)
+        self._end = _end(line)
         return line
 
-    def _cut(self, end: int) -> None:
-        """Drop a half-written record and open the file afresh, since its buffer still holds the rest."""
-        raw = self._file.detach() if hasattr(self._file, "detach") else self._file
-        raw.close()
-        os.truncate(self.path, end)
-        self._file = self.path.open("r+b")
-        self._file.seek(end)
+    def _cut(self) -> None:
+        """Drop what lies behind the last whole record."""
+        self._file.truncate(self._end)
+        self._file.seek(self._end)
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _end(line: Line) -> int:
+    return int(line.start + sum(line.meta.get("sizes", [])))
 
 
 def write_whole(path: Path, data: bytes) -> None:

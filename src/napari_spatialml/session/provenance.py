@@ -69,6 +69,9 @@ def read_recipe(path: Path | str) -> dict[str, Any]:
         raise BadInput(f"'{path}' is not JSON.", "Choose a recipe.json that this program wrote.") from error
     if not isinstance(found, dict) or found.get("recipe") != 1 or not isinstance(found.get("steps"), list):
         raise BadInput(f"'{path}' is not a recipe.", "Choose a recipe.json that this program wrote.")
+    for number, step in enumerate(found["steps"], start=1):
+        if not isinstance(step, dict) or not isinstance(step.get("label"), str):
+            raise BadInput(f"Step {number} of '{path}' is not a step.", "Choose a recipe.json that this program wrote.")
     return found
 
 
@@ -120,8 +123,9 @@ def replay(found: dict[str, Any], session: Session, report: Report = silent) -> 
     n = max(len(found["steps"]), 1)
     for number, record in enumerate(found["steps"]):
         report(number / n, record["label"])
+        before = session.position
         _again(session, record, part(report, number / n, (number + 1) / n))
-        now = outputs(session.history[session.position - 1].command.changes)
+        now = outputs(session.history[session.position - 1].command.changes) if session.position > before else {}
         recorded = record.get("outputs", {})
         different = tuple(sorted(k for k in {*now, *recorded} if now.get(k) != recorded.get(k)))
         steps.append(Step(record["label"], not different, different))
@@ -130,16 +134,19 @@ def replay(found: dict[str, Any], session: Session, report: Report = silent) -> 
 
 
 def _again(session: Session, record: dict[str, Any], report: Report) -> None:
-    if record.get("type") == "run":
-        made = method(record["kind"], record["method"]).from_settings(record["settings"])
-        run(session, made, selection_from(record["kind"], record["selection"]), report)
-    elif record.get("type") == "correction":
-        try:
+    try:
+        if record.get("type") == "run":
+            made = method(record["kind"], record["method"]).from_settings(record["settings"])
+            selection = selection_from(record["kind"], record["selection"])
+        elif record.get("type") == "correction":
             command = correct(session.document, record["name"], **record["arguments"])
-        except (TypeError, KeyError, ValueError) as error:
-            raise BadInput(
-                f"The step '{record['label']}' of the recipe is not complete ({error}).", "Write the recipe again."
-            ) from error
+    except (TypeError, KeyError, ValueError, RuntimeError) as error:  # RuntimeError: a broken packed array
+        raise BadInput(
+            f"The step '{record['label']}' of the recipe is not complete ({error}).", "Write the recipe again."
+        ) from error
+    if record.get("type") == "run":
+        run(session, made, selection, report)
+    elif record.get("type") == "correction":
         session.execute(command)
     else:
         raise BadInput(

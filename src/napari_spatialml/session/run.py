@@ -66,7 +66,7 @@ def prepare(session: Session, method: Method, selection: Selection) -> Job:
     if method.kind != selection.kind:
         raise BadInput(f"{method.title} does {method.kind}, not {selection.kind}.", "Choose another method.")
     method.check_installed()
-    revisions = tuple((slot, session.document.revision(slot)) for slot in selection.slots)
+    revisions = tuple((slot, session.document.revision(slot)) for slot in selection.slots(session.document))
     return Job(method, selection, gather(session.document, selection), revisions)
 
 
@@ -93,7 +93,10 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
             f"'{'/'.join(changed[0][:2])}' was changed while {job.method.title} ran.",
             "Run it again, or keep the result all the same.",
         )
-    changes, line = store(session.document, job.selection, finished.result)
+    try:
+        changes, line = store(session.document, job.selection, finished.result)
+    except ValueError as error:  # rows or columns went away meanwhile
+        raise Stale(f"The result no longer fits the section ({error}).", "Run it again.") from error
     record = {
         "type": "run",
         "kind": job.method.kind,

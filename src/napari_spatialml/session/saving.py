@@ -22,9 +22,9 @@ from ..errors import DocumentError
 from .changes import Slot
 from .document import ELEMENT_TYPES, Document
 from .elements import matrices, with_matrices
-from .journal import write_whole
+from .journal import Journal, write_whole
 
-__all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "settle"]
+__all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "set_aside", "settle"]
 
 HOME = "spatialml"
 """The folder inside a store that holds the journal and, for moments, what is being saved."""
@@ -43,7 +43,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def save_whole(document: Document, path: Path, journal: Path) -> None:
+def save_whole(document: Document, path: Path, journal: Journal) -> None:
     """Write the document to a new store with its journal; it is there whole or not at all.
 
     Raises
@@ -60,13 +60,13 @@ def save_whole(document: Document, path: Path, journal: Path) -> None:
         with _quiet():
             sdata.write(partial)
         (partial / HOME).mkdir()
-        shutil.copyfile(journal, partial / HOME / "journal.log")
+        journal.copy_to(partial / HOME / "journal.log", {"op": "saved"})
         partial.replace(path)
-    except OSError as error:
+    except Exception as error:  # SpatialData, anndata, zarr and the disk each raise their own
         shutil.rmtree(partial, ignore_errors=True)
         sdata.path = before
         raise DocumentError(
-            f"The section could not be written to '{path}' ({error.strerror or error}).",
+            f"The section could not be written to '{path}' ({_why(error)}).",
             "Free some disk space or choose another place; your work is kept in the journal.",
         ) from error
     sdata.path = path
@@ -93,19 +93,50 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
     """
     home = store / HOME
     staging = home / "staging"
+    if interrupted(store):  # a save that stopped halfway in this session: what it staged is complete
+        finish(store)
+        settle(store)
     _sweep(home)
     try:
         staging.mkdir(parents=True)
         with _quiet():
             intent = _stage(document, staging, set(dirty), replaced)
+        _check_targets(store, intent)
         write_whole(home / "intent.json", json.dumps(intent).encode())
-    except OSError as error:
+    except DocumentError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    except Exception as error:  # SpatialData, anndata, zarr and the disk each raise their own
         shutil.rmtree(staging, ignore_errors=True)
         raise DocumentError(
-            f"The changes could not be saved ({error.strerror or error}).",
-            "Free some disk space, then save again; your work is kept in the journal.",
+            f"The changes could not be saved ({_why(error)}).",
+            "Free some disk space, then save again, or save to a new place; your work is kept in the journal.",
         ) from error
-    finish(store)
+    try:
+        finish(store)
+    except Exception as error:
+        raise DocumentError(
+            f"The save stopped halfway ({_why(error)}).",
+            "Free some disk space and save again; the next start completes it too.",
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    """Return the first line of what went wrong, in the words of whoever raised it."""
+    told = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(told).splitlines()[0][:200]
+
+
+def _check_targets(store: Path, intent: dict[str, Any]) -> None:
+    """Make sure that what is to be changed in place is still there: nothing is begun that cannot end."""
+    needed = [f"labels/{name}" for name in intent["tiles"]] + [f"tables/{name}/obs" for name in intent["tables"]]
+    coming = {swap["target"] for swap in intent["swaps"] if swap["staged"]}
+    needed += [path for path in intent["transforms"] if path not in coming]
+    for path in needed:
+        if not _inside(store, path).is_dir():
+            raise DocumentError(
+                f"'{path}' has vanished from '{store.name}' since it was opened.", "Save the section to a new place."
+            )
 
 
 def _stage(document: Document, staging: Path, dirty: set[Slot], replaced: frozenset[str]) -> dict[str, Any]:
@@ -194,6 +225,11 @@ def settle(store: Path) -> None:
     """Forget the intent: the journal knows now that everything is saved."""
     (store / HOME / "intent.json").unlink(missing_ok=True)
     _sweep(store / HOME)
+
+
+def set_aside(store: Path) -> None:
+    """Keep an intent that cannot be carried out out of the way, so that the store can be opened."""
+    (store / HOME / "intent.json").replace(store / HOME / "intent.damaged.json")
 
 
 def interrupted(store: Path) -> bool:

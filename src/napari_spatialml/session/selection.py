@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import BadInput
 from .changes import Slot
-from .document import GLOBAL
+from .document import ELEMENT_TYPES, GLOBAL, Document
 
 __all__ = [
     "DeconvolutionSelection",
@@ -41,9 +41,8 @@ class SegmentationSelection:
     region: tuple[int, int, int, int] | None = None
     output: str = "nuclei"
 
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """What is read from the document."""
+    def slots(self, document: Document) -> tuple[Slot, ...]:
+        """Return what is read from the document."""
         return (("images", self.image), ("transforms", "images", self.image))
 
 
@@ -69,9 +68,8 @@ class RegistrationSelection:
         """The name of the set of landmarks."""
         return self.landmarks or self.moving
 
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """What is read from the document."""
+    def slots(self, document: Document) -> tuple[Slot, ...]:
+        """Return what is read from the document."""
         return (("attrs", "landmarks"),)
 
 
@@ -97,12 +95,11 @@ class DomainsSelection:
     column: str = "domain"
     keep_corrections: bool = True
 
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """What is read from the document: not the column itself, which the hand may change meanwhile."""
+    def slots(self, document: Document) -> tuple[Slot, ...]:
+        """Return what is read from the document: not the column itself, which the hand may change meanwhile."""
         part = self.features.split("/", 1)
         where = ("tables", self.table, *part) if len(part) == 2 else ("tables", self.table, "X")
-        return (where, ("tables", self.table, "obs", by_hand(self.column)))
+        return (where, ("tables", self.table, "obs", by_hand(self.column)), *_places(document, self.table))
 
 
 @dataclass(frozen=True)
@@ -127,16 +124,22 @@ class DeconvolutionSelection:
     column: str = ""
     output: str = "proportions"
 
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """What is read from the document."""
-        return (("tables", self.table, "X"),)
+    def slots(self, document: Document) -> tuple[Slot, ...]:
+        """Return what is read from the document."""
+        return (("tables", self.table, "X"), *_places(document, self.table))
 
 
 Selection = SegmentationSelection | RegistrationSelection | DomainsSelection | DeconvolutionSelection
 _KINDS: dict[str, type[Selection]] = {
     c.kind: c for c in (SegmentationSelection, RegistrationSelection, DomainsSelection, DeconvolutionSelection)
 }
+
+
+def _places(document: Document, table: str) -> tuple[Slot, ...]:
+    """Return the addresses that say where a table's rows lie."""
+    elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
+    found = [(document.type_of(e), e) for e in elements]
+    return (*found, *(("transforms", *slot) for slot in found))
 
 
 def by_hand(column: str) -> str:

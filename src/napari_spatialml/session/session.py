@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import Any, ClassVar
 from filelock import FileLock
 from psygnal import Signal
 
-from ..errors import DocumentError
-from .changes import Put, Slot
+from ..errors import DocumentError, SpatialMLError
+from .changes import Change, Put, Slot
 from .command import Command
-from .document import Document
+from .document import Document, digest
 from .history import Entry, entry_of, fold, who
-from .homes import locked, state_folder, state_home
+from .homes import locked, of_another, state_folder, state_home
 from .journal import Journal, Line
-from .saving import HOME, finish, save_changes, save_whole, settle
+from .names import check_names
+from .saving import HOME, finish, save_changes, save_whole, set_aside, settle
 
 __all__ = ["Entry", "Session"]
 
@@ -48,6 +50,8 @@ class Session:
         self._lock = lock or locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log", read_only=self.read_only)
+        self.trouble = self._journal.damage
+        """What went wrong while opening, in one sentence, or an empty string."""
         self.recoverable = self._fold()
 
     # opening ---------------------------------------------------------------------------------
@@ -78,10 +82,17 @@ class Session:
         store = Path(path).resolve()
         ours = (store / HOME / "journal.log").exists()
         home = store / HOME if ours else state_home(str(store))
-        lock = locked(home)
-        finished = ours and lock.is_locked and finish(store)
-        document = Document(open_files(store, um_per_unit=um_per_unit))
-        session = cls(document, home, store=store, lock=lock)
+        lock, trouble = locked(home), ""
+        try:
+            finished, trouble = _finished(store) if ours and lock.is_locked else (False, "")
+            document = Document(open_files(store, um_per_unit=um_per_unit))
+            if not ours and lock.is_locked and of_another(home, store):
+                trouble = _put_aside(home, store)
+            session = cls(document, home, store=store, lock=lock)
+        except BaseException:
+            lock.release()  # the caller may try again with an answer, while this error is still held
+            raise
+        session.trouble = " ".join(t for t in (trouble, session.trouble) if t)
         if not ours:  # it may have been scaled to µm, which the first save has to write down
             session._dirty |= set(document.transform_slots()) | {("attrs", "um_per_unit")}
         if finished:
@@ -112,16 +123,35 @@ class Session:
         return session
 
     def recover(self) -> int:
-        """Do again what was done after the last save. Return how many steps that were."""
-        steps = self._pending
-        self._pending = []
-        for op, entry in steps:
-            self._apply(entry.command if op != "undo" else entry.command.inverse())
+        """Do again what was done after the last save. Return how many steps that were.
+
+        A step that cannot be done again ends it: `trouble` says so, and the steps before it stay.
+        """
+        steps, self._pending, self.recoverable = self._pending, [], 0
+        for number, (op, entry) in enumerate(steps):
+            try:
+                self._apply(entry.command if op != "undo" else entry.command.inverse())
+            except Exception as error:
+                self.trouble = (
+                    f"{len(steps) - number} of {len(steps)} unsaved steps could not be restored, from "
+                    f"'{entry.label}' on ({error})."
+                )
+                self._keep(steps[:number])
+                steps = steps[:number]
+                break
             self._step(op, entry)
-        self.recoverable = 0
         if steps:
             self.history_changed.emit()
         return len(steps)
+
+    def _keep(self, steps: list[tuple[str, Entry]]) -> None:
+        """Say in the journal that, of what was done after the last save, only these steps stand."""
+        if self.read_only:
+            return
+        self._append({"op": "revert"})
+        for op, entry in steps:
+            entry.line = self._append(entry.line.meta if op == "do" else {"op": op}, entry.line.buffers())
+            entry.number = len(self._journal.lines) - 1
 
     def discard(self) -> None:
         """Forget what was done after the last save and not recovered."""
@@ -152,19 +182,28 @@ class Session:
         Raises
         ------
         DocumentError
-            When the document is open for reading only or the journal cannot be written; nothing
-            has changed then.
+            When the document is open for reading only, the journal cannot be written, or a change
+            cannot be made; nothing has changed then.
+        BadInput
+            When a name cannot be saved or is taken.
         """
         if not command.changes:
             return
+        check_names(self.document, command.changes)
+        packed = command.encode()
         if self._pending:
             self.discard()
-        packed = command.encode()
         meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": who(), **packed.meta}
         line = self._append(meta, packed.buffers)
         entry = entry_of(len(self._journal.lines) - 1, line)
         entry._command = command
-        self._apply(command)
+        try:
+            self._apply(command)
+        except Exception as error:
+            self._journal.retract()
+            if isinstance(error, SpatialMLError):
+                raise
+            raise DocumentError(f"'{command.label}' could not be done ({error}).", "Nothing was changed.") from error
         self._step("do", entry)
         self._tell(command.touched)
 
@@ -207,8 +246,18 @@ class Session:
         return self._journal.append(meta, buffers)
 
     def _apply(self, command: Command) -> None:
+        """Make the changes, all or none."""
+        made: list[Change] = []
+        try:
+            for change in command.changes:
+                made.append(change)
+                change.apply(self.document)
+        except Exception:
+            for change in reversed(made):  # the one that failed too: it may have taken the old value away
+                with contextlib.suppress(Exception):
+                    change.inverse().apply(self.document)
+            raise
         for change in command.changes:
-            change.apply(self.document)
             self._dirty.add(change.touched)
             if isinstance(change, Put) and change.slot[0] == "labels":
                 self._replaced.add(change.slot[1])
@@ -271,9 +320,11 @@ class Session:
             self._append({"op": "saved"})
             settle(target)
         else:
-            if not self.read_only:
-                self._append({"op": "saved"})
-            save_whole(self.document, target, self._journal.path)
+            if self.store is not None and target.is_relative_to(self.store):
+                raise DocumentError(f"'{target.name}' would lie inside '{self.store.name}'.", "Choose another place.")
+            save_whole(self.document, target, self._journal)
+            if self.store is not None and not self.read_only:
+                self._append({"op": "revert"})  # what was not saved there is saved here
             self.store = target
             self._move_home(target)
         self._mark_saved()
@@ -283,31 +334,66 @@ class Session:
         for name in self.document.names("labels"):
             if name in {s[1] for s in self._dirty if s[0] == "labels"}:
                 self.document.grid(name).mark_saved()
+        for entry in (*self._done, *self._undone):  # the files of what it replaced are gone: read it from the journal
+            if any(isinstance(c, Put) and len(c.slot) == 2 for c in entry.loaded):
+                entry.forget()
         self._dirty.clear()
         self._replaced.clear()
         self._saved = tuple(e.number for e in self._done)
         self.history_changed.emit()
 
     def _move_home(self, store: Path) -> None:
-        """Keep the journal in the store from now on."""
+        """Keep the journal in the store from now on.
+
+        Raises
+        ------
+        DocumentError
+            When the store cannot be written; the session goes on as before.
+        """
         home = store / HOME
         if home == self.home:
             return
-        old, lines = self.home, len(self._journal.lines)
-        self.close()
-        home.mkdir(exist_ok=True)
-        if not (home / "journal.log").exists():
-            shutil.copyfile(self._journal.path, home / "journal.partial")
-            (home / "journal.partial").replace(home / "journal.log")
-        self.home, self._lock = home, locked(home)
-        self.read_only = not self._lock.is_locked
-        self._journal = Journal(home / "journal.log")
+        lock = locked(home)
+        try:
+            if not (home / "journal.log").exists():
+                self._journal.copy_to(home / "journal.log")
+            journal = Journal(home / "journal.log", read_only=not lock.is_locked)
+        except OSError as error:
+            lock.release()
+            raise DocumentError(
+                f"'{store.name}' cannot be written ({error.strerror or error}).", "Save the section to a new place."
+            ) from error
+        old, mine = self.home, not self.read_only
+        self._journal.close()
+        self._lock.release()
+        self.home, self._lock, self._journal, self.read_only = home, lock, journal, not lock.is_locked
         for entry in (*self._done, *self._undone):
-            entry.line = self._journal.lines[entry.number]
-        if lines != len(self._journal.lines):
-            raise DocumentError("The journal could not be moved into the store.", "Save the section to a new place.")
-        if old.parent == state_folder():
+            entry.line = journal.lines[entry.number]
+        if mine and old.parent == state_folder():
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _finished(store: Path) -> tuple[bool, str]:
+    """Complete a save that was interrupted. Return whether there was one, and what went wrong."""
+    try:
+        return finish(store), ""
+    except Exception as error:  # a damaged intent must not keep the store closed
+        set_aside(store)
+        return False, f"An interrupted save of '{store.name}' could not be completed ({type(error).__name__}: {error})."
+
+
+def _put_aside(home: Path, store: Path) -> str:
+    """Keep a journal of another store from being done on this one. Return a sentence about it."""
+    journal = home / "journal.log"
+    if not journal.exists() or not Journal(journal, read_only=True).lines:
+        (home / "store.txt").unlink()
+        of_another(home, store)
+        return ""
+    aside = home / f"journal-{digest(journal.read_bytes())[:8]}.log"
+    journal.replace(aside)
+    (home / "store.txt").unlink()
+    of_another(home, store)
+    return f"Unsaved steps were made on another '{store.name}'; they were put aside as '{aside.name}'."
 
 
 def _is_current(store: Path) -> bool:
