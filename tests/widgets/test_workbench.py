@@ -256,8 +256,10 @@ def test_the_tour_walks_the_whole_way_by_its_buttons(viewer, show, qtbot, tmp_pa
     for number in range(1, 7):
         bench.tour.do_button.click()
         qtbot.waitUntil(
-            lambda: not desk.opening.running
-            and all(d.panel.state == "idle" for d in bench.steps.values() if hasattr(d, "panel")),
+            lambda: (
+                not desk.opening.running
+                and all(d.panel.state == "idle" for d in bench.steps.values() if hasattr(d, "panel"))
+            ),
             timeout=120_000,
         )
         done.append(0 if desk.session is None else desk.session.position)

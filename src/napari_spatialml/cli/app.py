@@ -30,11 +30,13 @@ STOPPED = 130
 UNSTATED = StatedUnits()
 Units = Annotated[StatedUnits, Parameter(name="*")]
 WALK = Options()
+_LONGER = {"--spot-pitch": "--spot-pitch-um", "--pixel-size": "--pixel-size-um"}
+"""What people write without the unit."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 1 (not identical), 2 (an error) or 130 (stopped)."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = [_LONGER.get(word, word) for word in (sys.argv[1:] if arguments is None else arguments)]
     _quiet()
     try:
         result = _app(given)(given, exit_on_error=False, print_error=False, result_action="return_value")

@@ -43,7 +43,7 @@ def fit_mixture(
     shrinkage: float,
     rounds: int = 100,
     clamped: npt.NDArray[np.bool_] | None = None,
-    clamp_weight: float = 1.0,
+    clamp_weight: float | Array = 1.0,
     report: Report = silent,
 ) -> Mixture:
     """Fit by expectation-maximisation from a starting posterior.
@@ -61,7 +61,7 @@ def fit_mixture(
     clamped
         (n,) rows that keep their starting posterior.
     clamp_weight
-        Each clamped row counts as much as so many free ones.
+        Each clamped row counts as much as so many free ones: one number, or one a clamped row.
 
     Notes
     -----

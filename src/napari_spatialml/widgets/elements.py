@@ -141,5 +141,3 @@ def _about(document: Any, kind: str, name: str) -> str:
         shapes = document.element(name)
         return f"{len(shapes):,} {'spots' if 'radius' in shapes else 'shapes'}"
     return "points"
-
-

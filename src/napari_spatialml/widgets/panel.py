@@ -87,7 +87,7 @@ class MethodPanel(QWidget):
 
     @property
     def state(self) -> State:
-        """"idle", "running" or "stopping"."""
+        """Return "idle", "running" or "stopping"."""
         return self.runner.state
 
     @property

@@ -208,7 +208,7 @@ class Runner(QObject):
 
     @property
     def state(self) -> State:
-        """"running" while a job runs, "stopping" while all that run were asked to stop, else "idle"."""
+        """Return "running" while a job runs, "stopping" while all that run were asked to stop, else "idle"."""
         states = {job.state for job in (*self._jobs.values(), *self._waiting.values())}
         return "running" if "running" in states else "stopping" if "stopping" in states else "idle"
 

@@ -76,10 +76,7 @@ def mix(widget: QWidget, share: float) -> QColor:
     """Return a colour between the ground (``share`` = 0) and the text (``share`` = 1) of the widget."""
     palette = widget.palette()
     ground, text = palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText)
-    parts = (
-        round(g + (t - g) * share)
-        for g, t in zip(ground.getRgb()[:3], text.getRgb()[:3], strict=True)
-    )
+    parts = (round(g + (t - g) * share) for g, t in zip(ground.getRgb()[:3], text.getRgb()[:3], strict=True))
     return QColor(*parts)
 
 
