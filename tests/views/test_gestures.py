@@ -268,10 +268,10 @@ def test_the_spots_show_their_new_colour_while_the_mouse_still_moves_and_lose_it
 
 
 def test_the_brush_makes_a_column_that_is_not_there_yet_and_shows_it(presenter, mouse):
-    presenter.use("brush", table="counts", column="region of interest", value="tumour", radius_um=1.0)
+    presenter.use("brush", table="counts", column="region_of_interest", value="tumour", radius_um=1.0)
     mouse.drag((3, 1), (3, 21))
-    assert presenter.document.table("counts").obs["region of interest"].value_counts()["tumour"] == 4
-    assert next(g for g in presenter.legends() if g.element == "spots").title == "region of interest"
+    assert presenter.document.table("counts").obs["region_of_interest"].value_counts()["tumour"] == 4
+    assert next(g for g in presenter.legends() if g.element == "spots").title == "region_of_interest"
 
 
 def test_the_brush_takes_the_turned_and_mirrored_pixels_under_it(presenter, mouse):

@@ -7,6 +7,7 @@ unchanged. Qt's own boxes round, and hold no integer above 2³¹.
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
@@ -121,6 +122,8 @@ class NumberField(QAbstractSpinBox):
 
     def _stepped(self, value: float | int, direction: int) -> float | int:
         step = self._step(value, direction)
+        if step < sys.float_info.min:  # the smallest numbers have no tenth
+            return value
         stepped = round(value / step + direction) * step  # lands on whole steps: 97 goes to 100, not 107
         if self._whole:
             return int(stepped)
