@@ -173,7 +173,9 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         return None
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if isinstance(values, Categories):
-        return Legend(element, colour.title, "categories", counted(values), hidden=hidden)
+        all_of_them = counted(values)
+        present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
+        return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden)
     low, high = values.limits
     return Legend(
         element,
