@@ -38,7 +38,7 @@ class Session:
     ) -> None:
         self.document = document
         self.store = store
-        self.home = home
+        self.home = document.home = home
         self._done: list[Entry] = []
         self._undone: list[Entry] = []
         self._saved: tuple[int, ...] = ()
@@ -299,7 +299,8 @@ class Session:
         if not (home / "journal.log").exists():
             shutil.copyfile(self._journal.path, home / "journal.partial")
             (home / "journal.partial").replace(home / "journal.log")
-        self.home, self._lock = home, locked(home)
+        self.home = self.document.home = home
+        self._lock = locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log")
         for entry in (*self._done, *self._undone):
