@@ -105,14 +105,15 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     if not touched or not tables:
         return changes
     window, offset = around(document.grid(labels), patch, _pixels_known(document, labels, touched))
-    left = set(np.unique(window).tolist())
+    left: set[int] | None = None
     for name in tables:
         instances = document.instances(name)
         own = document.rows(name, labels)
         old = own[np.isin(instances[own], touched)]
         if name == table_name(labels):
-            new = _measured_again(document, labels, name, window, offset, touched)
+            new = _measured_again(document, labels, name, window, offset)
         else:
+            left = set(np.unique(window).tolist()) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
             new = document.table(name)[:0].copy()
         if len(old) == 0 and new.n_obs == 0:
@@ -168,9 +169,8 @@ def _measured_again(
     name: str,
     window: npt.NDArray[Any],
     offset: tuple[int, int],
-    touched: tuple[int, ...],
 ) -> Any:
-    """Measure the touched cells; what the table knows besides stays with the cells that it knew."""
+    """Measure the cells of a window; what the table knows besides stays with the cells that it knew."""
     table = document.table(name)
     source = document.attribute("segmentations", {}).get(labels, {})
     points = str(source.get("transcripts", ""))
@@ -179,7 +179,7 @@ def _measured_again(
     if source.get("image") in document.names("images"):
         image = full_resolution(document, source["image"]).isel(y=slice(origin[0], None), x=slice(origin[1], None))
         image = image.sel(c=[c for c in channels if c in image.coords["c"].to_numpy()])
-    new = measure(window, image, name=labels, pixel_size_um=pixel_size(document, labels), offset=offset, ids=touched)
+    new = measure(window, image, name=labels, pixel_size_um=pixel_size(document, labels), offset=offset)
     if points:
         cells = new.obs["instance_id"].to_numpy().astype(window.dtype)
         to_um = document.affine(labels, GLOBAL)

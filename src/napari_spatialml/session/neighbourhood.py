@@ -13,13 +13,14 @@ from .grid import LabelGrid
 
 __all__ = ["around"]
 
-_MARGIN = 32
+_MARGIN = 64
 _AT_ONCE = 16_000_000
 """Pixels beyond which the slide is searched by strips rather than read."""
+_LARGEST_ID = 1 << 25
 
 
 def around(grid: LabelGrid, patch: Patch, known: Mapping[int, int]) -> tuple[npt.NDArray[Any], tuple[int, int]]:
-    """Return the labels after a patch where the touched cells lie, and the (y, x) of their first pixel.
+    """Return the touched cells after a patch, all else 0, and the (y, x) of the first pixel.
 
     The window grows until no touched cell reaches its border, and none lacks pixels that it is known
     to have: so a cell in two parts is found whole, and the slide is read only if a part lies far away.
@@ -33,16 +34,19 @@ def around(grid: LabelGrid, patch: Patch, known: Mapping[int, int]) -> tuple[npt
     known
         How many pixels each touched cell has before, where a table says so.
     """
-    margin = _MARGIN
+    cells, margin = np.array(patch.touched, dtype=grid.dtype), _MARGIN
     while True:
         box = _grown(patch, margin, grid.shape)
-        if _size(box) > _AT_ONCE:
-            box = _extent(grid, patch)
+        far = (box[1] - box[0]) * (box[3] - box[2]) > max(_AT_ONCE, 4 * patch.old.size)
+        if far:
+            box = _extent(grid, patch, cells)
         window = grid.read(box)
-        if _size(_grown(patch, margin, grid.shape)) > _AT_ONCE or _whole(window, box, patch, known, grid.shape):
-            break
+        y, x = patch.offset[0] - box[0], patch.offset[1] - box[2]
+        window[y : y + patch.shape[0], x : x + patch.shape[1]] = patch.new
+        window *= _hits(window, cells)
+        if far or box == (0, grid.shape[0], 0, grid.shape[1]) or _whole(window, box, patch, cells, known, grid.shape):
+            return _cropped(window, (box[0], box[2]))
         margin *= 3
-    return _cropped(window, (box[0], box[2]), patch)
 
 
 def _grown(patch: Patch, margin: int, shape: tuple[int, int]) -> Window:
@@ -50,52 +54,54 @@ def _grown(patch: Patch, margin: int, shape: tuple[int, int]) -> Window:
     return max(y - margin, 0), min(y + h + margin, shape[0]), max(x - margin, 0), min(x + w + margin, shape[1])
 
 
-def _size(box: Window) -> int:
-    return (box[1] - box[0]) * (box[3] - box[2])
-
-
 def _whole(
-    window: npt.NDArray[Any], box: Window, patch: Patch, known: Mapping[int, int], shape: tuple[int, int]
+    window: npt.NDArray[Any],
+    box: Window,
+    patch: Patch,
+    cells: npt.NDArray[Any],
+    known: Mapping[int, int],
+    shape: tuple[int, int],
 ) -> bool:
-    """Return whether every touched cell lies wholly in the window, as far as one can tell."""
-    if box == (0, shape[0], 0, shape[1]):
-        return True
-    inside = _inside(window, (box[0], box[2]), patch)
-    touched = np.asarray(patch.touched)
-    hit = np.isin(window, touched)
-    hit[inside] |= np.isin(patch.new, touched)
+    """Return whether every touched cell lies wholly in the window after the patch, as far as one can tell."""
     beyond = (box[0] > 0, box[1] < shape[0], box[2] > 0, box[3] < shape[1])
-    rim = (hit[0], hit[-1], hit[:, 0], hit[:, -1])
+    rim = (window[0], window[-1], window[:, 0], window[:, -1])  # the patch lies farther inside
     if any(more and line.any() for more, line in zip(beyond, rim, strict=True)):
         return False
-    ids, n = np.unique(window[hit], return_counts=True)
-    before = dict(zip(ids.tolist(), n.tolist(), strict=True))
-    if any(before.get(cell, 0) < known[cell] for cell in patch.touched if cell in known):
-        return False
-    after = set(np.unique(patch.new).tolist()) | _outside(window, inside, hit)
+    changed = patch.old != patch.new
+    after = _sizes(window, cells)
+    before = after - _sizes(patch.new[changed], cells) + _sizes(patch.old[changed], cells)
+    expected = np.array([known.get(int(cell), -1) for cell in cells])
     # a cell that seems to vanish, of which nobody knows the size, may have a part elsewhere
-    return all(cell in known or cell in after or cell not in before for cell in patch.touched)
+    lost = (expected < 0) & (before > 0) & (after == 0)
+    return not bool((before < expected).any() or lost.any())
 
 
-def _outside(window: npt.NDArray[Any], inside: tuple[slice, slice], hit: npt.NDArray[np.bool_]) -> set[int]:
-    """Return the touched cells that have pixels in the window but outside the patch."""
-    rest = hit.copy()
-    rest[inside] = False
-    return set(np.unique(window[rest]).tolist())
+def _hits(values: npt.NDArray[Any], cells: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which pixels belong to one of the cells, by a table while the ids are not too large for one."""
+    if int(cells[-1]) >= _LARGEST_ID:
+        return np.isin(values, cells)
+    table = np.zeros(int(cells[-1]) + 2, dtype=bool)  # the last place is that of every larger id
+    table[cells.astype(np.int64)] = True
+    return np.take(table, values, mode="clip")
 
 
-def _inside(window: npt.NDArray[Any], offset: tuple[int, int], patch: Patch) -> tuple[slice, slice]:
-    y, x = patch.offset[0] - offset[0], patch.offset[1] - offset[1]
-    return slice(y, y + patch.shape[0]), slice(x, x + patch.shape[1])
+def _sizes(values: npt.NDArray[Any], cells: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return how many pixels each of the cells has."""
+    top = int(cells[-1])
+    if top < _LARGEST_ID and values.size and int(values.max()) <= 2 * top:
+        n: npt.NDArray[np.int64] = np.bincount(values.ravel().astype(np.int64), minlength=top + 1)[cells]
+        return n
+    inside = values[_hits(values, cells)]
+    return np.bincount(np.searchsorted(cells, inside), minlength=len(cells))
 
 
-def _extent(grid: LabelGrid, patch: Patch) -> Window:
+def _extent(grid: LabelGrid, patch: Patch, cells: npt.NDArray[Any]) -> Window:
     """Return the box of the touched cells and the patch, from the whole slide, strip by strip."""
     height, width = grid.shape
     y0, y1, x0, x1 = _grown(patch, 0, grid.shape)
     step = max(1, _AT_ONCE // width)
     for top in range(0, height, step):
-        hit = np.isin(grid.read((top, min(top + step, height), 0, width)), patch.touched)
+        hit = _hits(grid.read((top, min(top + step, height), 0, width)), cells)
         rows, columns = np.flatnonzero(hit.any(1)), np.flatnonzero(hit.any(0))
         if rows.size:
             y0, y1 = min(y0, top + int(rows[0])), max(y1, top + int(rows[-1]) + 1)
@@ -103,13 +109,9 @@ def _extent(grid: LabelGrid, patch: Patch) -> Window:
     return y0, y1, x0, x1
 
 
-def _cropped(
-    window: npt.NDArray[Any], offset: tuple[int, int], patch: Patch
-) -> tuple[npt.NDArray[Any], tuple[int, int]]:
-    """Put the patch in, and cut the window to the touched cells."""
-    window[_inside(window, offset, patch)] = patch.new
-    hit = np.isin(window, patch.touched)
-    rows, columns = np.flatnonzero(hit.any(1)), np.flatnonzero(hit.any(0))
+def _cropped(window: npt.NDArray[Any], offset: tuple[int, int]) -> tuple[npt.NDArray[Any], tuple[int, int]]:
+    """Cut the window to the cells in it."""
+    rows, columns = np.flatnonzero(window.any(1)), np.flatnonzero(window.any(0))
     if rows.size == 0:
         return window[:1, :1] * 0, (0, 0)
     y, x = int(rows[0]), int(columns[0])
