@@ -18,7 +18,7 @@ from napari_spatialml.views.state import ColourBy
 from napari_spatialml.views.tools import Pointer
 from napari_spatialml.widgets.deconvolve import DeconvolveDock, possible_columns
 from napari_spatialml.widgets.domains import DomainsDock
-from napari_spatialml.widgets.history import HistoryDock
+from napari_spatialml.widgets.history import HistoryDock, _about
 from napari_spatialml.widgets.landmark_table import judged
 from napari_spatialml.widgets.register import RegisterDock
 from napari_spatialml.widgets.section import SectionDock
@@ -165,6 +165,22 @@ def test_a_run_adds_labels_and_their_table_as_one_step(desk, segmented):
     assert segmented.labels.currentData() == "nuclei", "a metabolite grid is nothing to correct by pencil"
     desk.undo()
     assert "nuclei" not in document.names("labels")
+
+
+def test_the_dock_says_what_a_correction_did_to_the_counts(desk, segmented):
+    document = desk.session.document
+    assert segmented.became.message is None, "a run is told above"
+    table = document.table("nuclei_table")
+    row = int(table.obs["total_counts"].to_numpy().argmax())
+    cell, counts = int(table.obs["instance_id"].iloc[row]), int(table.obs["total_counts"].iloc[row])
+    assert desk.correct("delete-cells", labels="nuclei", cells=[cell])
+    segmented.refresh_now()
+    assert segmented.became.text() == f"Cell {cell}: gone, it had {counts} counts."
+    assert f"cell {cell}: gone" in _about(desk.session.history[-1])
+    desk.undo()
+    segmented.refresh_now()
+    assert segmented.became.message is None
+    assert int(document.table("nuclei_table").obs["total_counts"].iloc[row]) == counts
 
 
 def test_what_is_in_view_alone_is_segmented(desk, show, ran):

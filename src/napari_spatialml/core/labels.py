@@ -210,7 +210,9 @@ def cell_table(
     at = np.flatnonzero(values)
     codes, ids = _codes(values.ravel()[at])
     n, width = len(ids), values.shape[1]
-    y, x = np.divmod(at, width)
+    at = at.astype(np.int32) if values.size < 2**31 else at  # narrow numbers are divided faster
+    y = at // width
+    x = at - y * width
     area = np.bincount(codes, minlength=n).astype(np.float64)
     mean_y = np.bincount(codes, weights=y, minlength=n) / area
     mean_x = np.bincount(codes, weights=x, minlength=n) / area

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse as sp
 
 from ..core.labels import cell_table
 from ..core.patch import Patch
 from .changes import Change, EditRows, Put, Rows
-from .document import Document
+from .counting import INTENSITIES, count_near, require_same_genes, with_counts
+from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
+from .neighbourhood import around
 
 __all__ = ["MEASURED", "follow", "measure", "table_name"]
 
@@ -90,22 +93,29 @@ def _intensities(
 def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     """Return the changes that make the tables of labels follow a patch, in the same command.
 
-    A table that this program measured gets new rows for the touched cells. Other tables lose the
-    rows of cells that are gone, and keep the rest.
+    A table that this program measured gets new rows for the touched cells, counted again where it
+    counts transcripts. Other tables lose the rows of cells that are gone, and keep the rest.
+
+    Raises
+    ------
+    DocumentError
+        When the transcripts that the table counts are not there any more.
     """
-    touched = patch.touched
+    touched, tables = patch.touched, document.tables_of(labels)
     changes: list[Change] = []
-    if not touched:
+    if not touched or not tables:
         return changes
-    window, offset = _around(document, labels, patch)
-    left = set(np.unique(window).tolist())
-    for name in document.tables_of(labels):
+    window, offset = around(document.grid(labels), patch, _pixels_known(document, labels, touched))
+    left: set[int] | None = None
+    for name in tables:
         instances = document.instances(name)
         own = document.rows(name, labels)
-        old = own[np.isin(instances[own], touched)]
+        named = touched if instances.dtype.kind in "iu" else tuple(str(cell) for cell in touched)
+        old = own[np.isin(instances[own], named)]
         if name == table_name(labels):
-            new = _measured_again(document, labels, name, window, offset, touched)
+            new = _measured_again(document, labels, name, window, offset)
         else:
+            left = set(np.unique(window).tolist()) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
             new = document.table(name)[:0].copy()
         if len(old) == 0 and new.n_obs == 0:
@@ -116,8 +126,37 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         kept = np.delete(instances, old)
         ids = new.obs["instance_id"].to_numpy() if new.n_obs else np.empty(0, np.int64)
         positions = np.searchsorted(kept, ids) + np.arange(len(ids))
-        changes.append(EditRows(name, Rows(old, document.table(name)[old].copy()), Rows(positions, new)))
+        before = document.table(name)[old].copy()
+        changes.append(EditRows(name, Rows(old, before), Rows(positions, new)))
+        if name == table_name(labels):
+            changes += _unassigned(document, labels, before, new)
     return changes
+
+
+def _unassigned(document: Document, labels: str, before: Any, after: Any) -> list[Change]:
+    """Return the change of how many transcripts lie in no cell: what the touched cells lost, less what they won."""
+    held = document.attribute("segmentations", {})
+    about = held.get(labels, {})
+    if "unassigned" not in about:
+        return []
+    gained = sum(sign * int(t.X.sum(dtype=np.float64)) for sign, t in ((1, after), (-1, before)))
+    if not gained:
+        return []
+    now = {**about, "unassigned": int(about["unassigned"]) - gained}
+    return [Put(("attrs", "segmentations"), held, {**held, labels: now})]
+
+
+def _pixels_known(document: Document, labels: str, cells: tuple[int, ...]) -> dict[int, int]:
+    """Return how many pixels the table says that cells have; none for what it does not know."""
+    name = table_name(labels)
+    if name not in document.tables_of(labels) or "area_um2" not in document.table(name).obs:
+        return {}
+    instances = document.instances(name)
+    at = np.flatnonzero(np.isin(instances, cells))
+    pixels = document.table(name).obs["area_um2"].to_numpy()[at] / pixel_size(document, labels) ** 2
+    # not whole numbers: the pixel had another size when they were measured, so they say nothing
+    whole = np.isfinite(pixels) & (np.abs(pixels - np.rint(pixels)) < 1e-6 * np.maximum(pixels, 1))
+    return {int(i): round(float(n)) for i, n in zip(instances[at[whole]], pixels[whole], strict=True)}
 
 
 def _without(document: Document, name: str, rows: npt.NDArray[np.int64]) -> Put:
@@ -126,35 +165,34 @@ def _without(document: Document, name: str, rows: npt.NDArray[np.int64]) -> Put:
     return Put(("tables", name), table, table[keep].copy())
 
 
-def _around(document: Document, labels: str, patch: Patch) -> tuple[npt.NDArray[Any], tuple[int, int]]:
-    """Return the labels after the patch, where the touched cells lie."""
-    whole = document.grid(labels).read()
-    whole[patch.window] = patch.new
-    hit = np.isin(whole, patch.touched)
-    rows, columns = np.flatnonzero(hit.any(1)), np.flatnonzero(hit.any(0))
-    if rows.size == 0:
-        return whole[:1, :1] * 0, (0, 0)
-    y, x = int(rows[0]), int(columns[0])
-    return whole[y : int(rows[-1]) + 1, x : int(columns[-1]) + 1], (y, x)
-
-
 def _measured_again(
     document: Document,
     labels: str,
     name: str,
     window: npt.NDArray[Any],
     offset: tuple[int, int],
-    touched: tuple[int, ...],
 ) -> Any:
-    """Measure the touched cells; what the table knows besides stays with the cells that it knew."""
+    """Measure the cells of a window; what the table knows besides stays with the cells that it knew."""
     table = document.table(name)
     source = document.attribute("segmentations", {}).get(labels, {})
+    points = str(source.get("transcripts", ""))
+    channels = [str(c) for c in (_intensity_names(table) if points else table.var_names)]
     image, origin = None, source.get("origin", [0, 0])
     if source.get("image") in document.names("images"):
         image = full_resolution(document, source["image"]).isel(y=slice(origin[0], None), x=slice(origin[1], None))
-        image = image.sel(c=[c for c in table.var_names if c in image.coords["c"].to_numpy()])
-    new = measure(window, image, name=labels, pixel_size_um=pixel_size(document, labels), offset=offset, ids=touched)
+        image = image.sel(c=[c for c in channels if c in image.coords["c"].to_numpy()])
+    new = measure(window, image, name=labels, pixel_size_um=pixel_size(document, labels), offset=offset)
+    if points:
+        cells = new.obs["instance_id"].to_numpy().astype(window.dtype)
+        to_um = document.affine(labels, GLOBAL)
+        values, genes = count_near(document, points, window, offset, to_um, cells)
+        require_same_genes(table, genes, points)
+        new = with_counts(new, values, genes)
     return _completed(new, table)
+
+
+def _intensity_names(table: Any) -> list[str]:
+    return list(table.obsm[INTENSITIES].columns) if INTENSITIES in table.obsm else []
 
 
 def _completed(new: Any, table: Any) -> Any:
@@ -170,18 +208,29 @@ def _completed(new: Any, table: Any) -> Any:
             obs[column] = obs[column].fillna(False).astype(bool)
         elif held.dtype.kind in "iu":
             obs[column] = obs[column].fillna(0).astype(held.dtype)
-    values = _known(table.X, at)
-    column_at = table.var_names.get_indexer(new.var_names)
-    values[:, column_at[column_at >= 0]] = np.asarray(new.X)[:, column_at >= 0]
     uns = {**new.uns, **table.uns}  # an empty table does not say what it annotates
-    made = AnnData(X=values, obs=obs[list(table.obs.columns)], var=table.var.copy(), uns=uns)
+    made = AnnData(X=_features(new, table, at), obs=obs[list(table.obs.columns)], var=table.var.copy(), uns=uns)
     for key, part in table.obsm.items():
         rows = _known(np.asarray(part), at)
         columns = getattr(part, "columns", None)
+        if columns is not None and key in new.obsm:
+            fresh = new.obsm[key]
+            measured = [i for i, c in enumerate(columns) if c in fresh.columns]
+            rows[:, measured] = fresh[[columns[i] for i in measured]].to_numpy()
         made.obsm[key] = rows if columns is None else pd.DataFrame(rows, obs.index, columns)
     for key, part in table.layers.items():
         made.layers[key] = _known(part, at)
     return made
+
+
+def _features(new: Any, table: Any, at: npt.NDArray[Any]) -> Any:
+    """Return X of newly measured rows: their counts, or the intensities with what the table knew besides."""
+    if sp.issparse(new.X):
+        return new.X
+    values = _known(table.X, at)
+    column_at = table.var_names.get_indexer(new.var_names)
+    values[:, column_at[column_at >= 0]] = np.asarray(new.X)[:, column_at >= 0]
+    return values
 
 
 def _known(held: Any, at: npt.NDArray[Any]) -> npt.NDArray[Any]:

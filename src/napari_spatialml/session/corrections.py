@@ -23,6 +23,7 @@ from .command import Command
 from .document import ELEMENT_TYPES, GLOBAL, Document
 from .selection import by_hand
 from .store import put, put_entry
+from .summary import summary_of
 from .values import Encoder, decode
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
@@ -50,7 +51,11 @@ def correct(document: Document, name: str, /, **arguments: Any) -> Command:
     if name in ("draw-cell", "split-cell") and "new_id" not in arguments:
         arguments["new_id"] = document.grid(arguments["labels"]).maximum() + 1  # recorded, so that a replay uses it
     label, changes = _MADE[name](document, **arguments)
-    return Command(label, tuple(changes), {"type": "correction", "name": name, "arguments": arguments})
+    record: dict[str, Any] = {"type": "correction", "name": name, "arguments": arguments}
+    summary = summary_of(changes, table_name(arguments["labels"])) if "labels" in arguments else ""
+    if summary:
+        record["summary"] = summary
+    return Command(label, tuple(changes), record)
 
 
 def _correction(function: Callable[..., Made]) -> Callable[..., Made]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ class Document:
 
     def __init__(self, sdata: Any) -> None:
         self.sdata = sdata
+        self.home: Path | None = None
+        """The session's folder, where what is derived from the document may be kept."""
         self._clock = 0
         self._revisions: dict[Slot, int] = {}
         self._labels: dict[str, LabelsElement] = {}

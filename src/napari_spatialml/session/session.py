@@ -40,7 +40,7 @@ class Session:
     ) -> None:
         self.document = document
         self.store = store
-        self.home = home
+        self.home = document.home = home
         self._done: list[Entry] = []
         self._undone: list[Entry] = []
         self._saved: tuple[int, ...] = ()
@@ -367,6 +367,7 @@ class Session:
         self._journal.close()
         self._lock.release()
         self.home, self._lock, self._journal, self.read_only = home, lock, journal, not lock.is_locked
+        self.document.home = home
         for entry in (*self._done, *self._undone):
             entry.line = journal.lines[entry.number]
         if mine and old.parent == state_folder():

@@ -15,7 +15,8 @@ from ..core.transform import Affine
 from ..errors import BadInput
 from .cells import measure, table_name
 from .changes import Change, Put
-from .document import ELEMENT_TYPES, Document
+from .counting import count_all, counted_points, with_counts
+from .document import ELEMENT_TYPES, GLOBAL, Document
 from .elements import matrices, new_labels
 from .gather import full_resolution, pixel_size
 from .selection import (
@@ -73,17 +74,38 @@ def _masks(document: Document, selection: SegmentationSelection, result: Masks) 
     pixels = full_resolution(document, image).isel(y=slice(y0, None), x=slice(x0, None))
     size = pixel_size(document, image)
     table = measure(np.asarray(result.labels), pixels, name=name, pixel_size_um=size)
+    about: dict[str, Any] = {"image": image, "origin": [y0, x0]}
+    table, counted = _counted(document, name, result, places, table, about)
     if result.scores is not None:
         table.obs["score"] = np.asarray(result.scores)
     changes: list[Change] = [
         put(document, ("labels", name), element),
         put(document, ("tables", table_name(name)), table),
-        put_entry(document, "segmentations", name, {"image": image, "origin": [y0, x0]}),
+        put_entry(document, "segmentations", name, about),
     ]
     if table.n_obs == 0:
         return changes, f"No cell was found in '{image}'. Check the channel, the diameter and the threshold."
     median = float(np.median(table.obs["diameter_um"]))
-    return changes, f"{table.n_obs:,} cells in '{image}', median diameter {median:.1f} µm."
+    return changes, f"{table.n_obs:,} cells in '{image}', median diameter {median:.1f} µm{counted}."
+
+
+def _counted(
+    document: Document, name: str, result: Masks, places: dict[str, Any], table: Any, about: dict[str, Any]
+) -> tuple[Any, str]:
+    """Count the transcripts of the cells, where the section has some; note in ``about`` what was counted."""
+    said = str(document.attribute("segmentations", {}).get(name, {}).get("transcripts", ""))
+    points = counted_points(document, places, said)
+    if not points:
+        return table, ""
+    cells = table.obs["instance_id"].to_numpy().astype(np.int32)
+    counts = count_all(document, points, np.asarray(result.labels), Affine.from_xy(places[GLOBAL]), cells)
+    if not counts.genes:
+        return table, ""
+    about.update({"transcripts": points, "unassigned": counts.unassigned})
+    inside = int(counts.values.sum(dtype=np.float64))
+    share = 100 * inside / max(inside + counts.unassigned, 1)
+    said = f"; {share:.0f} % of {inside + counts.unassigned:,} transcripts lie in a cell"
+    return with_counts(table, counts.values, counts.genes), said
 
 
 def _alignment(document: Document, selection: RegistrationSelection, result: Alignment) -> tuple[list[Change], str]:

@@ -128,7 +128,8 @@ def _time(entry: Entry) -> str:
 
 
 def _about(entry: Entry) -> str:
-    """Return what the tooltip says: the label, who did it, and how long a run took."""
+    """Return what the tooltip says: the label, what became of the cells, who did it, how long a run took."""
     seconds = entry.record.get("seconds")
     took = f", {seconds:.1f} s" if isinstance(seconds, int | float) else ""
-    return f"{entry.label}\n{entry.who} {entry.when}{took}"
+    became = entry.record.get("summary", "")
+    return "\n".join(line for line in (entry.label, became, f"{entry.who} {entry.when}{took}") if line)

@@ -15,6 +15,7 @@ from ..session import SegmentationSelection, Selection
 from ..session.gather import full_resolution
 from ..views.rasters import is_pixel_grid
 from .hand import HandTools, length_field
+from .messages import Message, MessageLine
 from .step import MethodStep, choose
 from .style import SPACING, Rows
 
@@ -111,6 +112,8 @@ class SegmentDock(MethodStep):
         layout.setSpacing(SPACING)
         layout.addWidget(rows)
         layout.addWidget(self.tools)
+        self.became = MessageLine()
+        layout.addWidget(self.became)
         return self.correct
 
     def make(self) -> QWidget:
@@ -131,6 +134,8 @@ class SegmentDock(MethodStep):
         found = document.attribute("segmentations", {})
         choose(self.labels, sorted(cells, key=lambda n: (n not in found, n)))
         self.correct.setEnabled(self.labels.count() > 0 and not self.session.read_only)
+        summary = self._last_summary()
+        self.became.show_message(Message("ok", f"{summary[0].upper()}{summary[1:]}.") if summary else None)
 
     def waiting_for(self) -> str:
         """Return what is missing."""
@@ -159,6 +164,13 @@ class SegmentDock(MethodStep):
         choose(self.labels, [self.labels.itemData(i) for i in range(self.labels.count())])
         self.labels.setCurrentIndex(self.labels.findData(selection.output))
         presenter.show(shown=(selection.image, selection.output), beside="")
+
+    def _last_summary(self) -> str:
+        """Return what the last step did to the cells; "" if it was no correction of them, or is undone."""
+        position = self.session.position
+        record = self.session.history[position - 1].record if position else {}
+        named = record.get("type") == "correction" and "labels" in record.get("arguments", {})
+        return str(record.get("summary", "")) if named else ""
 
     def _options(self, tool: str) -> dict[str, Any]:
         labels, presenter = str(self.labels.currentData()), self.desk.presenter

@@ -1,0 +1,88 @@
+"""What a correction did to the cells, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .changes import Change, EditRows
+
+__all__ = ["summary_of", "what_changed"]
+
+_NAMED = 2
+"""How many genes, and how many cells, a line names."""
+
+
+def what_changed(before: Any, after: Any) -> str:
+    """Return what became of cells: "cell 4711: 83 → 121 counts, EPCAM +14, PTPRC −9".
+
+    Parameters
+    ----------
+    before, after
+        The rows of the touched cells in their table.
+    """
+    cells = sorted({*_ids(before), *_ids(after)})
+    if not cells:
+        return ""
+    if len(cells) <= _NAMED + 1:
+        return "; ".join(f"cell {cell}: {_of_cell(before, after, cell)}" for cell in cells)
+    gone, new = len(set(_ids(before)) - set(_ids(after))), len(set(_ids(after)) - set(_ids(before)))
+    some = [f"{n} {word}" for n, word in ((gone, "gone"), (new, "new")) if n]
+    return ", ".join([f"{len(cells)} cells: {_amounts(_total(before), _total(after), _unit(after))}", *some])
+
+
+def summary_of(changes: Sequence[Change], table: str) -> str:
+    """Return what changes did to the rows of the table of a segmentation; "" if nothing."""
+    for change in changes:
+        if isinstance(change, EditRows) and change.table == table and "area_um2" in change.old.table.obs:
+            return what_changed(change.old.table, change.new.table)
+    return ""
+
+
+def _of_cell(before: Any, after: Any, cell: int) -> str:
+    old, new = (table[np.flatnonzero(_ids(table) == cell)] for table in (before, after))
+    if old.n_obs == 0:
+        return f"new, {_amount(_total(new), _unit(after))}"
+    if new.n_obs == 0:
+        return f"gone, it had {_amount(_total(old), _unit(before))}"
+    said = _amounts(_total(old), _total(new), _unit(after))
+    return ", ".join([said, *_genes(old, new)]) if _counts(after) else said
+
+
+def _genes(old: Any, new: Any) -> list[str]:
+    """Return the genes that changed most: the largest differences first, equal ones by name."""
+    change = np.asarray(new.X.sum(axis=0)).ravel() - np.asarray(old.X.sum(axis=0)).ravel()
+    order = np.lexsort((np.asarray(new.var_names, dtype=str), -np.abs(change)))[:_NAMED]
+    return [f"{new.var_names[i]} {_signed(int(change[i]))}" for i in order if change[i]]
+
+
+def _signed(n: int) -> str:
+    return f"+{n:,}" if n > 0 else f"−{-n:,}"
+
+
+def _ids(table: Any) -> Any:
+    return table.obs["instance_id"].to_numpy() if "instance_id" in table.obs else np.empty(0, np.int64)
+
+
+def _counts(table: Any) -> bool:
+    return "total_counts" in table.obs
+
+
+def _unit(table: Any) -> str:
+    return "counts" if _counts(table) else "µm²"
+
+
+def _total(table: Any) -> float:
+    return float(table.obs["total_counts" if _counts(table) else "area_um2"].sum())
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:,.0f} {unit if value != 1 else unit.removesuffix('s')}"
+
+
+def _amounts(old: float, new: float, unit: str) -> str:
+    if round(old) == round(new):
+        return f"{_amount(new, unit)} as before"
+    return f"{old:,.0f} → {_amount(new, unit)}"

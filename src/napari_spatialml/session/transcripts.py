@@ -1,0 +1,189 @@
+"""The transcripts of a window, without the table of all: points sorted by tile and gene, in a sidecar.
+
+The sidecar is made from the points once, in pieces, and mapped into memory. Its head says what it was
+made from and what it must look like, so that one that is stale, cut short or damaged is made again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.assignment import moved
+from ..core.report import Report, part, silent
+from ..core.transform import Affine
+from ..errors import DocumentError
+from .document import GLOBAL, Document
+from .sidecar import Arrays, open_sidecar, write_sidecar
+from .tiling import Tiling, sorted_on_disk, sorted_in_memory
+from .transcript_source import Source, source_of
+
+__all__ = ["TranscriptIndex", "feature_key", "index_of", "points_with_genes"]
+
+FOLDER = "transcripts"
+"""Where the sidecars lie in a session's home."""
+IN_MEMORY = 1_000_000
+"""Fewer points than these, in memory already, are sorted there, without a sidecar."""
+TILE_UM = 64.0
+_LOCK = threading.Lock()  # one thread builds, the others wait for it
+_OPEN: WeakKeyDictionary[Document, dict[str, tuple[int, TranscriptIndex]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class TranscriptIndex:
+    """Transcripts sorted by tile and, within a tile, by gene.
+
+    Parameters
+    ----------
+    genes
+        Every gene that occurs, sorted.
+    total
+        How many transcripts there are, those without a place or a gene included.
+    to_um
+        From the points' own coordinates, as kept here, to µm in "global".
+    """
+
+    genes: tuple[str, ...]
+    total: int
+    to_um: Affine
+    _tiling: Tiling
+    _arrays: Arrays
+    _folder: Any = field(default=None, repr=False)  # a temporary folder lives as long as its index
+
+    @classmethod
+    def open_or_build(
+        cls, document: Document, points: str, home: Path | None, report: Report = silent
+    ) -> TranscriptIndex:
+        """Open the index of a points element, or make it.
+
+        Parameters
+        ----------
+        document
+            The document.
+        points
+            A points element with a feature key that lies in "global".
+        home
+            The session's folder; a temporary one if None.
+        report
+            Told how far the making is.
+
+        Raises
+        ------
+        DocumentError
+            When the points have no feature key or do not lie in "global", or the disk is full.
+        """
+        to_um = document.affine(points, GLOBAL)
+        source = source_of(document.element(points), points, feature_key(document, points))
+        edge = TILE_UM / to_um.scale_factors[1]
+        with _LOCK:
+            if source.held_in_memory and source.rows() < IN_MEMORY:
+                return cls._of(sorted_in_memory(source, edge), source.rows(), to_um)
+            kept = tempfile.TemporaryDirectory(prefix="napari-spatialml-") if home is None else None
+            folder = Path(kept.name) if kept is not None else Path(str(home)) / FOLDER / points
+            found = open_sidecar(folder, source.fingerprint())
+            if found is None:
+                _built(source, edge, folder, report)
+                found = open_sidecar(folder, source.fingerprint())
+            if found is None:
+                raise DocumentError(f"The index of '{points}' cannot be read back.", "Check the disk, then try again.")
+            return replace(cls._of(found, int(found.head["rows"]), to_um), _folder=kept)
+
+    @classmethod
+    def _of(cls, arrays: Arrays, total: int, to_um: Affine) -> TranscriptIndex:
+        return cls(tuple(arrays.head["genes"]), total, to_um, Tiling.from_head(arrays.head), arrays)
+
+    @property
+    def placed(self) -> int:
+        """How many transcripts have a place and a gene."""
+        return len(self._arrays.codes)
+
+    def window(
+        self, y0: float, y1: float, x0: float, x1: float
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Return the transcripts with y0 <= y < y1 and x0 <= x < x1 in µm: (n, 2) as (y, x) in µm, and gene codes."""
+        own, codes = self.near(y0, y1, x0, x1)
+        where = moved(self.to_um.matrix, own)
+        y, x = where.T
+        inside = (y >= y0) & (y < y1) & (x >= x0) & (x < x1)
+        return where[inside], codes[inside].astype(np.int64)
+
+    def near(self, y0: float, y1: float, x0: float, x1: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return all transcripts of the tiles that a window in µm meets, in the points' own coordinates."""
+        corners = np.array([[y0, x0], [y0, x1], [y1, x0], [y1, x1]])
+        own = moved(self.to_um.inverse().matrix, corners)
+        spans = self._tiling.spans(self._arrays.starts, own.min(0), own.max(0))
+        if not spans:
+            return np.empty((0, 2)), np.empty(0, dtype=np.int64)
+        coordinates = np.concatenate([self._arrays.coordinates[a:b] for a, b in spans])
+        return coordinates, np.concatenate([self._arrays.codes[a:b] for a, b in spans])
+
+    def blocks(self, step: int = 2_000_000) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Yield all transcripts in pieces, in the points' own coordinates."""
+        for start in range(0, self.placed, step):
+            stop = start + step
+            yield np.asarray(self._arrays.coordinates[start:stop]), np.asarray(self._arrays.codes[start:stop])
+
+
+def feature_key(document: Document, points: str) -> str:
+    """Return the column that names the genes of points, or ""."""
+    attrs = document.element(points).attrs.get("spatialdata_attrs") or {}
+    key = attrs.get("feature_key")
+    return str(key) if key is not None and key in document.element(points).columns else ""
+
+
+def points_with_genes(document: Document) -> tuple[str, ...]:
+    """Return the points elements that lie in "global" and have a feature key."""
+    names = document.names("points")
+    return tuple(n for n in names if GLOBAL in document.placed(n) and feature_key(document, n))
+
+
+def index_of(document: Document, points: str, report: Report = silent) -> TranscriptIndex:
+    """Return the index of a points element, opened or made at the first call and kept while the points stay.
+
+    Raises
+    ------
+    DocumentError
+        When the points are not there, have no feature key, or do not lie in "global".
+    """
+    kept = _OPEN.setdefault(document, {})
+    revision = document.revision(("points", points))
+    if points not in document.names("points") or not feature_key(document, points):
+        raise DocumentError(
+            f"The transcripts '{points}', which the cells count, are not in the section.",
+            "Undo their removal; or remove the table of counts, if only the labels are to be corrected.",
+        )
+    if points not in kept or kept[points][0] != revision:
+        kept[points] = (revision, TranscriptIndex.open_or_build(document, points, document.home, report))
+    return replace(kept[points][1], to_um=document.affine(points, GLOBAL))
+
+
+def _built(source: Source, edge: float, folder: Path, report: Report) -> None:
+    """Make the sidecar, whole or not at all."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as name:
+            making = Path(name) / "index"
+            making.mkdir()
+            head = sorted_on_disk(source, edge, making, part(report, 0.0, 0.95))
+            write_sidecar(making, {**head, "source": source.fingerprint()})
+            _replace(making, folder, Path(name) / "old")
+    except OSError as error:
+        raise DocumentError(
+            f"The index of the transcripts '{source.name}' could not be written ({error.strerror or error}).",
+            "Free some disk space, then try again.",
+        ) from error
+    report(1.0, "transcripts are indexed")
+
+
+def _replace(making: Path, folder: Path, old: Path) -> None:
+    if folder.exists():
+        folder.rename(old)
+    making.rename(folder)
