@@ -23,7 +23,7 @@ from ..core.transform import Affine
 from ..errors import DocumentError
 from .document import GLOBAL, Document
 from .sidecar import Arrays, open_sidecar, write_sidecar
-from .tiling import Tiling, sorted_on_disk, sorted_in_memory
+from .tiling import Tiling, sorted_in_memory, sorted_on_disk
 from .transcript_source import Source, source_of
 
 __all__ = ["TranscriptIndex", "feature_key", "index_of", "points_with_genes"]
