@@ -113,11 +113,12 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         named = touched if instances.dtype.kind in "iu" else tuple(str(cell) for cell in touched)
         old = own[np.isin(instances[own], named)]
         if name == table_name(labels):
-            new = _measured_again(document, labels, name, window, offset)
+            before = document.table(name)[old].copy()
+            new = _measured_again(document, labels, before, window, offset)
         else:
             left = set(np.unique(window).tolist()) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
-            new = document.table(name)[:0].copy()
+            before, new = document.table(name)[old].copy(), document.table(name)[:0].copy()
         if len(old) == 0 and new.n_obs == 0:
             continue
         if name != table_name(labels) and (len(document.table(name).obsp) or document.table(name).raw is not None):
@@ -126,7 +127,6 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         kept = np.delete(instances, old)
         ids = new.obs["instance_id"].to_numpy() if new.n_obs else np.empty(0, np.int64)
         positions = np.searchsorted(kept, ids) + np.arange(len(ids))
-        before = document.table(name)[old].copy()
         changes.append(EditRows(name, Rows(old, before), Rows(positions, new)))
         if name == table_name(labels):
             changes += _unassigned(document, labels, before, new)
@@ -166,17 +166,12 @@ def _without(document: Document, name: str, rows: npt.NDArray[np.int64]) -> Put:
 
 
 def _measured_again(
-    document: Document,
-    labels: str,
-    name: str,
-    window: npt.NDArray[Any],
-    offset: tuple[int, int],
+    document: Document, labels: str, before: Any, window: npt.NDArray[Any], offset: tuple[int, int]
 ) -> Any:
-    """Measure the cells of a window; what the table knows besides stays with the cells that it knew."""
-    table = document.table(name)
+    """Measure the cells of a window; what the table knew of them ``before`` besides stays with them."""
     source = document.attribute("segmentations", {}).get(labels, {})
     points = str(source.get("transcripts", ""))
-    channels = [str(c) for c in (_intensity_names(table) if points else table.var_names)]
+    channels = [str(c) for c in (_intensity_names(before) if points else before.var_names)]
     image, origin = None, source.get("origin", [0, 0])
     if source.get("image") in document.names("images"):
         image = full_resolution(document, source["image"]).isel(y=slice(origin[0], None), x=slice(origin[1], None))
@@ -186,9 +181,9 @@ def _measured_again(
         cells = new.obs["instance_id"].to_numpy().astype(window.dtype)
         to_um = document.affine(labels, GLOBAL)
         values, genes = count_near(document, points, window, offset, to_um, cells)
-        require_same_genes(table, genes, points)
+        require_same_genes(before, genes, points)
         new = with_counts(new, values, genes)
-    return _completed(new, table)
+    return _completed(new, before)
 
 
 def _intensity_names(table: Any) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,16 @@ from ..errors import DocumentError
 from .document import GLOBAL, Document
 from .transcripts import TranscriptIndex, index_of, points_with_genes
 
-__all__ = ["INTENSITIES", "Counts", "count_all", "count_near", "counted_points", "require_same_genes", "with_counts"]
+__all__ = [
+    "INTENSITIES",
+    "Counts",
+    "count_all",
+    "count_near",
+    "counted_points",
+    "index_first",
+    "require_same_genes",
+    "with_counts",
+]
 
 INTENSITIES = "intensities"
 """Where a table of counts keeps the mean intensities of its cells: in ``obsm``."""
@@ -58,6 +69,12 @@ def counted_points(document: Document, placed: Any, said: str = "") -> str:
         return ""
     found = points_with_genes(document)
     return said if said in found else next(iter(found), "")
+
+
+def index_first(document: Document, image: str) -> Callable[[Report], object] | None:
+    """Return what indexes the transcripts that cells in an image will count, on any thread; None without any."""
+    points = counted_points(document, document.placed(image))
+    return partial(index_of, document, points) if points else None
 
 
 def count_all(

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..core.method import Method
-from ..core.report import Report, silent
+from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
 from .changes import Change, EditColumn, EditLabels, Put, Slot
 from .command import Command
+from .counting import index_first
 from .document import digest
 from .gather import gather
-from .selection import Selection, plain
+from .selection import SegmentationSelection, Selection, plain
 from .session import Session
 from .store import store
 from .values import encode
@@ -37,12 +38,17 @@ class Job:
     selection: Selection
     inputs: tuple[Any, ...]
     revisions: tuple[tuple[Slot, int], ...]
+    first: Callable[[Report], object] | None = None
+    """What the result will need, and takes long to make: the index of the transcripts that cells count."""
 
     def __call__(self, report: Report = silent) -> Finished:
         """Run the method."""
         from threadpoolctl import threadpool_limits
 
         method: Any = self.method
+        if self.first is not None:
+            self.first(part(report, 0.0, 0.1))
+            report = part(report, 0.1, 1.0)
         start = time.perf_counter()
         # sums in one order, whatever the number of cores: a replay elsewhere gives the same bits. On the
         # small matrices of these methods one thread is faster besides
@@ -72,7 +78,9 @@ def prepare(session: Session, method: Method, selection: Selection) -> Job:
         raise BadInput(f"{method.title} does {method.kind}, not {selection.kind}.", "Choose another method.")
     method.check_installed()
     revisions = tuple((slot, session.document.revision(slot)) for slot in selection.slots(session.document))
-    return Job(method, selection, gather(session.document, selection), revisions)
+    inputs = gather(session.document, selection)
+    first = index_first(session.document, selection.image) if isinstance(selection, SegmentationSelection) else None
+    return Job(method, selection, inputs, revisions, first)
 
 
 def finish(session: Session, job: Job, finished: Finished, *, stale: bool = False) -> str:

@@ -82,7 +82,8 @@ class Tiling:
     def _along(self, values: Values, axis: int) -> npt.NDArray[np.int64]:
         # one tile is as good as another for a point on a seam, if reading and writing agree: they share these lines
         at = np.floor((values.astype(np.float64) - self.low[axis]) / self.edge)
-        return np.clip(at, 0, self.shape[axis] - 1).astype(np.int64)
+        tile: npt.NDArray[np.int64] = np.clip(at, 0, self.shape[axis] - 1).astype(np.int64)
+        return tile
 
 
 def sorted_in_memory(source: Source, edge: float) -> Arrays:
@@ -121,7 +122,8 @@ def sorted_on_disk(source: Source, edge: float, folder: Path, report: Report) ->
         ("coordinates", source.dtype, (len(where), 2)),
         ("codes", _narrow(len(genes_sorted)), (len(where),)),
     )
-    out = [np.lib.format.open_memmap(folder / f"{n}.npy", "w+", np.dtype(t), shape) for n, t, shape in kinds]
+    mapped: Any = np.lib.format.open_memmap  # untyped
+    out = [mapped(folder / f"{n}.npy", "w+", np.dtype(t), shape) for n, t, shape in kinds]
     _scatter(where, codes, rank, tiling, starts, out, part(report, 0.4, 0.8))
     del where, codes
     scratch.remove()

@@ -106,5 +106,3 @@ def merged(names: dict[str, int], genes: npt.NDArray[Any], codes: npt.NDArray[np
     """Return codes into a growing list of names, in place of those into a piece's own list."""
     wide = np.array([names.setdefault(g, len(names)) for g in genes], dtype=np.int64)
     return np.where(codes >= 0, wide[codes], -1) if len(wide) else np.full(len(codes), -1, dtype=np.int64)
-
-
