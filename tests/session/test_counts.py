@@ -17,7 +17,7 @@ from spatialdata.transformations import Affine, Scale
 
 from napari_spatialml.core import Masks
 from napari_spatialml.errors import BadInput, DocumentError
-from napari_spatialml.session import SegmentationSelection, Session, correct
+from napari_spatialml.session import SegmentationSelection, Session, correct, counting
 from napari_spatialml.session.cells import measure
 from napari_spatialml.session.command import Command
 from napari_spatialml.session.corrections import packed
@@ -80,7 +80,9 @@ def check_from_scratch(session: Session) -> None:
     assert table.X.sum() + about["unassigned"] == N, "assigned and unassigned are all"
 
 
-def test_counts_equal_a_loop_over_every_transcript() -> None:
+@pytest.mark.parametrize("rows", [7, 2048])
+def test_counts_equal_a_loop_over_every_transcript(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "_ROWS", rows)
     session = section()
     document = session.document
     labels, table = document.grid("nuclei").read(), document.table("nuclei_table")

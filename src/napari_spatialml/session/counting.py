@@ -32,6 +32,8 @@ __all__ = [
 
 INTENSITIES = "intensities"
 """Where a table of counts keeps the mean intensities of its cells: in ``obsm``."""
+_ROWS = 2048
+"""Rows of pixels whose transcripts are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,10 @@ def count_all(
         Told how far the index is, if it has to be made.
     """
     index = index_of(document, points, report)
-    to_pixels = _to_pixels(index, to_um)
-    n = len(index.genes)
-    values = sp.csr_matrix((len(cells), n), dtype=np.float32)
-    for where, codes in index.blocks():
-        rows = rows_of(assign(labels, (0, 0), moved(to_pixels, where)), cells)
-        values = values + count(rows, codes, len(cells), n)
+    values = sp.csr_matrix((len(cells), len(index.genes)), dtype=np.float32)
+    for top in range(0, labels.shape[0], _ROWS):  # a region of a slide reads its own transcripts only
+        band = labels[top : top + _ROWS]
+        values = values + count_near(document, points, band, (top, 0), to_um, cells)[0]
     return Counts(values, index.genes, index.total - _sum(values))
 
 

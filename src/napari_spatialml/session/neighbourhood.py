@@ -82,7 +82,8 @@ def _hits(values: npt.NDArray[Any], cells: npt.NDArray[Any]) -> npt.NDArray[np.b
         return np.isin(values, cells)
     table = np.zeros(int(cells[-1]) + 2, dtype=bool)  # the last place is that of every larger id
     table[cells.astype(np.int64)] = True
-    return np.take(table, values, mode="clip")
+    signed = values.astype(np.int64) if values.dtype.kind == "u" else values  # wrapped: the 0th place
+    return np.take(table, signed, mode="clip")
 
 
 def _sizes(values: npt.NDArray[Any], cells: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
