@@ -143,6 +143,8 @@ def _pixels(document: Document, labels: str, window: Window | None) -> Any:
 
 def _labels_changes(document: Document, labels: str, patch: Patch) -> list[Change]:
     change = EditLabels(labels, patch.offset, np.array(patch.old), np.array(patch.new))
+    if not document.tables_of(labels):
+        return [change]
     return [change, *follow(document, labels, patch)]
 
 
