@@ -12,7 +12,7 @@ from ..core.patch import Window, found_in
 from ..errors import BadInput
 from .correcting import pixels_in_view, require_one_view
 from .marks import Lines, outline_of, path_lines
-from .rasters import EDITABLE, is_pixel_grid
+from .rasters import is_pixel_grid, is_small
 from .tools import Place, Point, Pointer, Stage, Tool, label_at
 
 __all__ = ["Delete", "Draw", "Erase", "Merge", "Paint", "Split"]
@@ -301,9 +301,10 @@ def view_window(stage: Stage, place: Place) -> Window | None:
     BadInput
         When more is in view than can be searched.
     """
-    h, w = stage.document.grid(place.element).shape
-    if h * w <= EDITABLE:
+    grid = stage.document.grid(place.element)
+    if is_small(grid):
         return None
+    h, w = grid.shape
     y0, y1, x0, x1 = pixels_in_view(stage.viewer, place, (h, w))
     if y1 > y0 and x1 > x0:
         y0, y1, x0, x1 = max(y0 - _MARGIN, 0), min(y1 + _MARGIN, h), max(x0 - _MARGIN, 0), min(x1 + _MARGIN, w)

@@ -16,7 +16,7 @@ from ..core.patch import Window
 from ..errors import BadInput
 from ..session import Document
 from ..session.changes import EditLabels
-from .rasters import EDITABLE
+from .rasters import is_small
 from .state import ViewState
 from .tools import Place
 
@@ -92,8 +92,7 @@ class Correcting:
 
     def begin(self, labels: str) -> None:
         """Correct labels in view, where they are too large to be one array in memory."""
-        h, w = self._owner.document.grid(labels).shape
-        if h * w <= EDITABLE:
+        if is_small(self._owner.document.grid(labels)):
             self.end()
             return
         if labels != self.labels:
@@ -180,7 +179,7 @@ def require_one_view(window: Window, labels: str) -> Window:
         When more is in view than can be searched, or nothing.
     """
     y0, y1, x0, x1 = window
-    if (y1 - y0) * (x1 - x0) > EDITABLE:
+    if (y1 - y0) * (x1 - x0) > SIDE**2:
         raise BadInput(f"{y1 - y0:,} × {x1 - x0:,} pixels of '{labels}' are in view.", "Zoom in to correct cells.")
     if y1 <= y0 or x1 <= x0:
         raise BadInput(f"'{labels}' is not in view.", "Move the view over the cells.")

@@ -21,13 +21,18 @@ from .places import as_matrix, pixel_affine
 from .specs import ImageSpec, Key, LabelsSpec, LayerSpec, RasterSpec
 from .values import Categories, Values
 
-__all__ = ["CORRECTING", "EDITABLE", "is_pixel_grid", "labels_specs"]
+__all__ = ["CORRECTING", "EDITABLE", "is_pixel_grid", "is_small", "labels_specs"]
 
 EDITABLE = 4096 * 4096
 """Up to so many pixels the labels are one array in memory, which can be painted."""
 CORRECTING = "correcting"
 """The part of an element's key that is the window of large labels that can be painted."""
 _PIXELS_A_CELL = 20
+
+
+def is_small(grid: LabelGrid) -> bool:
+    """Whether labels are one array in memory, which can be painted."""
+    return grid.shape[0] * grid.shape[1] <= EDITABLE
 
 
 def is_pixel_grid(document: Document, labels: str) -> bool:
@@ -60,12 +65,12 @@ def labels_specs(
     if values is not None:
         key = Key(labels, "" if pixels else "colour", beside)
         name = labels if pixels else f"{labels}: colour"
-        small = grid.shape[0] * grid.shape[1] <= EDITABLE
+        small = is_small(grid)
         data = ("raster", grid, document.revision(("labels", labels)) if small else -1, token, hidden)
         lut = memory.get(("look-up", token, hidden), partial(_table, values, hidden))
         specs.append(_raster(grid, key, name, data, affine, values, lut, opacity))
     if values is None or not pixels:
-        small = grid.shape[0] * grid.shape[1] <= EDITABLE
+        small = is_small(grid)
         window = None if small or pixels or beside else window
         cells = LabelsSpec(
             Key(labels, "", beside),
@@ -117,7 +122,7 @@ def _raster(
     opacity: float,
 ) -> LayerSpec:
     order = 40 if key.part else 30
-    small = grid.shape[0] * grid.shape[1] <= EDITABLE
+    small = is_small(grid)
     many = not small and len(grid.levels) > 1
     make = _spread(grid, small, lut)
     if isinstance(values, Categories):
