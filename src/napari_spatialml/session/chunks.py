@@ -38,9 +38,9 @@ class ChunkCache:
         """Return a chunk, or None where all of it is background."""
         key = (id(array), i, j)
         if key not in self._chunks:
-            values = array.chunk(i, j)
-            self._chunks[key] = values if values.any() else None
-            self._held += values.nbytes if self._chunks[key] is not None else 0
+            values = array.chunk(i, j) if array.has(i, j) else None
+            self._chunks[key] = values if values is not None and values.any() else None
+            self._held += 0 if self._chunks[key] is None else self._chunks[key].nbytes
             while self._held > self._size and len(self._chunks) > 1:
                 _, old = self._chunks.popitem(last=False)
                 self._held -= 0 if old is None else old.nbytes
@@ -66,6 +66,11 @@ class Stored:
         self.shape: tuple[int, int] = (int(array.shape[0]), int(array.shape[1]))
         self.dtype = np.dtype(array.dtype)
         self.chunks = chunk_shape(array)
+        self._folder = _folder(array) if int(array.fill_value or 0) == 0 else None
+
+    def has(self, i: int, j: int) -> bool:
+        """Whether a chunk is stored; one of background only is not, and need not be looked at."""
+        return self._folder is None or (self._folder / self.array.metadata.encode_chunk_key((i, j))).exists()
 
     def chunk(self, i: int, j: int) -> npt.NDArray[Any]:
         """Read a chunk from the store."""
@@ -87,11 +92,12 @@ class Stored:
         return out
 
     def blocks(self) -> Iterator[npt.NDArray[Any]]:
-        """Yield every chunk once, past the cache."""
+        """Yield every chunk that may hold a cell once, past the cache."""
         rows, columns = (-(-n // c) for n, c in zip(self.shape, self.chunks, strict=True))
         for i in range(rows):
             for j in range(columns):
-                yield self.chunk(i, j)
+                if self.has(i, j):
+                    yield self.chunk(i, j)
 
 
 def chunk_shape(array: Any) -> tuple[int, int]:

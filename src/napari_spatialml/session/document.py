@@ -85,6 +85,8 @@ class Document:
 
     def grid(self, name: str) -> LabelGrid:
         """Return the pixels of a labels element, readable by window."""
+        if name in self._labels and name in self.sdata.labels:  # asked for at every move of the mouse
+            return self._labels[name].grid
         return self._labels_element(name).grid
 
     def attribute(self, key: str, default: Any = None) -> Any:

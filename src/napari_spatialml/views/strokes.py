@@ -69,6 +69,20 @@ class Buffer:
         self.layer.data_setitem(at, patch.old[rows, columns])
         return True
 
+    def follow(self, document: Document) -> None:
+        """Make the layer show what was written since it was last compared; what is being painted stays."""
+        news = self.news(document)
+        if news is None:
+            self.sync(document)
+            return
+        held, (y, x), (h, w) = self._now(document), self.offset, self.layer.data.shape
+        for y0, y1, x0, x1 in news:
+            y0, y1, x0, x1 = max(y0 - y, 0), min(y1 - y, h), max(x0 - x, 0), min(x1 - x, w)
+            if y1 > y0 and x1 > x0:
+                rows, columns = np.nonzero(held[y0:y1, x0:x1] != self.layer.data[y0:y1, x0:x1])
+                if rows.size:
+                    self.layer.data_setitem((rows + y0, columns + x0), held[rows + y0, columns + x0])
+
     def _key(self, grid: Any) -> tuple[Any, ...]:
         return grid, self.offset, self.layer.data.shape
 
@@ -140,7 +154,7 @@ class Painting:
                 news = buffer.news(self._owner.document)
                 if news is not None and all(map(buffer.shows, news)):
                     covered.add(name)  # the cells below the window have a hole there
-                buffer.sync(self._owner.document)
+                buffer.follow(self._owner.document)
         for spec, layer in self._owner.canvas.layers():
             name = spec.key.element
             if name in touched and spec.live and not (isinstance(spec, LabelsSpec) and name in covered):
