@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .figures import Figure, seconds
-from .slide import CHUNK, Slide, write_slide
+from .slide import CHUNK, PITCH, Slide, write_slide
 
 __all__ = ["SUBJECT", "measure"]
 
@@ -27,6 +27,8 @@ EDITS, FIELDS = 1_000, 10
 STEPS = 30
 STROKE_MS, SAVE_S, MEMORY_GB = 50.0, 2.0, 2.0
 """The floors: what a hand does not feel; what nobody waits for; what a laptop has to spare."""
+REACH = 24.0
+"""Half the length in pixels of the lines that cut cells: beyond the largest cell."""
 PEER_EDGE = 8_000
 """napari's own Labels is measured on a smaller array: all of it has to lie in memory."""
 DATA = f"generated: {EDGE:,} × {EDGE:,} pixels int32, {CELLS:,} cells, chunks of {CHUNK}"
@@ -45,13 +47,16 @@ def measure() -> Iterator[tuple[str, Figure]]:
         yield "moving the window by a view", Figure(found["pan"], "ms", data=DATA, seed=SEED)
         yield "looking for the largest id, once a slide", Figure(found["survey"], "s", data=DATA, seed=SEED)
         yield "peak memory of correcting", Figure(found["memory"], "GB", MEMORY_GB, data=DATA, seed=SEED)
-        for where, data in (("fields", f"{EDITS:,} edits in {FIELDS} fields of view"), ("slide", f"{EDITS:,} edits all over the slide")):
-            saved = _apart(where, store)
-            floor = SAVE_S if where == "fields" else None
-            yield f"save of {data}", Figure(saved["save"], "s", floor, data=DATA, seed=SEED)
-            yield f"chunks written by {data}", Figure(saved["chunks"], "chunks", data=DATA, seed=SEED)
-            yield f"chunks of all levels, of which {data} touched", Figure(saved["touched"], "chunks", data=DATA, seed=SEED)
-            yield f"peak memory of {data}", Figure(saved["memory"], "GB", MEMORY_GB, data=DATA, seed=SEED)
+        yield from _saves(store)
+
+
+def _saves(store: Path) -> Iterator[tuple[str, Figure]]:
+    """Yield what saving takes where someone has worked in some fields of view, and all over the slide."""
+    for part, where in (("fields", f"in {FIELDS} fields of view"), ("slide", "all over the slide")):
+        saved, name = _apart(part, store), f"{EDITS:,} edits {where}"
+        yield f"save of {name}", Figure(saved["save"], "s", SAVE_S, data=DATA, seed=SEED)
+        yield f"chunks written by {name}", Figure(saved["chunks"], "", saved["touched"], data=DATA, seed=SEED)
+        yield f"peak memory of {name}", Figure(saved["memory"], "GB", MEMORY_GB, data=DATA, seed=SEED)
 
 
 def _beside(name: str, value: float, peer: dict[str, float]) -> Figure:
@@ -147,19 +152,13 @@ def _correct(store: Path) -> dict[str, float]:
 
 
 def _split(session: Any, slide: Slide, cell: int) -> Callable[[], None]:
-    (y, x), reach = slide.centre_of(cell), PITCH_REACH
-    line = [[y - reach, x - 1.3], [y + reach, x + 1.7]]
+    y, x = slide.centre_of(cell)
+    line = [[y - REACH, x - 1.3], [y + REACH, x + 1.7]]
     return _doing(session, "split-cell", cell=cell, line=line, window=_around(slide, cell))
-
-
-PITCH_REACH = 24.0
-"""Half the length of the lines that cut cells: beyond the largest cell."""
 
 
 def _in_window(slide: Slide, window: tuple[int, int, int, int], rng: np.random.Generator, n: int) -> list[int]:
     """Return cells well within a window, each with its right neighbour free for a merge."""
-    from .slide import PITCH
-
     y0, y1, x0, x1 = (v // PITCH for v in window)
     inside = slide.ids[y0 + 3 : y1 - 3, x0 + 3 : x1 - 3 : 2].ravel()
     return [int(c) for c in rng.choice(inside[inside > 0], n, replace=False)]
@@ -192,6 +191,8 @@ def _saved(store: Path, scattered: bool) -> dict[str, float]:
 
     slide, rng = Slide(EDGE, CELLS, SEED), np.random.default_rng(SEED)
     session = Session.open_store(store)
+    _painted(session, slide, 1)()
+    session.save()  # the first save into a store of another program writes its places too, once
     if scattered:
         cells = rng.choice(np.arange(1, CELLS + 1), EDITS, replace=False).tolist()
     else:

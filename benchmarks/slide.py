@@ -50,13 +50,12 @@ class Slide:
     def labels(self, y: npt.NDArray[np.int64], x: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Return the labels where rows and columns of the full resolution cross."""
         i, j = y // PITCH, x // PITCH
+        if not (i.size and j.size and self.ids[i[0] : i[-1] + 1, j[0] : j[-1] + 1].any()):
+            return np.zeros((i.size, j.size), np.int32)
         places = np.ix_(i, j)
-        ids = self.ids[places]
-        if not ids.any():
-            return ids
-        dy = (y - i * PITCH)[:, None] - self.offset[0][places]
-        dx = (x - j * PITCH)[None, :] - self.offset[1][places]
-        return np.where(dy * dy + dx * dx <= self.radius[places] ** 2, ids, np.int32(0))
+        dy = (y - i * PITCH).astype(np.float32)[:, None] - self.offset[0][places]
+        dx = (x - j * PITCH).astype(np.float32)[None, :] - self.offset[1][places]
+        return np.where(dy * dy + dx * dx <= self.radius[places] ** 2, self.ids[places], np.int32(0))
 
     def box_of(self, cell: int) -> tuple[int, int, int, int]:
         """Return the place of a cell, (y0, y1, x0, x1)."""

@@ -74,7 +74,9 @@ class LabelGrid:
         height, width = self._shape(level)
         y0, y1, x0, x1 = window or (0, height, 0, width)
         y0, y1, x0, x1 = max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)
-        out = np.array(self._base[level][y0:y1, x0:x1])
+        base = self._base[level]
+        found = base[y0:y1, x0:x1]
+        out = found if isinstance(base, Stored) else np.array(found)
         for (i, j), tile in self._overlapping(level, (y0, y1, x0, x1)):
             ty, tx = i * TILE, j * TILE
             a0, a1 = max(ty, y0), min(ty + tile.shape[0], y1)

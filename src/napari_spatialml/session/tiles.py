@@ -46,7 +46,7 @@ class Tiles:
         """Return a tile, only to be read."""
         if key not in self._arrays:
             data, dtype, shape = self._packed[key]
-            self._put(key, np.frombuffer(_CODEC.decode(data), dtype).reshape(shape).copy())
+            self._put(key, np.frombuffer(_CODEC.decode(data), dtype).reshape(shape))
         self._arrays.move_to_end(key)
         return self._arrays[key]
 
@@ -54,6 +54,8 @@ class Tiles:
         """Return a tile that may be written, until another one is asked for."""
         found = self.read(key)
         self._packed.pop(key, None)
+        if not found.flags.writeable:
+            found = self._arrays[key] = found.copy()
         return found
 
     def add(self, key: Key, values: npt.NDArray[Any]) -> None:

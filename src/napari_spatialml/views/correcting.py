@@ -68,7 +68,7 @@ class Correcting:
 
     def __init__(self, owner: Owner, later: Callable[[Callable[[], None]], Any] | None) -> None:
         self._owner, self._later = owner, later
-        self.labels, self._waiting = "", False
+        self.labels, self._waiting, self._closed = "", False, False
 
     @property
     def window(self) -> Window | None:
@@ -98,7 +98,6 @@ class Correcting:
         if labels != self.labels:
             self.end()
             self.labels = labels
-            self._survey()
         told = self.window is not None
         self._follow()
         if self.sentence and not told:
@@ -162,12 +161,21 @@ class Correcting:
             self._owner.state = replace(self._owner.state, correcting=held)
             self._owner.window_moved()
 
-    def _survey(self) -> None:
-        """Look for the largest id between the events of the window, so that the first new cell need not wait."""
-        if self._later is None or self.labels not in self._owner.document.names("labels"):
+    def survey(self) -> None:
+        """Look for the largest ids between the events of the window, so that the first new cell need not wait."""
+        document = self._owner.document
+        if self._later is None or self._closed:
             return
-        if not self._owner.document.grid(self.labels).survey(_SURVEY_S):
-            self._later(self._survey)
+        grids = (document.grid(name) for name in document.names("labels"))
+        unknown = next((grid for grid in grids if grid.largest is None and not is_small(grid)), None)
+        if unknown is not None:
+            unknown.survey(_SURVEY_S)
+            self._later(self.survey)
+
+    def close(self) -> None:
+        """Do nothing any more."""
+        self.end()
+        self._closed = True
 
 
 def require_one_view(window: Window, labels: str) -> Window:

@@ -51,6 +51,7 @@ class Owner(Protocol):
     def current(self) -> Tool | None: ...
     def tell(self, level: str, sentence: str) -> None: ...
     def flush(self) -> None: ...
+    def cancel(self) -> None: ...
     def flush_painted(self) -> None: ...
     def settled(self) -> None: ...
 
@@ -98,8 +99,17 @@ class Gestures:
             self._try(tool.release, event)
 
     def watch(self, layer: Any) -> None:
-        """Take the key for correcting on a labels layer too: napari would erase with it."""
+        """Take the keys of correcting on a labels layer too: napari would erase with E, and keep Escape."""
         layer.bind_key(CORRECT_KEY, self._key("toggle_correcting"), overwrite=True)
+        layer.bind_key("Escape", self._escaped, overwrite=True)
+
+    def _escaped(self, layer: Any) -> None:
+        if self._owner.current is None:
+            from napari.layers.labels._labels_key_bindings import reset_polygon
+
+            reset_polygon(layer)
+        else:
+            self._owner.cancel()
 
     def disconnect(self) -> None:
         """Let go of the viewer."""

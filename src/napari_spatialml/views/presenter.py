@@ -170,6 +170,7 @@ class Presenter:
         self._shown = True
         self.viewer.canvas.overlays["scale_bar"].visible = True
         self.fit()
+        self._correcting.survey()
 
     def _refresh(self, *, again: bool) -> None:
         told = dict(self._memory.problems)
@@ -365,5 +366,6 @@ class Presenter:
         self.session.changed.disconnect(self._on_changed)
         for moved in self._moves():
             moved.disconnect(self._correcting.follow_view)
+        self._correcting.close()
         self._gestures.disconnect()
         self.canvas.clear()
