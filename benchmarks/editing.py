@@ -193,10 +193,8 @@ def _saved(store: Path, scattered: bool) -> dict[str, float]:
     session = Session.open_store(store)
     _painted(session, slide, 1)()
     session.save()  # the first save into a store of another program writes its places too, once
-    if scattered:
-        cells = rng.choice(np.arange(1, CELLS + 1), EDITS, replace=False).tolist()
-    else:
-        cells = _of_fields(slide, rng)
+    everywhere = rng.choice(np.arange(1, CELLS + 1), EDITS, replace=False).tolist()
+    cells = everywhere if scattered else _of_fields(slide, rng)
     for k, cell in enumerate(cells):
         if k % 2:
             _painted(session, slide, cell)()

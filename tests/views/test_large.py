@@ -20,7 +20,7 @@ from napari_spatialml.views import Presenter
 from .conftest import Mouse
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from benchmarks.slide import Slide, write_slide  # noqa: E402
+from benchmarks.slide import Slide, write_slide
 
 EDGE, CELLS, UM = 9000, 600, 0.25
 MIDDLE = EDGE // 2
@@ -223,10 +223,11 @@ def test_the_next_tool_keeps_the_window(big):
 def test_fingerprints_by_blocks_are_those_of_the_whole(dtype, monkeypatch):
     import json
 
+    from spatialdata import SpatialData
+
     from napari_spatialml.session.document import Document, digest
     from napari_spatialml.session.elements import new_labels
     from napari_spatialml.session.values import encode
-    from spatialdata import SpatialData
 
     values = np.arange(300 * 200, dtype=dtype).reshape(300, 200)
     element = new_labels(values, {"global": np.eye(3).tolist()})

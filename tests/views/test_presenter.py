@@ -195,7 +195,8 @@ def test_painting_on_large_labels_says_what_to_do(wide):
     Mouse(wide.viewer).drag(um(26, 26), um(33, 26))
     assert "Zoom in" in wide.said[-1][1]
     assert np.array_equal(wide.document.grid("cells").read(), before)
-    wide.viewer.scene.camera.zoom *= 2
+    wide.viewer.scene.camera.center = um(26, 22)
+    wide.viewer.scene.camera.zoom = 60.0
     assert wide.hint.startswith("Drag from inside")
     Mouse(wide.viewer).drag(um(26, 26), um(33, 26))
     assert [e.label for e in wide.session.history] == ["paint cell 5 in cells"]

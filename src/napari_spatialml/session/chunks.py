@@ -39,8 +39,9 @@ class ChunkCache:
         key = (id(array), i, j)
         if key not in self._chunks:
             values = array.chunk(i, j) if array.has(i, j) else None
-            self._chunks[key] = values if values is not None and values.any() else None
-            self._held += 0 if self._chunks[key] is None else self._chunks[key].nbytes
+            values = values if values is not None and values.any() else None
+            self._chunks[key] = values
+            self._held += 0 if values is None else values.nbytes
             while self._held > self._size and len(self._chunks) > 1:
                 _, old = self._chunks.popitem(last=False)
                 self._held -= 0 if old is None else old.nbytes

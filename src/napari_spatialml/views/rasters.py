@@ -127,7 +127,15 @@ def _raster(
     make = _spread(grid, small, lut)
     if isinstance(values, Categories):
         return RasterSpec(
-            key, name, token, make, affine, order, opacity=opacity, multiscale=many, colours=values.colours,
+            key,
+            name,
+            token,
+            make,
+            affine,
+            order,
+            opacity=opacity,
+            multiscale=many,
+            colours=values.colours,
             live=not small,
         )
     return ImageSpec(
