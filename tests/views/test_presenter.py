@@ -10,7 +10,7 @@ from napari_spatialml.core.colours import category_colours
 from napari_spatialml.session import Session, correct
 from napari_spatialml.session.command import Command
 from napari_spatialml.session.store import put
-from napari_spatialml.views import ColourBy, Presenter, cell_tools, rasters
+from napari_spatialml.views import ColourBy, Presenter, cell_tools, correcting, rasters
 
 from .conftest import Mouse, section
 from .test_gestures import um
@@ -138,7 +138,7 @@ def test_labels_that_go_away_end_the_tool_on_them(presenter):
 def wide(session, monkeypatch):
     """A presenter for which the cells are too large to be painted in one piece."""
     monkeypatch.setattr(rasters, "EDITABLE", 100)
-    monkeypatch.setattr(cell_tools, "EDITABLE", 2000)
+    monkeypatch.setattr(correcting, "SIDE", 44)
     made = Presenter(ViewerModel(), session)
     made.said = []
     made.told.connect(lambda level, sentence: made.said.append((level, sentence)))
@@ -188,8 +188,18 @@ def test_a_pyramid_of_labels_follows_a_correction_on_every_level(monkeypatch):
 
 def test_painting_on_large_labels_says_what_to_do(wide):
     wide.use("paint", labels="cells", size_um=2)
-    assert wide.tool == ""
     assert "60 × 50 pixels" in wide.said[-1][1]
+    assert "Zoom in 1.4 times" in wide.said[-1][1]
+    assert wide.hint == wide.said[-1][1]
+    before = wide.document.grid("cells").read()
+    Mouse(wide.viewer).drag(um(26, 26), um(33, 26))
+    assert "Zoom in" in wide.said[-1][1]
+    assert np.array_equal(wide.document.grid("cells").read(), before)
+    wide.viewer.scene.camera.center = um(26, 22)
+    wide.viewer.scene.camera.zoom = 60.0
+    assert wide.hint.startswith("Drag from inside")
+    Mouse(wide.viewer).drag(um(26, 26), um(33, 26))
+    assert [e.label for e in wide.session.history] == ["paint cell 5 in cells"]
 
 
 def test_large_labels_are_corrected_where_the_view_is(wide):

@@ -91,6 +91,8 @@ class Document:
 
     def grid(self, name: str) -> LabelGrid:
         """Return the pixels of a labels element, readable by window."""
+        if name in self._labels and name in self.sdata.labels:  # asked for at every move of the mouse
+            return self._labels[name].grid
         return self._labels_element(name).grid
 
     def attribute(self, key: str, default: Any = None) -> Any:
@@ -268,6 +270,8 @@ class Document:
     def fingerprint(self, slot: Slot) -> str:
         """Return a hash of the bits at an address: equal bits, equal hash."""
         value = self.get(slot)
+        if isinstance(value, LabelsElement):
+            return _labels_digest(value)
         if slot[0] == "tables" and len(slot) == 2:
             value = value.copy()
             value.obs = value.obs[sorted(value.obs.columns)]
@@ -284,6 +288,20 @@ def digest(*parts: bytes) -> str:
     h = hashlib.blake2b(digest_size=16)
     for part in parts:
         h.update(part)
+    return h.hexdigest()
+
+
+def _labels_digest(value: LabelsElement) -> str:
+    """Hash labels by bands of rows: the whole of a slide does not fit into memory."""
+    grid = value.grid
+    shapes = [list(level.shape) for level in grid.levels]
+    told = {"t": "labels", "dtype": grid.dtype.str, "levels": shapes, "transforms": value.transforms}
+    h = hashlib.blake2b(digest_size=16)
+    h.update(json.dumps(told, sort_keys=True).encode())
+    for level, (height, width) in enumerate(shapes):
+        step = max(1, 16_000_000 // max(width, 1))
+        for y in range(0, height, step):
+            h.update(np.ascontiguousarray(grid.read((y, y + step, 0, width), level)).data)
     return h.hexdigest()
 
 

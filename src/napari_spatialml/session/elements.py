@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..core.pyramid import downsample
 from ..errors import DocumentError
+from .chunks import recorded_largest, stored
 from .grid import LabelGrid
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def labels_of(element: Any) -> LabelsElement:
     arrays = _levels(element)
     if arrays[0].ndim != 2:
         raise DocumentError(f"Labels of {arrays[0].ndim} dimensions cannot be corrected.", "Choose one plane first.")
-    return LabelsElement(LabelGrid(arrays), matrices(element))
+    levels = stored(arrays)
+    return LabelsElement(LabelGrid(levels, recorded_largest(levels[0])), matrices(element))
 
 
 def _levels(element: Any) -> list[Any]:

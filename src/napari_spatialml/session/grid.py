@@ -1,12 +1,13 @@
 """A label pyramid whose windows can be read and replaced; what changed stays in memory as tiles.
 
 The arrays below (zarr, dask or NumPy) are never written: saving copies the changed tiles into the
-store. So memory grows with the area touched, not with the slide.
+store. So memory grows with the area touched, not with the slide, and slowly: see `Tiles`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy.typing as npt
 
 from ..core.pyramid import factor_between
 from ..errors import DocumentError
+from .chunks import Stored
+from .tiles import Tiles
 
 __all__ = ["Coarse", "LabelGrid", "LevelView", "Window"]
 
@@ -32,13 +35,17 @@ class LabelGrid:
     ----------
     levels
         Array-likes of shape (y, x), full resolution first.
+    largest
+        The largest label that was ever here, where it is known.
     """
 
-    def __init__(self, levels: Sequence[Any]) -> None:
+    def __init__(self, levels: Sequence[Any], largest: int | None = None) -> None:
         self._base = tuple(levels)
-        self._tiles: list[dict[tuple[int, int], npt.NDArray[Any]]] = [{} for _ in self._base]
-        self._top: int | None = None
+        self._tiles = [Tiles() for _ in self._base]
+        self._top = largest or 0
+        self._to_survey: Iterator[npt.NDArray[Any]] | None = None if largest is not None else self._blocks()
         self._unsaved: list[set[tuple[int, int]]] = [set() for _ in self._base]
+        self._written: list[Window] = []
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,7 +76,9 @@ class LabelGrid:
         height, width = self._shape(level)
         y0, y1, x0, x1 = window or (0, height, 0, width)
         y0, y1, x0, x1 = max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)
-        out = np.array(self._base[level][y0:y1, x0:x1])
+        base = self._base[level]
+        found = base[y0:y1, x0:x1]
+        out = found if isinstance(base, Stored) else np.array(found)
         for (i, j), tile in self._overlapping(level, (y0, y1, x0, x1)):
             ty, tx = i * TILE, j * TILE
             a0, a1 = max(ty, y0), min(ty + tile.shape[0], y1)
@@ -102,11 +111,11 @@ class LabelGrid:
                 f"The window at ({y}, {x}) of {h} × {w} pixels reaches outside the labels of {height} × {width}.",
                 "Draw inside the image.",
             )
-        if self._top is not None:
-            self._top = max(self._top, int(values.max(initial=0)))
+        self._top = max(self._top, int(values.max(initial=0)))
         for level, where, _, new in self.coarser((y, x), values) if coarser is None else coarser:
             self._write(level, where, new)
         self._write(0, (y, x), values)
+        self._written.append((y, y + h, x, x + w))
 
     def coarser(self, offset: tuple[int, int], values: npt.NDArray[Any]) -> tuple[Coarse, ...]:
         """Return what writing a window changes in the coarser levels: (level, offset, old, new).
@@ -135,38 +144,42 @@ class LabelGrid:
         h, w = values.shape
         for i in range(y // TILE, -(-(y + h) // TILE)):
             for j in range(x // TILE, -(-(x + w) // TILE)):
-                tile = self._tile(level, i, j)
+                tile = self._changed(level, i, j)
                 ty, tx = i * TILE, j * TILE
                 a0, a1 = max(ty, y), min(ty + tile.shape[0], y + h)
                 b0, b1 = max(tx, x), min(tx + tile.shape[1], x + w)
                 tile[a0 - ty : a1 - ty, b0 - tx : b1 - tx] = values[a0 - y : a1 - y, b0 - x : b1 - x]
                 self._unsaved[level].add((i, j))
 
-    def _tile(self, level: int, i: int, j: int) -> npt.NDArray[Any]:
+    def _changed(self, level: int, i: int, j: int) -> npt.NDArray[Any]:
         tiles = self._tiles[level]
         if (i, j) not in tiles:
             rows = slice(i * TILE, (i + 1) * TILE)
-            tiles[i, j] = np.array(self._base[level][rows, j * TILE : (j + 1) * TILE])
-        return tiles[i, j]
+            tiles.add((i, j), np.array(self._base[level][rows, j * TILE : (j + 1) * TILE]))
+            if level == 0:  # the store may lose an id by the next save that was not looked at yet
+                self._top = max(self._top, int(tiles.read((i, j)).max(initial=0)))
+        return tiles.change((i, j))
 
-    def _overlapping(self, level: int, window: Window) -> list[tuple[tuple[int, int], npt.NDArray[Any]]]:
+    def _overlapping(self, level: int, window: Window) -> Iterator[tuple[tuple[int, int], npt.NDArray[Any]]]:
         tiles = self._tiles[level]
-        if not tiles:
-            return []
         y0, y1, x0, x1 = window
         rows, columns = range(y0 // TILE, -(-y1 // TILE)), range(x0 // TILE, -(-x1 // TILE))
         if len(tiles) < len(rows) * len(columns):
-            return [(k, t) for k, t in tiles.items() if k[0] in rows and k[1] in columns]
-        return [((i, j), tiles[i, j]) for i in rows for j in columns if (i, j) in tiles]
+            keys = [k for k in tiles if k[0] in rows and k[1] in columns]
+        else:
+            keys = [(i, j) for i in rows for j in columns if (i, j) in tiles]
+        yield from ((key, tiles.read(key)) for key in keys)
 
-    def maximum(self) -> int:
-        """Return the largest label that was ever here: reads everything once, by blocks of rows."""
-        if self._top is None:
-            height, width = self.shape
-            step = max(1, 16_000_000 // max(width, 1))
-            tops = (int(self.read((y, y + step, 0, width)).max(initial=0)) for y in range(0, height, step))
-            self._top = max(tops, default=0)
-        return self._top
+    # what was changed ------------------------------------------------------------------------
+
+    @property
+    def moment(self) -> int:
+        """How many times something was written."""
+        return len(self._written)
+
+    def written_since(self, moment: int) -> tuple[Window, ...]:
+        """Return the windows of the full resolution that were written after a moment."""
+        return tuple(self._written[moment:])
 
     def unsaved(self) -> list[tuple[int, Window, npt.NDArray[Any]]]:
         """Return (level, window, values) of every tile changed since `mark_saved`."""
@@ -174,12 +187,67 @@ class LabelGrid:
             (level, (i * TILE, i * TILE + t.shape[0], j * TILE, j * TILE + t.shape[1]), t)
             for level, keys in enumerate(self._unsaved)
             for (i, j) in sorted(keys)
-            for t in [self._tiles[level][i, j]]
+            for t in [self._tiles[level].read((i, j))]
         ]
+
+    def unsaved_chunks(self, level: int, shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """Return the row and column of every chunk of a level that holds something unsaved.
+
+        Parameters
+        ----------
+        level
+            The level.
+        shape
+            Size (y, x) of its chunks.
+        """
+        (h, w), (height, width) = shape, self._shape(level)
+        return sorted({
+            (ci, cj)
+            for i, j in self._unsaved[level]
+            for ci in range(i * TILE // h, -(-min((i + 1) * TILE, height) // h))
+            for cj in range(j * TILE // w, -(-min((j + 1) * TILE, width) // w))
+        })  # fmt: skip
 
     def mark_saved(self) -> None:
         """Say that the store holds every tile."""
         self._unsaved = [set() for _ in self._base]
+
+    # ids -------------------------------------------------------------------------------------
+
+    @property
+    def largest(self) -> int | None:
+        """The largest label that was ever here, or None as long as not everything was looked at."""
+        return self._top if self._to_survey is None else None
+
+    def survey(self, seconds: float = float("inf")) -> bool:
+        """Look through the labels for the largest, for so long; return whether all was looked at.
+
+        A store that this program has saved says it, so that nothing is read.
+        """
+        end = time.monotonic() + seconds
+        while self._to_survey is not None:
+            block = next(self._to_survey, None)
+            if block is None:
+                self._to_survey = None
+            else:
+                self._top = max(self._top, int(block.max(initial=0)))
+            if time.monotonic() >= end:
+                break
+        return self._to_survey is None
+
+    def maximum(self) -> int:
+        """Return the largest label that was ever here; without a record of it, everything is read once."""
+        self.survey()
+        return self._top
+
+    def _blocks(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield all labels as they were opened: what changed since was counted as it changed."""
+        if isinstance(self._base[0], Stored):
+            yield from self._base[0].blocks()
+            return
+        height, width = self.shape
+        step = max(1, 16_000_000 // max(width, 1))
+        yield from (np.asarray(self._base[0][y : y + step, :]) for y in range(0, height, step))
 
 
 class LevelView:

@@ -15,14 +15,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..errors import DocumentError
 from .changes import Slot
+from .chunks import record_largest
 from .document import ELEMENT_TYPES, Document
 from .elements import matrices, with_matrices
 from .journal import Journal, write_whole
+from .patching import move_chunks, stage_chunks
 
 __all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "set_aside", "settle"]
 
@@ -59,6 +60,7 @@ def save_whole(document: Document, path: Path, journal: Journal) -> None:
     try:
         with _quiet():
             sdata.write(partial)
+            _record_largest(document, partial)
         (partial / HOME).mkdir()
         journal.copy_to(partial / HOME / "journal.log", {"op": "saved"})
         partial.replace(path)
@@ -72,7 +74,17 @@ def save_whole(document: Document, path: Path, journal: Journal) -> None:
     sdata.path = path
 
 
-def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replaced: frozenset[str]) -> None:
+def _record_largest(document: Document, store: Path) -> None:
+    """Write down the largest ids that are known, so that nobody has to look through the labels again."""
+    import zarr
+
+    for name in document.names("labels"):
+        largest = document.grid(name).largest
+        if largest is not None:
+            record_largest(zarr.open_group(store / "labels" / name, mode="r+"), largest)
+
+
+def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replaced: frozenset[str]) -> int:
     """Write what changed into the store.
 
     Parameters
@@ -85,6 +97,11 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
         The addresses that differ from the store.
     replaced
         Names of labels that are new or replaced as a whole, not only painted on.
+
+    Returns
+    -------
+    int
+        How many chunks of labels that were painted on were written.
 
     Raises
     ------
@@ -100,7 +117,7 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
     try:
         staging.mkdir(parents=True)
         with _quiet():
-            intent = _stage(document, staging, set(dirty), replaced)
+            intent = _stage(document, store, staging, set(dirty), replaced)
         _check_targets(store, intent)
         write_whole(home / "intent.json", json.dumps(intent).encode())
     except DocumentError:
@@ -119,6 +136,7 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
             f"The save stopped halfway ({_why(error)}).",
             "Free some disk space and save again; the next start completes it too.",
         ) from error
+    return sum(len(painted["move"]) + len(painted["remove"]) for painted in intent["painted"])
 
 
 def _why(error: Exception) -> str:
@@ -129,7 +147,9 @@ def _why(error: Exception) -> str:
 
 def _check_targets(store: Path, intent: dict[str, Any]) -> None:
     """Make sure that what is to be changed in place is still there: nothing is begun that cannot end."""
-    needed = [f"labels/{name}" for name in intent["tiles"]] + [f"tables/{name}/obs" for name in intent["tables"]]
+    needed = [f"labels/{painted['name']}" for painted in intent["painted"]] + [
+        f"tables/{name}/obs" for name in intent["tables"]
+    ]
     coming = {swap["target"] for swap in intent["swaps"] if swap["staged"]}
     needed += [path for path in intent["transforms"] if path not in coming]
     for path in needed:
@@ -139,7 +159,9 @@ def _check_targets(store: Path, intent: dict[str, Any]) -> None:
             )
 
 
-def _stage(document: Document, staging: Path, dirty: set[Slot], replaced: frozenset[str]) -> dict[str, Any]:
+def _stage(
+    document: Document, store: Path, staging: Path, dirty: set[Slot], replaced: frozenset[str]
+) -> dict[str, Any]:
     """Put everything new under ``staging`` and return what `finish` has to do with it."""
     wholes: set[Slot] = {
         s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES and (s[0] != "labels" or s[1] in replaced)
@@ -147,15 +169,13 @@ def _stage(document: Document, staging: Path, dirty: set[Slot], replaced: frozen
     for name in replaced:
         wholes.add(("labels", name))
     swaps = _stage_elements(document, staging, wholes)
-    tiles = [s[1] for s in dirty if s[0] == "labels" and s not in wholes]
-    for name in tiles:
-        _stage_tiles(document, staging, name)
+    painted = sorted(s[1] for s in dirty if s[0] == "labels" and s not in wholes)
     columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes)
     swaps += [_stage_part(document, staging, slot) for slot in columns]
     moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in {w[:2] for w in wholes}}
     return {
         "swaps": swaps,
-        "tiles": tiles,
+        "painted": [stage_chunks(document, store, staging / "chunks", name) for name in painted],
         "tables": sorted({s[1] for s in columns}),
         "transforms": {"/".join(m): matrices(getattr(document.sdata, m[0])[m[1]]) for m in moved},
         "attrs": document.sdata.attrs if any(s[0] == "attrs" for s in dirty) else None,
@@ -173,13 +193,6 @@ def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> lis
         {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
         for s in sorted(wholes)
     ]
-
-
-def _stage_tiles(document: Document, staging: Path, name: str) -> None:
-    folder = staging / "tiles" / name
-    folder.mkdir(parents=True)
-    for level, (y0, y1, x0, x1), values in document.grid(name).unsaved():
-        np.save(folder / f"{level}_{y0}_{y1}_{x0}_{x1}.npy", values, allow_pickle=False)
 
 
 def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]:
@@ -212,8 +225,8 @@ def finish(store: Path) -> bool:
     with _quiet():
         for number, swap in enumerate(intent["swaps"]):
             _swap(store, home, number, swap)
-        for name in intent["tiles"]:
-            _patch(store, home / "staging" / "tiles" / name, name)
+        for painted in intent["painted"]:
+            move_chunks(store, home / "staging" / "chunks", painted, _inside)
         for table in intent["tables"]:
             _name_columns(store, table)
         _consolidate(store)
@@ -261,17 +274,6 @@ def _inside(root: Path, relative: str) -> Path:
     if not path.is_relative_to(root.resolve()):
         raise DocumentError(f"The store names a place outside itself: '{relative}'.", "It may be damaged or hostile.")
     return path
-
-
-def _patch(store: Path, folder: Path, name: str) -> None:
-    import zarr
-
-    group: Any = zarr.open_group(store, mode="r+", use_consolidated=False)[f"labels/{name}"]
-    datasets = group.attrs["ome"]["multiscales"][0]["datasets"]
-    arrays = [group[d["path"]] for d in datasets]
-    for file in sorted(folder.glob("*.npy")):
-        level, y0, y1, x0, x1 = (int(part) for part in file.stem.split("_"))
-        arrays[level][y0:y1, x0:x1] = np.load(file, allow_pickle=False)
 
 
 def _name_columns(store: Path, table: str) -> None:

@@ -41,6 +41,8 @@ class Session:
         self.document = document
         self.store = store
         self.home = document.home = home
+        self.chunks_written = 0
+        """How many chunks of painted labels the last save into the store wrote."""
         self._done: list[Entry] = []
         self._undone: list[Entry] = []
         self._saved: tuple[int, ...] = ()
@@ -316,7 +318,7 @@ class Session:
             raise DocumentError(f"'{target.name}' is in an older format.", "Save it to a new place.")
         if target == self.store:
             self._move_home(target)
-            save_changes(self.document, target, self._dirty, frozenset(self._replaced))
+            self.chunks_written = save_changes(self.document, target, self._dirty, frozenset(self._replaced))
             self._append({"op": "saved"})
             settle(target)
         else:

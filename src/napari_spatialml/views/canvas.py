@@ -80,11 +80,15 @@ class Canvas:
         """Return the element that a layer shows, or "" for a foreign layer."""
         return str(layer.metadata.get(ELEMENT, ""))
 
-    def painted(self) -> Iterable[tuple[str, Any]]:
-        """Yield the name and the layer of all labels that can be painted."""
+    def painted(self) -> Iterable[tuple[str, Any, tuple[int, int]]]:
+        """Yield the name, the layer and the first pixel (y, x) of all labels that can be painted."""
         for spec, layer in self.layers():
             if isinstance(spec, LabelsSpec) and spec.editable and not spec.key.beside:
-                yield spec.key.element, layer
+                yield spec.key.element, layer, spec.offset
+
+    def painted_of(self, labels: str) -> Any:
+        """Return the layer on which labels can be painted, or None."""
+        return next((layer for name, layer, _ in self.painted() if name == labels), None)
 
     def clear(self) -> None:
         """Take all our layers away."""

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from ..core.patch import Window, found_in
 from ..errors import BadInput
+from .correcting import pixels_in_view, require_one_view
 from .marks import Lines, outline_of, path_lines
-from .rasters import EDITABLE
+from .rasters import is_pixel_grid, is_small
 from .tools import Place, Point, Pointer, Stage, Tool, label_at
 
 __all__ = ["Delete", "Draw", "Erase", "Merge", "Paint", "Split"]
@@ -43,10 +44,16 @@ class CellTool(Tool):
         """Return the cell under the mouse; 0 for background."""
         return label_at(self.stage.document, self.place, at.um)
 
+    def start(self) -> None:
+        self.stage.correct_in_view(self.labels)
+
     def mask_of(self, cell: int) -> tuple[npt.NDArray[np.bool_], tuple[int, int]]:
         """Return a cell's mask and where it begins, searching no more than what is in view."""
-        level = self.stage.document.grid(self.labels).levels[0]
-        return found_in(level, cell, view_window(self.stage, self.place))
+        grid, buffer = self.stage.document.grid(self.labels), self.stage.buffer_of(self.labels)
+        if buffer is None:
+            return found_in(grid.levels[0], cell, view_window(self.stage, self.place))
+        (y, x), (h, w) = buffer.offset, buffer.layer.data.shape
+        return found_in(_Seen(buffer, grid.shape), cell, (y, y + h, x, x + w))
 
     def box_of(self, cells: list[int]) -> Window:
         """Return the window around cells, with a pixel to spare."""
@@ -59,6 +66,18 @@ class CellTool(Tool):
         """Return the outlines of cells in µm of the canvas."""
         made = [outline_of(*self.mask_of(c), self.place.affine) for c in cells]
         return np.concatenate(made) if made else np.zeros((0, 2, 2))
+
+
+class _Seen:
+    """Labels of which only the window is looked at that is in memory anyway."""
+
+    def __init__(self, buffer: Any, shape: tuple[int, int]) -> None:
+        self._data, (self._y, self._x) = np.asarray(buffer.layer.data), buffer.offset
+        self.shape, self.dtype = shape, self._data.dtype
+
+    def __getitem__(self, key: tuple[slice, slice]) -> npt.NDArray[Any]:
+        rows, columns = key
+        return self._data[rows.start - self._y : rows.stop - self._y, columns.start - self._x : columns.stop - self._x]
 
 
 class Merge(CellTool):
@@ -82,6 +101,10 @@ class Merge(CellTool):
             cells, self.chosen = [*self.chosen, cell], []
             self.stage.correct("merge-cells", labels=self.labels, cells=cells, window=self.box_of(cells))
         self._mark()
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.chosen)
 
     def refresh(self) -> None:
         self.chosen = [c for c in self.chosen if self._is_there(c)]
@@ -130,6 +153,10 @@ class Drawn(CellTool):
     def __init__(self, stage: Stage, labels: str = "") -> None:
         super().__init__(stage, labels)
         self.path: list[Point] = []
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.path)
 
     def press(self, at: Pointer) -> None:
         self.path = [at.um]
@@ -217,7 +244,15 @@ class Paint(CellTool):
         self.layer: Any = None
 
     def start(self) -> None:
+        super().start()
+        self._arm()
+
+    def _arm(self) -> None:
+        """Take napari's brush in the hand; where too much is in view, wait until the person has zoomed in."""
         self.layer = self._editable()
+        self.stage.say(self.stage.cannot_paint or self.hint)
+        if self.layer is None:
+            return
         viewer = self.stage.viewer
         viewer.layers.selection.active = self.layer
         self.layer.visible = True
@@ -231,25 +266,23 @@ class Paint(CellTool):
             self.layer.mode = "pan_zoom"
 
     def refresh(self) -> None:
-        if self.stage.canvas.layer_of(self.labels) is not self.layer:
-            self.start()  # the labels were replaced, and so was their layer
+        if self.stage.canvas.painted_of(self.labels) is not self.layer:
+            self._arm()  # the labels were replaced, or the window moved, and so did their layer
 
     def press(self, at: Pointer) -> None:
         # runs before napari's own brush, which then paints with this label
-        if self.mode == "paint":
-            wanted = self.cell or self.cell_at(at) or int(np.max(self.layer.data, initial=0)) + 1
+        if self.layer is None:
+            self.stage.tell("warning", self.stage.cannot_paint)
+        elif self.mode == "paint":
+            wanted = self.cell or self.cell_at(at) or self.stage.document.grid(self.labels).maximum() + 1
             self.layer.selected_label = wanted
 
     def _editable(self) -> Any:
-        layer = self.stage.canvas.layer_of(self.labels)
-        if layer is None:
+        if self.stage.canvas.layer_of(self.labels) is None:
             raise BadInput(f"'{self.labels}' is not shown.", "Show it first.")
-        if layer.multiscale or not layer.editable:
-            h, w = self.stage.document.grid(self.labels).shape
-            raise BadInput(
-                f"'{self.labels}' has {h:,} × {w:,} pixels, too many to paint on in one piece.",
-                "Merge, split, delete and draw work here; zoom in before you use them.",
-            )
+        layer = self.stage.canvas.painted_of(self.labels)
+        if layer is None and not self.stage.cannot_paint:
+            raise BadInput(f"'{self.labels}' has a label for every pixel, and no cells.", "Choose labels of cells.")
         return layer
 
 
@@ -268,29 +301,26 @@ def view_window(stage: Stage, place: Place) -> Window | None:
     BadInput
         When more is in view than can be searched.
     """
-    h, w = stage.document.grid(place.element).shape
-    if h * w <= EDITABLE:
+    grid = stage.document.grid(place.element)
+    if is_small(grid):
         return None
-    camera, (ch, cw) = stage.viewer.scene.camera, stage.viewer.canvas.size
-    centre = np.asarray(camera.center, dtype=float)[-2:]
-    half = np.array([ch, cw]) / 2 / camera.zoom
-    corners = place.own(centre + half * np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]]))
-    y0, x0 = np.clip(np.floor(corners.min(0)) - _MARGIN, 0, (h, w)).astype(int)
-    y1, x1 = np.clip(np.ceil(corners.max(0)) + _MARGIN, 0, (h, w)).astype(int)
-    if (y1 - y0) * (x1 - x0) > EDITABLE:
-        raise BadInput(
-            f"{y1 - y0:,} × {x1 - x0:,} pixels of '{place.element}' are in view.", "Zoom in to correct cells."
-        )
-    if y1 <= y0 or x1 <= x0:
-        raise BadInput(f"'{place.element}' is not in view.", "Move the view over the cells.")
-    return int(y0), int(y1), int(x0), int(x1)
+    h, w = grid.shape
+    y0, y1, x0, x1 = pixels_in_view(stage.viewer, place, (h, w))
+    if y1 > y0 and x1 > x0:
+        y0, y1, x0, x1 = max(y0 - _MARGIN, 0), min(y1 + _MARGIN, h), max(x0 - _MARGIN, 0), min(x1 + _MARGIN, w)
+    return require_one_view((y0, y1, x0, x1), place.element)
 
 
 def _only_labels(stage: Stage) -> str:
-    painted = [name for name, _ in stage.canvas.painted()]
-    if not painted:
+    """Return the labels of the active layer, else the first that have cells."""
+    document = stage.document
+    there = [n for n in document.names("labels") if stage.canvas.layer_of(n) is not None]
+    cells = [n for n in there if not is_pixel_grid(document, n)]
+    if not cells:
         raise BadInput("The section has no cells to correct.", "Segment an image first.")
-    return painted[0]
+    active = stage.viewer.layers.selection.active
+    chosen = "" if active is None else stage.canvas.element_of(active)
+    return chosen if chosen in cells else cells[0]
 
 
 def _listed(cells: list[int]) -> str:

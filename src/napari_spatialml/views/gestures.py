@@ -26,6 +26,7 @@ _TOOLS: dict[str, type[Any]] = {
     "landmark": Landmark,
 }
 _KEYS = {"Control-Z": "undo", "Control-Shift-Z": "redo", "Control-Y": "redo", "Escape": "cancel", "Delete": "delete"}
+CORRECT_KEY = "E"
 
 
 def tool_named(name: str) -> type[Any]:
@@ -50,7 +51,9 @@ class Owner(Protocol):
     def current(self) -> Tool | None: ...
     def tell(self, level: str, sentence: str) -> None: ...
     def flush(self) -> None: ...
+    def cancel(self) -> None: ...
     def flush_painted(self) -> None: ...
+    def settled(self) -> None: ...
 
 
 class Gestures:
@@ -71,6 +74,7 @@ class Gestures:
         viewer.mouse_move_callbacks.append(self.hover)
         for key, name in _KEYS.items():
             viewer.bind_key(key, self._key(name), overwrite=True)
+        viewer.bind_key(CORRECT_KEY, self._key("toggle_correcting"), overwrite=True)
         viewer.layers.selection.events.active.connect(self._keep_still)
 
     def take_over(self, tool: bool) -> None:
@@ -94,13 +98,26 @@ class Gestures:
             self._try(tool.press, event)
             self._try(tool.release, event)
 
+    def watch(self, layer: Any) -> None:
+        """Take the keys of correcting on a labels layer too: napari would erase with E, and keep Escape."""
+        layer.bind_key(CORRECT_KEY, self._key("toggle_correcting"), overwrite=True)
+        layer.bind_key("Escape", self._escaped, overwrite=True)
+
+    def _escaped(self, layer: Any) -> None:
+        if self._owner.current is None:
+            from napari.layers.labels._labels_key_bindings import reset_polygon
+
+            reset_polygon(layer)
+        else:
+            self._owner.cancel()
+
     def disconnect(self) -> None:
         """Let go of the viewer."""
         self.take_over(False)
         viewer = self._owner.viewer
         viewer.mouse_drag_callbacks.remove(self.drag)
         viewer.mouse_move_callbacks.remove(self.hover)
-        for key in _KEYS:
+        for key in (*_KEYS, CORRECT_KEY):
             viewer.bind_key(key, None, overwrite=True)
         viewer.layers.selection.events.active.disconnect(self._keep_still)
 
@@ -119,6 +136,7 @@ class Gestures:
         finally:
             self.dragging = False
         self._try(tool.release, event)
+        self._owner.settled()
 
     def hover(self, viewer: Any, event: Any) -> None:
         """Hand a move without a button to the tool, and bring in what was painted by other means."""
@@ -137,6 +155,7 @@ class Gestures:
         finally:
             self.dragging = False
         self._owner.flush()
+        self._owner.settled()
 
     def _try(self, act: Any, event: Any) -> None:
         try:

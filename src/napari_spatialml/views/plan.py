@@ -110,7 +110,10 @@ def _of_rows(
     values, token = coloured(document, colour_of(document, state, element), memory, element)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels":
-        return labels_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
+        window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
+        return labels_specs(
+            document, element, system, values, token, hidden, memory, beside=beside, offset=offset, window=window
+        )
     if is_circles(document, element):
         made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]

@@ -11,18 +11,21 @@ from psygnal import Signal
 from ..core.transform import Affine
 from ..errors import BadInput, SpatialMLError
 from ..session import Document, Session
-from ..session.changes import Slot
+from ..session.changes import EditLabels, Slot
 from ..session.corrections import correct
+from ..session.session import Entry
 from .canvas import Canvas
 from .choices import choices_of, colour_of, title_of
+from .correcting import Correcting, outside_view
 from .gestures import Gestures, tool_named
 from .landmark_specs import LandmarkFit, landmark_fit
 from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
 from .plan import legends, offset_of, plan
+from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
-from .strokes import Painting
+from .strokes import Buffer, Painting
 from .tools import Place, Tool
 
 __all__ = ["Presenter"]
@@ -61,6 +64,9 @@ class Presenter:
         self._shown = self._closed = False
         self._gestures = Gestures(self)
         self._painting = Painting(self, later, self._gestures.after_paint)
+        self._correcting = Correcting(self, later)
+        for moved in self._moves():
+            moved.connect(self._correcting.follow_view)
         session.changed.connect(self._on_changed)
 
     # what is shown -----------------------------------------------------------------------------
@@ -164,11 +170,15 @@ class Presenter:
         self._shown = True
         self.viewer.canvas.overlays["scale_bar"].visible = True
         self.fit()
+        self._correcting.survey()
 
     def _refresh(self, *, again: bool) -> None:
         told = dict(self._memory.problems)
         self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
         self._painting.watch()
+        for spec, layer in self.canvas.layers():
+            if isinstance(spec, LabelsSpec):
+                self._gestures.watch(layer)
         for element, sentence in self._memory.problems.items():
             if told.get(element) != sentence:
                 self.tell("warning", sentence)
@@ -210,6 +220,8 @@ class Presenter:
             before.stop()
         self.marks.remove()
         self._take_up(tool, options)
+        if getattr(self._tool, "labels", "") != self._correcting.labels:
+            self._correcting.end()
         self._gestures.take_over(self._tool is not None)
         self.tool_changed.emit(self.tool)
 
@@ -232,9 +244,13 @@ class Presenter:
         return self._tool
 
     def cancel(self) -> None:
-        """Forget the gesture that was begun."""
-        if self._tool is not None:
-            self._tool.cancel()
+        """Forget the gesture that was begun; where none was, leave the correcting of large labels."""
+        if self._tool is None:
+            return
+        begun = self._tool.begun
+        self._tool.cancel()
+        if self._correcting.labels and not begun:
+            self.use("")
 
     def delete(self) -> None:
         """Take away what lies under the mouse, with the tool in use."""
@@ -260,13 +276,22 @@ class Presenter:
 
     def _step(self, step: Callable[[], str], word: str) -> None:
         self.flush()
+        at = self.session.position - (1 if word == "Undone" else 0)
+        where = self._whereabouts(self.session.history[at]) if 0 <= at < len(self.session.history) else ""
         try:
             label = step()
         except SpatialMLError as error:
             self.tell("error", str(error))
             return
         if label:
-            self.tell("info", f"{word}: {label}.")
+            self.tell("info", f"{word}: {label}{where}.")
+
+    def _whereabouts(self, entry: Entry) -> str:
+        """Return where a change of labels lies that cannot be seen now; "" where it is in view."""
+        for change in entry.command.changes:
+            if isinstance(change, EditLabels) and change.name in self.document.names("labels"):
+                return outside_view(self.viewer, self, change)
+        return ""
 
     def tell(self, level: str, sentence: str) -> None:
         """Say something to the person."""
@@ -289,6 +314,49 @@ class Presenter:
         if not self._gestures.dragging:
             self._painting.flush_if_painted()
 
+    # large labels ------------------------------------------------------------------------------
+
+    def toggle_correcting(self) -> None:
+        """Begin to correct the cells of the active layer, with the brush; or leave."""
+        if self._tool is not None and hasattr(self._tool, "labels"):
+            self.use("")
+        else:
+            self.use("paint")
+
+    def correct_in_view(self, labels: str) -> None:
+        """Make what is in view of labels an array that can be painted, where all of them are too large."""
+        self._correcting.begin(labels)
+
+    def buffer_of(self, labels: str) -> Buffer | None:
+        """Return the array in memory on which labels are painted, or None."""
+        return self._painting.buffer(labels)
+
+    @property
+    def cannot_paint(self) -> str:
+        """Why the cells in hand cannot be painted at this zoom; "" where they can."""
+        return self._correcting.sentence
+
+    @property
+    def busy(self) -> bool:
+        """Whether the mouse is in the middle of a gesture."""
+        return self._gestures.dragging
+
+    def window_moved(self) -> None:
+        """Show the window of large labels where it is now."""
+        if self._shown:
+            self._refresh(again=False)
+        if self._tool is not None:
+            self._tool.refresh()
+
+    def settled(self) -> None:
+        """A gesture is over: the window may follow the view."""
+        if not self._painting.painted:
+            self._correcting.follow_view()
+
+    def _moves(self) -> tuple[Any, ...]:
+        camera = self.viewer.scene.camera.events
+        return camera.center, camera.zoom, self.viewer.canvas.events.size
+
     def close(self) -> None:
         """Take our layers and callbacks away."""
         if self._closed:
@@ -296,5 +364,8 @@ class Presenter:
         self._closed = True
         self.use("")
         self.session.changed.disconnect(self._on_changed)
+        for moved in self._moves():
+            moved.disconnect(self._correcting.follow_view)
+        self._correcting.close()
         self._gestures.disconnect()
         self.canvas.clear()

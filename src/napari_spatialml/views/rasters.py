@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,18 +11,28 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.colours import LookupTable, lookup_table
+from ..core.patch import Window
+from ..core.transform import Affine
 from ..errors import BadInput
 from ..session import Document
+from ..session.grid import LabelGrid
 from .memory import Memory
-from .places import pixel_affine
+from .places import as_matrix, pixel_affine
 from .specs import ImageSpec, Key, LabelsSpec, LayerSpec, RasterSpec
 from .values import Categories, Values
 
-__all__ = ["EDITABLE", "is_pixel_grid", "labels_specs"]
+__all__ = ["CORRECTING", "EDITABLE", "is_pixel_grid", "is_small", "labels_specs"]
 
 EDITABLE = 4096 * 4096
 """Up to so many pixels the labels are one array in memory, which can be painted."""
+CORRECTING = "correcting"
+"""The part of an element's key that is the window of large labels that can be painted."""
 _PIXELS_A_CELL = 20
+
+
+def is_small(grid: LabelGrid) -> bool:
+    """Whether labels are one array in memory, which can be painted."""
+    return grid.shape[0] * grid.shape[1] <= EDITABLE
 
 
 def is_pixel_grid(document: Document, labels: str) -> bool:
@@ -44,6 +55,7 @@ def labels_specs(
     *,
     beside: bool,
     offset: tuple[float, float],
+    window: Window | None = None,
 ) -> list[LayerSpec]:
     """Return the layers of labels: the raster of their values, and above it, for cells, the cells themselves."""
     grid, affine = document.grid(labels), pixel_affine(document, labels, system, offset)
@@ -53,27 +65,50 @@ def labels_specs(
     if values is not None:
         key = Key(labels, "" if pixels else "colour", beside)
         name = labels if pixels else f"{labels}: colour"
-        data = ("raster", grid, document.revision(("labels", labels)), token, hidden)
+        small = is_small(grid)
+        data = ("raster", grid, document.revision(("labels", labels)) if small else -1, token, hidden)
         lut = memory.get(("look-up", token, hidden), partial(_table, values, hidden))
         specs.append(_raster(grid, key, name, data, affine, values, lut, opacity))
     if values is None or not pixels:
-        small = grid.shape[0] * grid.shape[1] <= EDITABLE
-        specs.append(
-            LabelsSpec(
-                Key(labels, "", beside),
-                labels,
-                ("cells", grid, small),
-                partial(_cells, grid, small),
-                affine,
-                order=50,
-                opacity=0.55 if values is not None else 0.6,
-                contour=1 if values is not None else 0,
-                colour="#ffffff" if values is not None else "",
-                multiscale=not small and len(grid.levels) > 1,
-                editable=small and not pixels,
-            )
+        small = is_small(grid)
+        window = None if small or pixels or beside else window
+        cells = LabelsSpec(
+            Key(labels, "", beside),
+            labels,
+            ("cells", grid, small, window),
+            partial(_cells, grid, small, window),
+            affine,
+            order=50,
+            opacity=0.55 if values is not None else 0.6,
+            contour=1 if values is not None else 0,
+            colour="#ffffff" if values is not None else "",
+            multiscale=not small and len(grid.levels) > 1,
+            editable=small and not pixels,
+            live=not small,
         )
+        specs.append(cells)
+        if window is not None:
+            specs.append(_window(cells, grid, window))
     return specs
+
+
+def _window(cells: LabelsSpec, grid: LabelGrid, window: Window) -> LabelsSpec:
+    """Return the part of large labels that can be painted: an array in memory, drawn as the rest is."""
+    y0, _, x0, _ = window
+    affine = as_matrix(Affine(np.array(cells.affine)) @ Affine.translation(y0, x0))
+    return replace(
+        cells,
+        key=Key(cells.key.element, CORRECTING, False),
+        name=f"{cells.name} (correcting)",
+        token=("window", grid, window),
+        make=partial(grid.read, window),
+        affine=affine,
+        order=51,
+        multiscale=False,
+        editable=True,
+        live=False,
+        offset=(y0, x0),
+    )
 
 
 def _raster(
@@ -87,44 +122,83 @@ def _raster(
     opacity: float,
 ) -> LayerSpec:
     order = 40 if key.part else 30
-    small = grid.shape[0] * grid.shape[1] <= EDITABLE
+    small = is_small(grid)
     many = not small and len(grid.levels) > 1
     make = _spread(grid, small, lut)
     if isinstance(values, Categories):
         return RasterSpec(
-            key, name, token, make, affine, order, opacity=opacity, multiscale=many, colours=values.colours
+            key,
+            name,
+            token,
+            make,
+            affine,
+            order,
+            opacity=opacity,
+            multiscale=many,
+            colours=values.colours,
+            live=not small,
         )
     return ImageSpec(
         key, name, token, make, affine, order, opacity=opacity, multiscale=many, colormap=values.colormap,
-        limits=values.limits,
+        limits=values.limits, live=not small,
     )  # fmt: skip
 
 
-def _cells(grid: Any, small: bool) -> Any:
+def _cells(grid: Any, small: bool, window: Window | None) -> Any:
     if small:
         return grid.read()
-    live = [_Live(level) for level in grid.levels]
+    live = [_Live(level, hole=_coarser(window, f)) for level, f in zip(grid.levels, grid.factors, strict=True)]
     return live if len(live) > 1 else live[0]
+
+
+def _coarser(window: Window | None, factor: tuple[int, int]) -> Window | None:
+    """Return the pixels of a coarser level that show a window of the full resolution."""
+    if window is None:
+        return None
+    (y0, y1, x0, x1), (fy, fx) = window, factor
+    return y0 // fy, -(-y1 // fy), x0 // fx, -(-x1 // fx)
 
 
 class _Live:
     """A level that napari reads anew whenever it draws.
 
     Not a dask array: napari keeps the chunks of those, and would show cells as they were.
+
+    Parameters
+    ----------
+    level
+        The level.
+    lut
+        What is shown of each label, where it is not the label itself.
+    hole
+        A window that another layer shows: background here.
     """
 
-    def __init__(self, level: Any) -> None:
-        self._level = level
+    def __init__(self, level: Any, lut: LookupTable | None = None, hole: Window | None = None) -> None:
+        self._level, self._lut, self._hole = level, lut, hole
         self.shape: tuple[int, int] = level.shape
-        self.dtype, self.ndim = level.dtype, 2
+        self.dtype, self.ndim = level.dtype if lut is None else lut.values.dtype, 2
         self.size = self.shape[0] * self.shape[1]
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
         found: npt.NDArray[Any] = self._level[key]
-        return found
+        if self._hole is not None:
+            found = _without(found, key, self._hole, self.shape)
+        return found if self._lut is None else self._lut[found]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        return np.asarray(self._level, dtype=dtype)
+        return np.asarray(self[:, :], dtype=dtype)
+
+
+def _without(found: npt.NDArray[Any], key: Any, hole: Window, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """Return what was read of a level, with background where the hole is."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
+        return found  # single rows and pixels: nobody draws these
+    (top, _, _), (left, _, _) = ((*parts, slice(None))[k].indices(shape[k]) for k in (0, 1))
+    y0, y1, x0, x1 = (max(v, 0) for v in (hole[0] - top, hole[1] - top, hole[2] - left, hole[3] - left))
+    found[y0:y1, x0:x1] = 0
+    return found
 
 
 def _table(values: Values, hidden: frozenset[str]) -> LookupTable:
@@ -147,19 +221,7 @@ def _spread(grid: Any, small: bool, lut: LookupTable) -> Callable[[], Any]:
     def make() -> Any:
         if small:
             return lut[grid.read()]
-        made = [_lazy(level, lut) for level in grid.levels]
+        made = [_Live(level, lut) for level in grid.levels]
         return made if len(made) > 1 else made[0]
 
     return make
-
-
-def _lazy(level: Any, lut: LookupTable) -> Any:
-    import dask.array as da
-
-    from_array: Any = da.from_array  # untyped
-    blocks = from_array(level, chunks=1024, name=False, meta=np.empty((0, 0), level.dtype))
-    return blocks.map_blocks(_looked_up, lut=lut, dtype=lut.values.dtype, meta=np.empty((0, 0), lut.values.dtype))
-
-
-def _looked_up(block: npt.NDArray[Any], lut: LookupTable) -> npt.NDArray[Any]:
-    return lut[block]

@@ -53,6 +53,8 @@ class LayerSpec:
         Lower ones are drawn first.
     visible, opacity, blending
         As in napari; what the person sets afterwards stays.
+    live
+        Whether the layer reads the document's pixels whenever it is drawn, and shows a change when refreshed.
     """
 
     key: Key
@@ -64,6 +66,7 @@ class LayerSpec:
     visible: bool = True
     opacity: float = 1.0
     blending: str = "translucent_no_depth"
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,15 @@ class LabelsSpec(LayerSpec):
         Width of the outlines in pixels; 0 fills the cells.
     colour
         One colour for all cells; if empty, each has its own.
+    offset
+        (y, x) of the first pixel in the element, where the layer is a window of it.
     """
 
     multiscale: bool = False
     contour: int = 0
     colour: str = ""
     editable: bool = False
+    offset: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.patch import Patch, diff
+from ..core.patch import Patch, Window, diff
 from ..session import Document
 from ..session.corrections import packed
 from .canvas import Canvas
@@ -34,12 +34,25 @@ class Buffer:
 
     def __init__(self, labels: str, layer: Any, offset: tuple[int, int] = (0, 0)) -> None:
         self.labels, self.layer, self.offset = labels, layer, offset
+        self._known: tuple[Any, ...] = ()
+        self._held: Any = None
+        self._moment = 0
+
+    def shows(self, window: Window) -> bool:
+        """Whether all of a window of the element is on the layer."""
+        (y, x), (h, w) = self.offset, self.layer.data.shape
+        return y <= window[0] and window[1] <= y + h and x <= window[2] and window[3] <= x + w
+
+    def news(self, document: Document) -> tuple[Window, ...] | None:
+        """Return what was written since the layer was last compared; None where everything may be new."""
+        grid = document.grid(self.labels)
+        return grid.written_since(self._moment) if self._known == self._key(grid) else None
 
     def stroke(self, document: Document) -> Patch | None:
         """Return what the layer holds that the document does not, or None."""
         if self.labels not in document.names("labels"):
             return None
-        held = self._held(document)
+        held = self._now(document)
         painted = np.asarray(self.layer.data)
         if held.shape != painted.shape:
             return None  # the element was replaced by one of another size, and so will be the layer
@@ -56,9 +69,35 @@ class Buffer:
         self.layer.data_setitem(at, patch.old[rows, columns])
         return True
 
-    def _held(self, document: Document) -> Any:
-        (y, x), (h, w) = self.offset, self.layer.data.shape
-        return document.grid(self.labels).read((y, y + h, x, x + w))
+    def follow(self, document: Document) -> None:
+        """Make the layer show what was written since it was last compared; what is being painted stays."""
+        news = self.news(document)
+        if news is None:
+            self.sync(document)
+            return
+        held, (y, x), (h, w) = self._now(document), self.offset, self.layer.data.shape
+        for y0, y1, x0, x1 in news:
+            y0, y1, x0, x1 = max(y0 - y, 0), min(y1 - y, h), max(x0 - x, 0), min(x1 - x, w)
+            if y1 > y0 and x1 > x0:
+                rows, columns = np.nonzero(held[y0:y1, x0:x1] != self.layer.data[y0:y1, x0:x1])
+                if rows.size:
+                    self.layer.data_setitem((rows + y0, columns + x0), held[rows + y0, columns + x0])
+
+    def _key(self, grid: Any) -> tuple[Any, ...]:
+        return grid, self.offset, self.layer.data.shape
+
+    def _now(self, document: Document) -> Any:
+        """Return what the document holds where the layer is; only what was written meanwhile is read again."""
+        grid, (y, x), (h, w) = document.grid(self.labels), self.offset, self.layer.data.shape
+        news = self.news(document)
+        if news is None:
+            self._held, self._known = grid.read((y, y + h, x, x + w)), self._key(grid)
+        for y0, y1, x0, x1 in news or ():
+            y0, y1, x0, x1 = max(y0, y), min(y1, y + h), max(x0, x), min(x1, x + w)
+            if y1 > y0 and x1 > x0:
+                self._held[y0 - y : y1 - y, x0 - x : x1 - x] = grid.read((y0, y1, x0, x1))
+        self._moment = grid.moment
+        return self._held
 
 
 class Owner(Protocol):
@@ -94,12 +133,14 @@ class Painting:
 
     def watch(self) -> None:
         """Look for labels layers that came or went."""
-        painted = dict(self._owner.canvas.painted())
-        for name in [n for n, b in self._buffers.items() if painted.get(n) is not b.layer]:
+        painted = {name: (layer, offset) for name, layer, offset in self._owner.canvas.painted()}
+        for name in [n for n, b in self._buffers.items() if painted.get(n, (None,))[0] is not b.layer]:
             del self._buffers[name]
-        for name, layer in painted.items():
-            if name not in self._buffers:
-                self._buffers[name] = Buffer(name, layer)
+        for name, (layer, offset) in painted.items():
+            if name in self._buffers:
+                self._buffers[name].offset = offset
+            else:
+                self._buffers[name] = Buffer(name, layer, offset)
                 layer.events.paint.connect(self._on_paint)
                 layer.mouse_drag_callbacks.append(self._after_paint)
                 # napari's own history of the layer would go behind the session's back
@@ -107,12 +148,26 @@ class Painting:
 
     def follow(self, touched: Collection[str]) -> None:
         """Make the layers of labels show what the document holds now."""
+        covered: set[str] = set()
         for name, buffer in self._buffers.items():
-            if name in touched:
-                buffer.sync(self._owner.document)
+            if name in touched and name in self._owner.document.names("labels"):
+                news = buffer.news(self._owner.document)
+                if news is not None and all(map(buffer.shows, news)):
+                    covered.add(name)  # the cells below the window have a hole there
+                buffer.follow(self._owner.document)
         for spec, layer in self._owner.canvas.layers():
-            if isinstance(spec, LabelsSpec) and spec.key.element in touched and not spec.editable:
-                layer.refresh(extent=False)  # it reads the document's pixels when it is drawn
+            name = spec.key.element
+            if name in touched and spec.live and not (isinstance(spec, LabelsSpec) and name in covered):
+                layer.refresh(extent=False)  # it reads the document's pixels in view when it is drawn
+
+    def buffer(self, labels: str) -> Buffer | None:
+        """Return where labels are painted, or None."""
+        return self._buffers.get(labels)
+
+    @property
+    def painted(self) -> bool:
+        """Whether napari has said that something was painted that is not in the document yet."""
+        return self._painted
 
     def flush(self) -> None:
         """Bring what was painted into the document, one command a layer."""

@@ -82,6 +82,10 @@ class Stage(Protocol):
     @property
     def boundary(self) -> float: ...
     def flush(self) -> None: ...
+    def correct_in_view(self, labels: str) -> None: ...
+    def buffer_of(self, labels: str) -> Any: ...
+    @property
+    def cannot_paint(self) -> str: ...
 
 
 class Tool:
@@ -98,6 +102,11 @@ class Tool:
     def alive(self) -> bool:
         """Whether what it works on is still there."""
         return True
+
+    @property
+    def begun(self) -> bool:
+        """Whether a gesture is under way, which Escape would forget."""
+        return False
 
     def start(self) -> None:
         """Begin."""

@@ -1,0 +1,71 @@
+"""The changed tiles of one level: those used last as arrays, the rest compressed.
+
+Labels compress a hundredfold, so that a day's corrections all over a slide take some megabytes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numcodecs import Blosc
+
+__all__ = ["Tiles"]
+
+_CODEC = Blosc(cname="zstd", clevel=1, shuffle=Blosc.BITSHUFFLE)
+Key = tuple[int, int]
+
+
+class Tiles:
+    """Arrays by their row and column in the grid of tiles.
+
+    Parameters
+    ----------
+    keep
+        How many stay uncompressed.
+    """
+
+    def __init__(self, keep: int = 128) -> None:
+        self._keep = keep
+        self._arrays: OrderedDict[Key, npt.NDArray[Any]] = OrderedDict()
+        self._packed: dict[Key, tuple[bytes, np.dtype[Any], tuple[int, ...]]] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._arrays or key in self._packed
+
+    def __len__(self) -> int:
+        return len(self._arrays.keys() | self._packed.keys())
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._arrays.keys() | self._packed.keys())
+
+    def read(self, key: Key) -> npt.NDArray[Any]:
+        """Return a tile, only to be read."""
+        if key not in self._arrays:
+            data, dtype, shape = self._packed[key]
+            self._put(key, np.frombuffer(_CODEC.decode(data), dtype).reshape(shape))
+        self._arrays.move_to_end(key)
+        return self._arrays[key]
+
+    def change(self, key: Key) -> npt.NDArray[Any]:
+        """Return a tile that may be written, until another one is asked for."""
+        found = self.read(key)
+        self._packed.pop(key, None)
+        if not found.flags.writeable:
+            found = self._arrays[key] = found.copy()
+        return found
+
+    def add(self, key: Key, values: npt.NDArray[Any]) -> None:
+        """Keep a new tile."""
+        self._packed.pop(key, None)
+        self._put(key, np.ascontiguousarray(values))
+
+    def _put(self, key: Key, values: npt.NDArray[Any]) -> None:
+        self._arrays[key] = values
+        while len(self._arrays) > self._keep:
+            old, array = self._arrays.popitem(last=False)
+            if old not in self._packed:
+                self._packed[old] = (bytes(_CODEC.encode(array)), array.dtype, array.shape)
