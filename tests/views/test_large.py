@@ -220,21 +220,26 @@ def test_the_next_tool_keeps_the_window(big):
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint64])
-def test_fingerprints_by_blocks_are_those_of_the_whole(dtype, monkeypatch):
-    import json
-
+def test_fingerprints_tell_every_pixel_of_every_level(dtype):
     from spatialdata import SpatialData
 
-    from napari_spatialml.session.document import Document, digest
-    from napari_spatialml.session.elements import new_labels
-    from napari_spatialml.session.values import encode
+    from napari_spatialml.session.document import Document
+    from napari_spatialml.session.elements import LabelsElement, new_labels
+    from napari_spatialml.session.grid import LabelGrid
 
     values = np.arange(300 * 200, dtype=dtype).reshape(300, 200)
-    element = new_labels(values, {"global": np.eye(3).tolist()})
-    document = Document(SpatialData(labels={"cells": element.to_spatialdata()}))
-    packed = encode(document.get(("labels", "cells")), compress=False)
-    whole = digest(json.dumps(packed.meta, sort_keys=True).encode(), *packed.buffers)
-    assert document.fingerprint(("labels", "cells")) == whole
+
+    def of(levels):
+        element = LabelsElement(LabelGrid(levels), {"global": np.eye(3).tolist()})
+        return Document(SpatialData(labels={"cells": element.to_spatialdata()})).fingerprint(("labels", "cells"))
+
+    levels = [values, values[1::2, 1::2].copy()]
+    assert of(levels) == of([level.copy() for level in levels])
+    for k in range(2):
+        other = [level.copy() for level in levels]
+        other[k][-1, -1] += 1
+        assert of(other) != of(levels)
+    assert new_labels(values, {}).grid.shape == (300, 200)
 
 
 STEPS = st.one_of(

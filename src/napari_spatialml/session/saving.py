@@ -115,10 +115,10 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
         settle(store)
     _sweep(home)
     try:
+        _check_targets(store, dirty, replaced)
         staging.mkdir(parents=True)
         with _quiet():
             intent = _stage(document, store, staging, set(dirty), replaced)
-        _check_targets(store, intent)
         write_whole(home / "intent.json", json.dumps(intent).encode())
     except DocumentError:
         shutil.rmtree(staging, ignore_errors=True)
@@ -145,17 +145,17 @@ def _why(error: Exception) -> str:
     return str(told).splitlines()[0][:200]
 
 
-def _check_targets(store: Path, intent: dict[str, Any]) -> None:
+def _check_targets(store: Path, dirty: Iterable[Slot], replaced: frozenset[str]) -> None:
     """Make sure that what is to be changed in place is still there: nothing is begun that cannot end."""
-    needed = [f"labels/{painted['name']}" for painted in intent["painted"]] + [
-        f"tables/{name}/obs" for name in intent["tables"]
-    ]
-    coming = {swap["target"] for swap in intent["swaps"] if swap["staged"]}
-    needed += [path for path in intent["transforms"] if path not in coming]
-    for path in needed:
-        if not _inside(store, path).is_dir():
+    changed = set(dirty)
+    for slot in sorted(changed):
+        place = slot[1:3] if slot[0] == "transforms" else slot[:2]
+        whole = place in changed and (place[0] != "labels" or place[1] in replaced)
+        in_place = slot[0] == "transforms" or len(slot) == 4 or slot[0] == "labels"
+        if in_place and not whole and not _inside(store, "/".join(place)).is_dir():
             raise DocumentError(
-                f"'{path}' has vanished from '{store.name}' since it was opened.", "Save the section to a new place."
+                f"'{'/'.join(place)}' has vanished from '{store.name}' since it was opened.",
+                "Save the section to a new place.",
             )
 
 
