@@ -213,4 +213,6 @@ def test_the_history_says_what_became_of_the_counts() -> None:
     assert what_changed(rows, rows) == f"cell 1: {one} counts as before"
     assert what_changed(rows[:0], rows) == f"cell 1: new, {one} counts"
     assert what_changed(table, table[3:]).startswith("9 cells: ")
+    assert what_changed(table, table[3:]).endswith(" counts, 3 gone")
+    assert what_changed(table[["1", "3"]], table[["3"]]).endswith(f"; cell 1: gone, it had {one} counts")
     session.close()

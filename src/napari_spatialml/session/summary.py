@@ -23,12 +23,13 @@ def what_changed(before: Any, after: Any) -> str:
     before, after
         The rows of the touched cells in their table.
     """
-    cells = sorted({*_ids(before), *_ids(after)})
+    left = set(_ids(after).tolist())
+    cells = sorted({*_ids(before).tolist(), *left}, key=lambda cell: (cell not in left, cell))
     if not cells:
         return ""
     if len(cells) <= _NAMED + 1:
         return "; ".join(f"cell {cell}: {_of_cell(before, after, cell)}" for cell in cells)
-    gone, new = len(set(_ids(before)) - set(_ids(after))), len(set(_ids(after)) - set(_ids(before)))
+    gone, new = len(set(cells) - left), len(left - set(_ids(before).tolist()))
     some = [f"{n} {word}" for n, word in ((gone, "gone"), (new, "new")) if n]
     return ", ".join([f"{len(cells)} cells: {_amounts(_total(before), _total(after), _unit(after))}", *some])
 
