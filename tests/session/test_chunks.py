@@ -107,6 +107,22 @@ def test_the_largest_id_is_kept_in_the_store_and_no_id_is_given_twice(store: Pat
     again.close()
 
 
+def test_replaced_and_saved_labels_come_back_with_undo(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_spatialml.session.command import Command
+    from napari_spatialml.session.elements import new_labels
+    from napari_spatialml.session.store import put
+
+    monkeypatch.setattr(ChunkCache.__init__, "__defaults__", (10,))  # nothing is remembered: the files count
+    session = Session.open_store(store)
+    before = session.document.grid("cells").read()
+    new = new_labels(np.full((3000, 2100), 7, np.int32), session.document.get(("labels", "cells")).transforms)
+    session.execute(Command("replace", (put(session.document, ("labels", "cells"), new),), {}))
+    session.save()
+    session.undo()
+    assert np.array_equal(session.document.grid("cells").read(), before)
+    session.close()
+
+
 @settings(max_examples=30, deadline=None)
 @given(windows=st.lists(st.tuples(*[st.integers(0, 99)] * 4), min_size=1, max_size=8), size=st.integers(1, 4000))
 def test_reading_through_the_cache_is_reading_the_array(windows: list[tuple[int, int, int, int]], size: int) -> None:

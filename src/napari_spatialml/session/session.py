@@ -285,6 +285,9 @@ class Session:
         for name in self.document.names("labels"):
             if name in {s[1] for s in self._dirty if s[0] == "labels"}:
                 self.document.grid(name).mark_saved()
+        for entry in (*self._done, *self._undone) if self._replaced else ():
+            if entry._command is not None and any(s[0] == "labels" for s in entry._command.touched):
+                entry._command = None  # what it put away was read from files that this save has replaced
         self._dirty.clear()
         self._replaced.clear()
         self._saved = tuple(e.number for e in self._done)
