@@ -66,8 +66,13 @@ def test_moving_the_chunks_twice_does_no_harm(store: Path, monkeypatch: pytest.M
     monkeypatch.setattr(saving_module, "_write_metadata", lambda *_: None)
     session.save()
     whole = session.document.grid("cells").read()
-    intent = {"swaps": [], "tables": [], "transforms": {}, "attrs": None,
-              "painted": [{"name": "cells", "move": [], "remove": ["labels/cells/s0/c/2/1"], "largest": 9}]}  # fmt: skip
+    intent = {
+        "swaps": [],
+        "tables": [],
+        "transforms": {},
+        "attrs": None,
+        "painted": [{"name": "cells", "move": [], "remove": ["labels/cells/s0/c/2/1"], "largest": 9}],
+    }
     (store / "spatialml" / "intent.json").write_text(json.dumps(intent))
     session.close()
     again = Session.open_store(store)
@@ -84,8 +89,13 @@ def test_an_intent_that_names_a_file_outside_the_store_is_refused(store: Path) -
     delete(session, 4)
     session.save()
     session.close()
-    intent = {"swaps": [], "tables": [], "transforms": {}, "attrs": None,
-              "painted": [{"name": "cells", "move": [], "remove": ["../victim"], "largest": None}]}  # fmt: skip
+    intent = {
+        "swaps": [],
+        "tables": [],
+        "transforms": {},
+        "attrs": None,
+        "painted": [{"name": "cells", "move": [], "remove": ["../victim"], "largest": None}],
+    }
     (store / "spatialml" / "intent.json").write_text(json.dumps(intent))
     with pytest.raises(DocumentError, match="outside itself"):
         Session.open_store(store)
