@@ -66,8 +66,13 @@ def test_moving_the_chunks_twice_does_no_harm(store: Path, monkeypatch: pytest.M
     monkeypatch.setattr(saving_module, "_write_metadata", lambda *_: None)
     session.save()
     whole = session.document.grid("cells").read()
-    intent = {"swaps": [], "tables": [], "transforms": {}, "attrs": None,
-              "painted": [{"name": "cells", "move": [], "remove": ["labels/cells/s0/c/2/1"], "largest": 9}]}  # fmt: skip
+    intent = {
+        "swaps": [],
+        "tables": [],
+        "transforms": {},
+        "attrs": None,
+        "painted": [{"name": "cells", "move": [], "remove": ["labels/cells/s0/c/2/1"], "largest": 9}],
+    }
     (store / "spatialml" / "intent.json").write_text(json.dumps(intent))
     session.close()
     again = Session.open_store(store)
@@ -84,8 +89,13 @@ def test_an_intent_that_names_a_file_outside_the_store_is_refused(store: Path) -
     delete(session, 4)
     session.save()
     session.close()
-    intent = {"swaps": [], "tables": [], "transforms": {}, "attrs": None,
-              "painted": [{"name": "cells", "move": [], "remove": ["../victim"], "largest": None}]}  # fmt: skip
+    intent = {
+        "swaps": [],
+        "tables": [],
+        "transforms": {},
+        "attrs": None,
+        "painted": [{"name": "cells", "move": [], "remove": ["../victim"], "largest": None}],
+    }
     (store / "spatialml" / "intent.json").write_text(json.dumps(intent))
     with pytest.raises(DocumentError, match="outside itself"):
         Session.open_store(store)
@@ -105,6 +115,22 @@ def test_the_largest_id_is_kept_in_the_store_and_no_id_is_given_twice(store: Pat
     again.execute(correct(again.document, "draw-cell", labels="cells", outline=square))
     assert again.history[-1].label == "draw cell 10 in cells"
     again.close()
+
+
+def test_replaced_and_saved_labels_come_back_with_undo(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_spatialml.session.command import Command
+    from napari_spatialml.session.elements import new_labels
+    from napari_spatialml.session.store import put
+
+    monkeypatch.setattr(ChunkCache.__init__, "__defaults__", (10,))  # nothing is remembered: the files count
+    session = Session.open_store(store)
+    before = session.document.grid("cells").read()
+    new = new_labels(np.full((3000, 2100), 7, np.int32), session.document.get(("labels", "cells")).transforms)
+    session.execute(Command("replace", (put(session.document, ("labels", "cells"), new),), {}))
+    session.save()
+    session.undo()
+    assert np.array_equal(session.document.grid("cells").read(), before)
+    session.close()
 
 
 @settings(max_examples=30, deadline=None)
