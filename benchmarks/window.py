@@ -1,6 +1,6 @@
 """How long the first window takes: from the start of the process to a painted canvas with the section on it.
 
-``python benchmarks/window.py --json OUT`` makes a section of 5,000 spots × 1,000 genes over a
+``python -m benchmarks window --json OUT`` makes a section of 5,000 spots × 1,000 genes over a
 histology image of 2,000 × 2,000 pixels, opens it in fresh processes, and writes the figure.
 """
 
@@ -13,10 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures import Figure
+
+SUBJECT = "window"
 N_SPOTS, N_GENES, EDGE = 5_000, 1_000, 2_000
 FLOOR_S = 8.0
 SEED = 0
@@ -73,51 +77,31 @@ def open_and_wait(store: Path, started: float) -> None:
     viewer.close()
 
 
-def measure(runs: int = 3) -> dict[str, dict[str, object]]:
-    """Return the figure: the median over fresh processes."""
+def measure(runs: int = 3) -> Iterator[tuple[str, Figure]]:
+    """Yield the figure: the median over fresh processes. Needs a display, such as Xvfb."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "section.zarr"
         make_section(store)
         found = []
         for _ in range(runs):
-            command = [sys.executable, __file__, "--child", str(store), "--started", repr(time.time())]
+            command = [sys.executable, "-m", "benchmarks.window", "--child", str(store), "--started", repr(time.time())]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found.append(json.loads(done.stdout.strip().splitlines()[-1]))
     if min(run["colours"] for run in found) < 100:
         raise SystemExit("The canvas was painted, but not with the section.")
+    data = f"simulated, {N_SPOTS:,} spots × {N_GENES:,} genes, image {EDGE:,} × {EDGE:,}"
     seconds = statistics.median(run["seconds"] for run in found)
-    return {
-        "first_window": {
-            "value": round(seconds, 2),
-            "unit": "s",
-            "floor": FLOOR_S,
-            "holds": seconds < FLOOR_S,
-            "peer": "",
-            "peer_value": None,
-            "cpu_s": round(statistics.median(run["cpu"] for run in found), 2),
-            "runs": [round(run["seconds"], 2) for run in found],
-            "data": f"simulated, {N_SPOTS:,} spots × {N_GENES:,} genes, image {EDGE:,} × {EDGE:,}",
-            "seed": SEED,
-        }
-    }
+    yield "first window", Figure(seconds, "s", floor=FLOOR_S, data=data, seed=SEED)
+    yield "first window, processor time", Figure(statistics.median(run["cpu"] for run in found), "s", data=data)
 
 
 def main() -> None:
-    """Measure, print and write the figure."""
+    """Open the window once, as one of the measured processes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--child", type=Path, required=True)
+    parser.add_argument("--started", type=float, required=True)
     given = parser.parse_args()
-    if given.child is not None:
-        open_and_wait(given.child, given.started)
-        return
-    figures = measure(given.runs)
-    text = json.dumps(figures, indent=1, ensure_ascii=False)
-    print(text)
-    if given.json is not None:
-        given.json.write_text(text, encoding="utf-8")
+    open_and_wait(given.child, given.started)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 __all__ = ["FORMAT", "read_store"]
+
+# it warns that labels lie in no image, which in SpatialData they never do
+logging.getLogger("ome_zarr.reader").setLevel(logging.ERROR)
 
 KINDS = ("images", "labels", "points", "shapes", "tables")
 
