@@ -115,3 +115,18 @@ def test_what_cannot_be_kept_is_refused_before_anything_changes(session: Session
         session.execute(Command("odd", (Put(("attrs", "odd"), None, object()),)))
     assert state_of(session) == before
     assert session.position == 0
+
+
+def test_rows_that_name_their_cells_by_text_follow_too() -> None:
+    sdata = small_section()
+    obs = pd.DataFrame({"region": pd.Categorical(["nuclei"] * 3), "instance_id": ["1", "2", "3"]}, index=list("abc"))
+    table = ad.AnnData(np.ones((3, 1), np.float32), obs=obs)
+    table.uns["spatialdata_attrs"] = {"region": "nuclei", "region_key": "region", "instance_key": "instance_id"}
+    sdata.tables["named"] = table
+    session = Session.start(sdata)
+    before = state_of(session)
+    session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=[2]))
+    assert list(session.document.table("named").obs_names) == ["a", "c"]
+    session.undo()
+    assert state_of(session) == before
+    session.close()
