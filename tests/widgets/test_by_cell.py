@@ -21,7 +21,7 @@ def test_old_domains_are_made_again_with_the_settings_they_had(viewer, desk, sho
     first = int(session.document.instances("nuclei_table")[0])
     session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=[first]))
     dock.refresh_now()
-    assert "'niche' was made before: delete cell" in dock.panel.notice.text()
+    assert "The domains in 'niche' are older than this step: delete cell" in dock.panel.notice.text()
     dock.panel.notice.buttons()["Run again"].click()
     qtbot.waitUntil(lambda: dock.panel.state == "idle", timeout=30_000)
     assert outdated(session) == ()

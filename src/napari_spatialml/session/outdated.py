@@ -22,6 +22,15 @@ from .session import Entry, Session
 __all__ = ["Outdated", "outdated"]
 
 
+_WHAT = {
+    "domains": "The domains in",
+    "deconvolution": "The proportions in",
+    "registration": "The places of what lies in",
+    "counts": "The counts in",
+    "averages": "The averages in",
+}
+
+
 @dataclass(frozen=True)
 class Outdated:
     """A result whose inputs were changed after it was made.
@@ -53,7 +62,7 @@ class Outdated:
     def sentence(self) -> str:
         """What a person is told."""
         more = f" and {self.steps - 1:,} more" if self.steps > 1 else ""
-        return f"'{self.name}' was made before: {self.since}{more}."
+        return f"{_WHAT[self.kind]} '{self.name}' are older than this step: {self.since}{more}."
 
 
 @dataclass(frozen=True)
