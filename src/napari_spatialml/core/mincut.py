@@ -63,7 +63,7 @@ def cheapest_cut(mask: Mask, evidence: Array, price: Array, pixel_um: tuple[floa
     left.eliminate_zeros()
     reached = np.zeros(n + 2, dtype=bool)
     reached[breadth_first_order(left, source, return_predecessors=False)] = True
-    return mask & reached[index]
+    return np.asarray(mask & reached[index])
 
 
 def _links(

@@ -22,12 +22,17 @@ FEWEST = 20
 """Fewer transcripts than these tell no two profiles apart."""
 _ROUNDS = 8
 _BLUR_UM = 0.25
+_WIDE_UM = 2.0
+_BRIGHTEST = 8.0
+"""So many times the spread of the image counts as membrane for sure."""
 _SEEN_UM = 1.5
 """A pixel is judged by the transcripts around it: Gaussian weights of this sigma."""
 _HALF = 0.5
 """How much the transcripts around a pixel count: two that are near each other say half of it twice."""
 _TRUST = 0.05
-"""How much the drawn line says, in log-likelihood a µm² for each µm of distance from it."""
+"""How much the drawn line says to transcripts, in log-likelihood a µm² for each µm of distance from it."""
+_PULL = 0.02
+"""The same against a membrane, in µm of cut."""
 _FARTHEST_UM = 4.0
 _SURE = 50.0
 
@@ -77,15 +82,18 @@ def along_membrane(mask: Mask, parts: Parts, image: Array, pixel_um: Sampling) -
     """
     from scipy.ndimage import gaussian_filter
 
+    # thin against wide: a bright cell beside a dim one is no ridge
     blurred = gaussian_filter(image, [max(_BLUR_UM / size, 0.5) for size in pixel_um])
+    blurred = blurred - gaussian_filter(image, [_WIDE_UM / size for size in pixel_um])
     inside = blurred[mask]
     middle = float(np.median(inside))
     spread = 1.4826 * float(np.median(np.abs(inside - middle)))
-    # of a flat image nothing stands out; the line alone decides then
-    bright = np.maximum(blurred - middle, 0) / spread if spread > 0 else (blurred > middle).astype(float)
+    top = float(inside.max()) - middle  # of a flat image nothing stands out; the line alone decides then
+    unit = max(spread, top / _BRIGHTEST, 1e-9 * float(np.abs(image).max()), 1e-300)
+    bright = np.clip((blurred - middle) / unit, 0, _BRIGHTEST)
     depth = _depth(parts, pixel_um)
-    evidence = _held(depth, parts, 1e-3 * np.sign(depth) * pixel_um[0] * pixel_um[1])
-    side = cheapest_cut(mask, evidence, 0.02 + np.exp(-np.minimum(bright, 8)), pixel_um)
+    evidence = _held(depth, parts, _PULL * pixel_um[0] * pixel_um[1] * np.clip(depth, -_FARTHEST_UM, _FARTHEST_UM))
+    side = cheapest_cut(mask, evidence, 0.02 + np.exp(-bright), pixel_um)
     return _one_piece_each(mask, side)
 
 

@@ -21,7 +21,7 @@ from .patch import LabelArray, Patch, Window, diff
 __all__ = ["AREA_SHARE", "claimed", "fill_cells", "grow_cells", "shrink_cells", "smooth_cells"]
 
 AREA_SHARE = 0.1
-"""Smoothing changes the area of a cell by no more than this share."""
+"""Smoothing takes no more than this share of a cell's area away, and adds no more."""
 Mask = npt.NDArray[np.bool_]
 Sampling = tuple[float, float]
 _TILE = 256
@@ -63,27 +63,27 @@ def grow_cells(
     for group in grouped(boxes, _TILE):
         own = boxes.chosen(group)
         view = canvas.slices(padded(own.around(), (2 * reach[0], 2 * reach[1]), labels.shape))
-        taken = claimed(seeds[view], before[view] == 0, own.ids, distance_um, pixel_um)
+        taken = claimed(seeds[view], (before[view] == 0) | (seeds[view] != 0), own.ids, distance_um, pixel_um)
         canvas.new[view][taken != 0] = taken[taken != 0]
     return _made(canvas.patch(), f"{_named(boxes)}: there is no background to grow into.")
 
 
 def claimed(
-    seeds: LabelArray, free: Mask, ids: npt.NDArray[Any], distance_um: float, pixel_um: Sampling
+    seeds: LabelArray, may_hold: Mask, ids: npt.NDArray[Any], distance_um: float, pixel_um: Sampling
 ) -> LabelArray:
-    """Return which free pixels each of some cells takes, 0 elsewhere.
+    """Return the pixels that some cells hold once they have reached out, 0 elsewhere.
 
     A pixel goes to the nearest cell of all that are in ``seeds``, if it is at most ``distance_um`` away
-    and is joined (by the edges of pixels) to that cell through pixels of the cell.
+    and is joined (by the edges of pixels) to that cell through pixels that the cell holds.
 
     Parameters
     ----------
     seeds
         (h, w) cells that reach out, also those that are not asked for.
-    free
-        (h, w) pixels that may be taken.
+    may_hold
+        (h, w) pixels that a cell may consist of.
     ids
-        The cells asked for.
+        The cells asked for, ascending.
     distance_um, pixel_um
         As in `grow_cells`.
 
@@ -97,18 +97,15 @@ def claimed(
     # in units of one pixel's height the distances of square pixels are exact, whatever the window
     sampling = (1.0, round(pixel_um[1] / pixel_um[0], 6))
     far, nearest = distance_transform_edt(seeds == 0, sampling=sampling, return_indices=True)
-    within = far <= distance_um / pixel_um[0] * (1 + 1e-9)
-    owner = np.where(within, seeds[tuple(nearest)], 0)
+    owner = np.where(far <= distance_um / pixel_um[0] * (1 + 1e-9), seeds[tuple(nearest)], 0)
+    held = may_hold & np.isin(owner, ids)
     codes = np.zeros(owner.shape, dtype=np.int32)
-    body = seeds == owner  # the cells themselves, and background that nobody reaches
-    ours = np.isin(owner, ids) & (free | body)
-    codes[ours] = 1 + np.searchsorted(ids, owner[ours])
+    codes[held] = 1 + np.searchsorted(ids, owner[held])
     pieces: Any = label  # untyped
     of = np.asarray(pieces(codes, background=0, connectivity=1))
     joined = np.zeros(int(of.max(initial=0)) + 1, dtype=bool)
-    joined[of[body & ours]] = True
-    joined[0] = False
-    return np.where(joined[of] & free, owner, 0)
+    joined[of[held & (seeds != 0)]] = True
+    return np.where(held & joined[of], owner, 0)
 
 
 def shrink_cells(
@@ -168,14 +165,15 @@ def smooth_cells(
     """Round off the outline of cells: corners and notches finer than a radius go.
 
     The mask is blurred (Gaussian, sigma the radius) and cut at the level that keeps its area. The outline
-    moves by at most the radius, a cell gets no more pieces than it has, and its area changes by at most
-    `AREA_SHARE`: a cell of which more would be lost, such as one with a thin arm, is smoothed with half
-    the radius, a quarter …
+    moves by at most the radius, a cell gets no more pieces than it has, and at most `AREA_SHARE` of its
+    area is taken away and as much added: a cell of which more would be lost, such as one with a thin arm,
+    is smoothed with half the radius, a quarter …
 
     Parameters
     ----------
     labels, cells, pixel_um, window
-        As in `grow_cells`. Cells are smoothed one after the other, by ascending id.
+        As in `grow_cells`. Cells are smoothed one after the other, by ascending id, so that of two that
+        touch the second may take what the first gave up.
     radius_um
         In µm, > 0.
 
@@ -201,7 +199,7 @@ def _smoothed(mask: Mask, free: Mask, radius_um: float, pixel_um: Sampling) -> M
     area = int(mask.sum())
     while radius_um >= 0.5 * min(pixel_um):
         made = _largest_pieces(_levelled(mask, radius_um, pixel_um) & (mask | free), _pieces(mask)[1])
-        if abs(int(made.sum()) - area) <= AREA_SHARE * area:
+        if max(int((mask & ~made).sum()), int((made & ~mask).sum())) <= AREA_SHARE * area:
             return made
         radius_um /= 2
     return mask
@@ -285,7 +283,9 @@ def _each(boxes: Boxes) -> Iterable[tuple[int, Window]]:
 
 
 def _require_distance(distance_um: float, pixel_um: Sampling) -> None:
-    require(bool(np.isfinite(distance_um)) and distance_um > 0, f"{distance_um} µm is no distance.", "Give more than 0.")
+    require(
+        bool(np.isfinite(distance_um)) and distance_um > 0, f"{distance_um} µm is no distance.", "Give more than 0."
+    )
     least = min(pixel_um)
     enough = distance_um * (1 + 1e-9) >= least
     require(enough, f"{distance_um:g} µm is less than a pixel.", f"Give at least {least:.3g} µm.")
@@ -300,5 +300,3 @@ def _made(patch: Patch | None, otherwise: str) -> Patch:
     if patch is None:
         raise BadInput(otherwise, "Choose other cells, or another distance.")
     return patch
-
-
