@@ -23,7 +23,8 @@ NOMINAL = 20.0
 """Diameter of a nucleus in pixels, around which the network was trained."""
 MARGIN = 96
 """No pixel further away than this changes a pixel's output: see `FlowNetwork`."""
-TILE = 1024
+TILE = 1088
+"""Longest edge of a tile in pixels of the network."""
 _EDGE = 16  # pixels mirrored beyond the image, as in training
 _AS_IT_IS = (0.7, 1.5)  # the network was trained from 0.57 to 1.74 of the nominal diameter
 _PROBE = 448  # edge, in pixels of the network, of the window on which a scale is tried
@@ -64,7 +65,16 @@ def load(path: Path, stamp: float, device: str) -> Any:
             error
         )
     ready: Any = folded(net)
-    return ready.to(device=device, memory_format=torch.channels_last)
+    # a processor that multiplies half-precision matrices runs the network three times as fast with them
+    dtype = torch.bfloat16 if device == "cpu" and _has_matrix_units() else torch.float32
+    return ready.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+
+
+def _has_matrix_units() -> bool:
+    """Whether the processor has Intel's AMX; a torch that cannot say is taken not to use it."""
+    import torch
+
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
 
 
 def _tensors(weights: Weights, net: Any) -> dict[str, Any]:
@@ -124,12 +134,16 @@ def _tiled(net: Any, planes: Planes, batch: int, device: str, report: Report) ->
     padded = _mirrored(planes)
     output = np.empty((3, height, width), dtype=np.float32)
     places = list(_cores(height, width))
+    if device == "cpu":
+        batch = 1  # no faster together, and memory for each
+    dtype = next(net.parameters()).dtype
     with torch.inference_mode():
         for done in range(0, len(places), batch):
             some = places[done : done + batch]
             report(done / len(places), f"tile {done + 1} of {len(places)}")
             given = torch.from_numpy(np.stack([padded[:, y0:y1, x0:x1] for (y0, y1, x0, x1), _ in some]))
-            found = net(given.to(device=device, memory_format=torch.channels_last)).float().cpu().numpy()
+            found = net(given.to(device=device, dtype=dtype, memory_format=torch.channels_last))
+            found = found.float().cpu().numpy()
             for ((y0, _, x0, _), (a, b, c, d)), one in zip(some, found, strict=True):
                 output[:, a:b, c:d] = one[:, a + _EDGE - y0 : b + _EDGE - y0, c + _EDGE - x0 : d + _EDGE - x0]
     return output
@@ -161,10 +175,13 @@ def _spans(n: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     whole = -(-(n + 2 * _EDGE) // STRIDE) * STRIDE
     if whole <= TILE:
         return [((0, whole), (0, n))]
-    step = TILE - 2 * MARGIN
-    starts = [*range(0, whole - TILE, step), whole - TILE]
+    count = -(-(whole - 2 * MARGIN) // (TILE - 2 * MARGIN))
+    # no larger than they must be, and all alike: what is left over would cost a whole tile
+    step = -(-(whole - 2 * MARGIN) // (count * STRIDE)) * STRIDE
+    tile = step + 2 * MARGIN
+    starts = [min(i * step, whole - tile) for i in range(count)]
     cuts = [0, *(start + MARGIN - _EDGE for start in starts[1:]), n]
-    return [((s, s + TILE), (a, b)) for s, a, b in zip(starts, cuts[:-1], cuts[1:], strict=True)]
+    return [((s, s + tile), (a, b)) for s, a, b in zip(starts, cuts[:-1], cuts[1:], strict=True)]
 
 
 def estimate_diameter(net: Any, planes: Planes, guess: float, device: str, report: Report = silent) -> float:
