@@ -1,0 +1,59 @@
+"""What the hand does: each correction is made by name and plain arguments, so that it can be replayed.
+
+``correct(document, "merge-cells", labels="nuclei", cells=[12, 19])`` returns the command; executing it
+is the session's. The window, the command line and the replay all come through here. One file a topic;
+a new one registers its functions by being imported below.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+from ...core.report import Report, silent
+from ...errors import BadInput
+from ..cells import table_name
+from ..command import Command
+from ..document import Document
+from ..summary import summary_of
+from . import cells, columns, counts, elements, landmarks  # noqa: F401  (importing them registers the corrections)
+from .registry import MADE, packed, unpacked
+
+__all__ = ["correct", "corrections", "packed", "unpacked"]
+
+
+def corrections() -> tuple[str, ...]:
+    """Return the names of all corrections."""
+    return tuple(MADE)
+
+
+def correct(document: Document, name: str, /, *, report: Report = silent, **arguments: Any) -> Command:
+    """Make the command of a correction. Nothing changes until a session executes it.
+
+    Parameters
+    ----------
+    document
+        The document.
+    name
+        One of `corrections`.
+    report
+        Told how far a long one is; it may be made on a worker thread while nothing is executed.
+    **arguments
+        Plain values, kept in the record.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When there is no such correction, or it cannot be made.
+    """
+    if name not in MADE:
+        raise BadInput(f"There is no correction '{name}'.", f"Choose one of {', '.join(MADE)}.")
+    if "new_id" in signature(MADE[name]).parameters and "new_id" not in arguments:
+        arguments["new_id"] = document.grid(arguments["labels"]).maximum() + 1  # recorded, so that a replay uses it
+    heard = {"report": report} if "report" in signature(MADE[name]).parameters else {}
+    label, changes = MADE[name](document, **arguments, **heard)
+    record: dict[str, Any] = {"type": "correction", "name": name, "arguments": arguments}
+    summary = summary_of(changes, table_name(arguments["labels"])) if "labels" in arguments else ""
+    if summary:
+        record["summary"] = summary
+    return Command(label, tuple(changes), record)
