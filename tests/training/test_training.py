@@ -45,7 +45,8 @@ def test_the_flows_of_a_crop_lead_to_its_cells(kind: str) -> None:
         again = labels_to_flows(cells)
         inside = (cells > 0) & (count > 0)
         assert np.median((again * target[:2]).sum(axis=0)[inside]) > 0.9
-        assert (cells > 0)[target[2] > 0].mean() > 0.9
+        # nuclei that the border cuts flow out of the crop, and are dropped
+        assert (cells > 0)[target[2] > 0].mean() > 0.6
 
 
 def test_the_same_step_gives_the_same_crops_and_the_next_one_others() -> None:
