@@ -23,8 +23,8 @@ from napari_spatialml.core.metrics import average_precision
 from .folder import STAINS, Picture, folds, pictures
 
 AT = (0.5, 0.75, 0.9)
-PROBABILITIES = (0.3, 0.4, 0.5, 0.6)
-ERRORS = (0.0, 0.4, 0.6, 0.8, 1.0)
+PROBABILITIES = (0.4, 0.5, 0.6)
+ERRORS = (0.0, 0.4, 0.6, 0.8)
 MIN_AREA = 24.0
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     read = pictures(given.folder)
     held = [p for p, f in zip(read, folds(read), strict=True) if f == given.fold]
     net = load(given.weights, given.weights.stat().st_mtime, "cpu")
-    for kind in STAINS:
+    for kind in sorted({p.kind for p in held}):
         chosen = [p for p in held if p.kind == kind][:: given.every]
         for how in given.how:
             fields = [field_of(net, p, how) for p in chosen]
