@@ -253,7 +253,8 @@ def reasons_of(rows: Rows, weights: npt.NDArray[np.float64]) -> Reasons:
     others), and for the other kinds all errors; each as if one in ten were wrong.
     """
     wrong = rows.overlap < WRONG
-    chosen = {"merged": rows.merged & wrong, "halves": rows.half & touching(rows)}
+    alike = np.abs(column(rows, "half_partner_size")) < np.log(3)  # scraps are no halves
+    chosen = {"merged": rows.merged & wrong, "halves": rows.half & alike}
     found: Reasons = {}
     for kind, terms in TERMS.items():
         y = chosen.get(kind, wrong)
