@@ -95,7 +95,7 @@ def test_a_cell_drawn_with_the_mouse_is_seen_and_lies_in_the_store(window):
     assert bright(line), "the outline is seen while it is drawn"
     up(window, ring[-1])
     assert names(window) == ["draw cell 10 in cells"]
-    inside, outside = window.colours(um(52, 24), um(46, 24))
+    inside, outside = window.colours(um(52, 24), um(53, 14))
     assert bright(inside) and not bright(outside)
     stored = held(window)
     assert stored[52, 24] == 10 and 80 < (stored == 10).sum() < 150

@@ -105,7 +105,8 @@ class Mouse:
     def _send(self, callbacks, kind, where, modifiers, dragging, button=1):
         event = SimpleNamespace(
             type=kind, position=tuple(float(v) for v in where), modifiers=modifiers, button=button,
-            is_dragging=dragging, view_direction=None, up_direction=None, dims_displayed=[0, 1], pos=(0, 0), handled=False,
+            is_dragging=dragging, view_direction=None, up_direction=None,
+            dims_displayed=[0, 1], pos=(0, 0), handled=False,
             camera_zoom=self.viewer.scene.camera.zoom, dims_point=(0.0, 0.0), inverted=False,
         )  # fmt: skip
         wrapped = ReadOnlyWrapper(event)

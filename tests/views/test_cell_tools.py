@@ -225,10 +225,10 @@ def test_a_click_grows_a_cell_and_the_keys_grow_and_shrink_the_one_under_the_mou
     assert before > 2 * 32, "under the mouse, what it is and what it becomes"
     mouse.click(um(26, 24))
     grown = area(presenter, 5)
-    assert labels_of(presenter) == ["grow cell 5 in cells"] and grown > 64
+    assert labels_of(presenter) == ["grow cell 5 by 1 µm in cells"] and grown > 64
     agrees(presenter)
     presenter.act("shrink")
-    assert labels_of(presenter)[-1] == "shrink cell 5 in cells" and area(presenter, 5) < grown
+    assert labels_of(presenter)[-1] == "shrink cell 5 by 1 µm in cells" and area(presenter, 5) < grown
     presenter.undo()
     presenter.act("grow")
     assert area(presenter, 5) > grown
@@ -238,7 +238,7 @@ def test_a_click_grows_a_cell_and_the_keys_grow_and_shrink_the_one_under_the_mou
 def test_a_lasso_shrinks_many(presenter, mouse):
     presenter.use("shrink", labels="cells", by_um=0.5)
     mouse.drag(*(um(*at) for at in TOP))
-    assert labels_of(presenter) == ["shrink cells 1 and 2 in cells"]
+    assert labels_of(presenter) == ["shrink cells 1 and 2 by 0.5 µm in cells"]
     assert area(presenter, 1) < 120 and area(presenter, 3) == 64
     agrees(presenter)
 
@@ -250,9 +250,13 @@ def test_holes_are_filled_and_outlines_smoothed(presenter, mouse):
     presenter.use("fill", labels="cells")
     mouse.click(um(24, 22))
     assert area(presenter, 5) == 64 and labels_of(presenter)[-1] == "fill holes of cell 5 in cells"
-    presenter.use("smooth", labels="cells", smooth_um=1.5)
+    presenter.use("paint", labels="cells", size_um=0.5)
+    mouse.drag(um(26, 26), um(26, 28), um(26, 30))
+    assert area(presenter, 5) == 68
+    presenter.use("smooth", labels="cells", smooth_um=1.0)
     mouse.click(um(24, 22))
-    assert area(presenter, 5) < 64 and "smooth cell 5" in labels_of(presenter)[-1]
+    assert cells(presenter)[26, 30] == 0, "the spike is gone"
+    assert labels_of(presenter)[-1] == "smooth cell 5 by 1 µm in cells"
     agrees(presenter)
 
 
