@@ -7,9 +7,10 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
+from ..core.patch import Window
 from ..errors import BadInput
 from ..session import correct
-from ..views.cell_tools import view_window
+from ..views.correcting import pixels_in_view, require_one_view
 from .desk import Desk
 from .hand import length_field
 from .messages import Message, MessageLine, tell
@@ -65,8 +66,10 @@ class Expanding(QWidget):
             blocked = self.into.blockSignals(True)
             self.into.clear()
             self.into.addItems(others)
-            self.into.setEditText(typed or next(iter(others), "cells"))
+            self.into.setEditText(typed)
             self.into.blockSignals(blocked)
+        if not typed:
+            self.into.setEditText(next(iter(others), "cells"))
         self.setEnabled(bool(cells) and not self._desk.session.read_only)
 
     def run(self, where: str) -> None:
@@ -78,8 +81,7 @@ class Expanding(QWidget):
         assert session is not None and presenter is not None
         arguments: dict[str, Any] = self._arguments()
         if where == "view":
-            place = presenter.place_of(arguments["nuclei"])
-            arguments["window"] = view_window(presenter, place)
+            arguments["window"] = self._view(arguments["nuclei"])
         presenter.flush()
         self.tools.setEnabled(False)
         self.message.show_message(Message("info", "Expanding…"))
@@ -122,6 +124,12 @@ class Expanding(QWidget):
         if name == self.nuclei.currentData():
             raise BadInput(f"'{name}' are the nuclei themselves.", "Give the cells another name, such as cells.")
         return {"nuclei": str(self.nuclei.currentData()), "labels": name, "distance_um": self.limit.value()}
+
+    def _view(self, nuclei: str) -> Window:
+        presenter = self._desk.presenter
+        assert presenter is not None
+        shape = presenter.document.grid(nuclei).shape
+        return require_one_view(pixels_in_view(self._desk.viewer, presenter.place_of(nuclei), shape), nuclei)
 
     def _show(self, labels: str) -> None:
         presenter = self._desk.presenter
