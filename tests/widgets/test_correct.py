@@ -176,7 +176,7 @@ def test_the_preset_is_kept_for_the_next_start(desk, dock, show):
     dock.preset.setCurrentIndex(dock.preset.findData("QuPath"))
     dock.preset.activated.emit(dock.preset.currentIndex())
     assert desk.presenter.hand.preset == "QuPath" and preference("keys", "napari") == "QuPath"
-    assert "(B)" in dock.grid.buttons["paint"].toolTip()
+    assert "(B, Shift+P)" in dock.grid.buttons["paint"].toolTip()
     again = show(CorrectDock(desk.viewer))
     assert again.preset.currentData() == "QuPath"
 
