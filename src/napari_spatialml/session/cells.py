@@ -17,6 +17,7 @@ from .counting import INTENSITIES, count_near, require_same_genes, with_counts
 from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .neighbourhood import around
+from .reviewed import by_hand
 
 __all__ = ["MEASURED", "follow", "measure", "table_name"]
 
@@ -183,7 +184,7 @@ def _measured_again(
         values, genes = count_near(document, points, window, offset, to_um, cells)
         require_same_genes(before, genes, points)
         new = with_counts(new, values, genes)
-    return _completed(new, before)
+    return by_hand(_completed(new, before))
 
 
 def _intensity_names(table: Any) -> list[str]:
