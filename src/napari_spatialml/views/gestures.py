@@ -11,6 +11,7 @@ from ..errors import BadInput, SpatialMLError
 from .brush import Brush
 from .cell_tools import Delete, Draw, Erase, Merge, Paint, Split
 from .landmark_tool import Landmark
+from .mending import Redraw
 from .tools import Pointer, Tool
 
 __all__ = ["Gestures", "tool_named"]
@@ -22,6 +23,7 @@ _TOOLS: dict[str, type[Any]] = {
     "delete": Delete,
     "split": Split,
     "draw": Draw,
+    "redraw": Redraw,
     "brush": Brush,
     "landmark": Landmark,
 }
