@@ -369,7 +369,9 @@ def test_time_left_comes_from_the_readers_own_pace(session: Session) -> None:
 
 def test_deciding_on_cells_that_are_not_there_or_not_ranked_says_so(session: Session) -> None:
     with pytest.raises(BadInput, match="not ranked"):
-        correct(session.document, "accept-cells", labels="nuclei", cells=[1])
-    ranked(session)
+        correct(session.document, "accept-cells", labels="pixels", cells=[1])
+    session.execute(correct(session.document, "accept-cells", labels="nuclei", cells=[3]))  # by a click, before any rank
+    review = ranked(session)
+    assert review.item(3).state == "accepted" and review.item(4).state == "pending"
     with pytest.raises(BadInput, match="no cell 77"):
         correct(session.document, "accept-cells", labels="nuclei", cells=[1, 77])

@@ -16,10 +16,10 @@ from ..errors import BadInput
 from ..session import Document
 from ..session.evidence import EvidenceReader, Sources, grown
 from ..session.review import Item, Place
-from .cell_tools import Draw
+from .drawing import Draw
 from .images import is_histology
 from .marks import Lines, outline_of, path_lines
-from .tools import Point, Stage
+from .tools import Stage
 
 __all__ = ["Proposal", "Redraw", "mask_near", "propose", "propose_drawing", "tool_for"]
 
@@ -60,12 +60,8 @@ class Redraw(Draw):
         super().__init__(stage, labels)
         self.cell, self.window = cell, window
 
-    def finish(self, path: Point) -> None:
-        outline = np.round(self.place.own(path), 2)
-        if len(outline) < 3 or float(np.ptp(outline, axis=0).min()) < 1:
-            self.stage.tell("info", "Hold the button down and drag around the cell.")
-            return
-        given = {"labels": self.labels, "cell": self.cell, "outline": outline.tolist(), "window": self.window}
+    def take(self, outline: list[list[float]]) -> None:
+        given = {"labels": self.labels, "cell": self.cell, "outline": outline, "window": self.window}
         self.stage.correct("redraw-cell", **given)
 
 

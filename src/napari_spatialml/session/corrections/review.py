@@ -19,7 +19,7 @@ from ..document import Document
 from ..evidence import Sources
 from ..ranking import rank, ranking_changes
 from ..reviewed import ACCEPTED, PENDING, REASON, REASONS, STATE, STATES, SUSPICION, WRONG
-from ..store import put_entry
+from ..store import put, put_entry
 from .cells import labels_changes, named, pixels_of
 from .registry import Made, correction
 
@@ -126,7 +126,7 @@ def rows_of_cells(
 
 def _reviewed(document: Document, labels: str) -> str:
     name = table_name(labels)
-    if name not in document.names("tables") or STATE not in document.table(name).obs:
+    if name not in document.names("tables") or labels not in document.regions(name):
         raise BadInput(f"The cells of '{labels}' are not ranked yet.", "Rank them first.")
     return name
 
@@ -141,12 +141,20 @@ def _decided(
         which = f"cell {absent[0]}" if absent else "cell named"
         raise BadInput(f"'{labels}' has no {which}.", "Choose a cell that is in the queue.")
     name = table_name(labels)
+    if STATE not in document.table(name).obs:  # cells may be accepted before any are ranked
+        return [put(document, ("tables", name, "obs", STATE), _first_states(document.table(name).obs, rows, state))]
     before = document.table(name).obs[STATE].iloc[rows].reset_index(drop=True)
     after = pd.Series(pd.Categorical([state] * len(rows), categories=list(STATES)))
     changes: list[Change] = _scored(document, labels, again) if again else []
     if before.astype(object).tolist() != after.astype(object).tolist():
         changes.append(EditColumn(name, STATE, rows, before, after))
     return changes
+
+
+def _first_states(obs: pd.DataFrame, rows: npt.NDArray[np.int64], state: str) -> pd.Series[Any]:
+    codes = np.full(len(obs), STATES.index(PENDING))
+    codes[rows] = STATES.index(state)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=list(STATES)), index=obs.index)
 
 
 def _scored(document: Document, labels: str, again: Again) -> list[Change]:
