@@ -106,7 +106,10 @@ def outline_at(
         return np.asarray(circle)
     mask = _bright(signal, labels, where)
     area = np.pi * diameter**2 / 4
-    if not 0.25 * area <= mask.sum() <= 4 * area:
+    y, x = np.indices(mask.shape) + 0.5
+    core = np.hypot(y - where[0], x - where[1]) <= 0.35 * diameter
+    there = mask[core].mean() if core.any() else 0.0
+    if not (0.25 * area <= mask.sum() <= 4 * area and there > 0.5):
         return np.asarray(circle)
     return _contour(mask)
 

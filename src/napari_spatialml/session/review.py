@@ -28,6 +28,8 @@ from .reviewed import PENDING, REASON, REASONS, STATE, STATES, SUSPICION, WRONG,
 from .session import Session
 
 __all__ = ["Item", "Place", "Queue", "Review", "Sample", "rank_command"]
+FAR = 256
+"""Pixels from a place within which something written may have drawn a cell there."""
 
 
 @dataclass(frozen=True)
@@ -219,8 +221,9 @@ class Review:
         dismissed = {tuple(p) for p in self.document.attribute("dismissed", {}).get(self.labels, [])}
         made: list[Place] = []
         for number, (y, x) in enumerate(held["where"]):
-            state = "dismissed" if (y, x) in dismissed else "drawn" if self._has_cell(y, x) else PENDING
             diameter = 2 * float(np.sqrt(held["areas_px"][number] / np.pi))
+            drawn = (y, x) not in dismissed and self._has_cell(y, x, diameter)
+            state = "dismissed" if (y, x) in dismissed else "drawn" if drawn else PENDING
             made.append(Place(number, (y, x), diameter, held["scores"][number], held["words"][number], state))
         return tuple(made)
 
@@ -315,11 +318,15 @@ class Review:
             self._cells = pd.Index(np.asarray(self.document.instances(self.table)))
         return self._cells
 
-    def _has_cell(self, y: float, x: float) -> bool:
+    def _has_cell(self, y: float, x: float, diameter: float) -> bool:
+        """Return whether half of a place belongs to cells: of a cell that was drawn, its middle need not be there."""
         if (y, x) not in self._labelled:
-            grid = self.document.grid(self.labels)
-            i, j = (min(max(int(v), 0), n - 1) for v, n in zip((y, x), grid.shape, strict=True))
-            self._labelled[y, x] = bool(grid.read((i, i + 1, j, j + 1))[0, 0])
+            reach = max(0.4 * diameter, 0.5)
+            grid, (i, j) = self.document.grid(self.labels), (int(y - reach), int(x - reach))
+            part = grid.read((i, int(y + reach) + 1, j, int(x + reach) + 1))
+            rows, columns = np.indices(part.shape) + 0.5
+            inside = np.hypot(rows + max(i, 0) - y, columns + max(j, 0) - x) <= max(reach, 1.0)
+            self._labelled[y, x] = bool(inside.any() and (part[inside] != 0).mean() >= 0.5)
         return self._labelled[y, x]
 
     def _forget_written(self) -> None:
@@ -330,7 +337,7 @@ class Review:
             self._looked = 0
         written, self._looked = grid.written_since(self._looked), grid.moment
         for y0, y1, x0, x1 in written:
-            hit = [p for p in self._labelled if y0 <= p[0] < y1 and x0 <= p[1] < x1]
+            hit = [p for p in self._labelled if y0 - FAR <= p[0] < y1 + FAR and x0 - FAR <= p[1] < x1 + FAR]
             for place in hit:
                 del self._labelled[place]
 

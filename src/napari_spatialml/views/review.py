@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -33,13 +34,18 @@ class Walk:
         Shows the document.
     review
         The queue.
+    later
+        Calls a function one turn of the event loop later: a gesture that has just mended the cell must end before
+        the tool is put down. Without it, that happens at once.
     """
 
     moved: ClassVar[Signal] = Signal()
     """Emitted when another cell or place is looked at, or the proposal for it has changed."""
 
-    def __init__(self, presenter: Presenter, review: Review) -> None:
-        self.presenter, self.review = presenter, review
+    def __init__(
+        self, presenter: Presenter, review: Review, later: Callable[[Callable[[], None]], Any] | None = None
+    ) -> None:
+        self.presenter, self.review, self._later = presenter, review, later
         self.mode: Mode = "cells"
         self.at_least, self.kind = LIKELY, ""
         self.current: Item | Place | None = None
@@ -49,10 +55,12 @@ class Walk:
         self._passed: list[int] = []
         self._shown: list[int] = []
         self._median = 0.0
+        self._closed = False
         presenter.session.changed.connect(self._on_changed)
 
     def close(self) -> None:
         """Take the marks away and hear no more."""
+        self._closed = True
         self.presenter.session.changed.disconnect(self._on_changed)
         self._marks.remove()
 
@@ -99,6 +107,17 @@ class Walk:
         if key is not None:
             self._shown.append(key)
         self._look_at(key)
+
+    def draw(self, n: int) -> None:
+        """Draw a sample, another one than the last, and begin with its first cell."""
+        seeds = [e.record["arguments"].get("seed", 0) for e in self.review.session.history if _is_draw(e.record)]
+        self.mode = "sample"
+        try:
+            self.review.decide("draw-sample", n=n, seed=max(seeds, default=-1) + 1)
+        except SpatialMLError as error:
+            self.presenter.tell("error", str(error))
+            return
+        self.start("sample")
 
     # what to decide ----------------------------------------------------------------------------
 
@@ -192,12 +211,18 @@ class Walk:
             return
         now = self._found(_key(self.current))
         fixed = now is None or now.state in ("fixed", "drawn")
-        if self.proposal is not None and fixed:
-            self._go(self._following())
+        if self.proposal is not None and fixed and self._later is not None:
+            self._later(self._go_on)
+        elif self.proposal is not None and fixed:
+            self._go_on()
         elif now is not None:
             self.current = now
             self._mark()
             self.moved.emit()
+
+    def _go_on(self) -> None:
+        if not self._closed:
+            self._go(self._following())
 
     def _found(self, key: int) -> Item | Place | None:
         if self.mode != "missing":
@@ -268,6 +293,10 @@ class Walk:
 
     def _radius_um(self, place: Place) -> float:
         return 0.9 * max(place.diameter, 4.0) * pixel_size(self.presenter.document, self.review.labels)
+
+
+def _is_draw(record: dict[str, Any]) -> bool:
+    return record.get("name") == "draw-sample"
 
 
 def _key(current: Item | Place) -> int:

@@ -12,6 +12,7 @@ from .desk import Desk, desk_of
 from .domains import DomainsDock
 from .history import HistoryDock
 from .register import RegisterDock
+from .review import ReviewDock
 from .section import SectionDock
 from .segment import SegmentDock
 from .step import StepDock
@@ -26,6 +27,7 @@ __all__ = ["STEPS", "Header", "Workbench"]
 STEPS: tuple[type[StepDock], ...] = (
     SectionDock,
     SegmentDock,
+    ReviewDock,
     RegisterDock,
     DomainsDock,
     DeconvolveDock,
