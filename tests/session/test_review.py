@@ -103,11 +103,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def survivor(folder: str) -> None:
     """Rank, save, decide without saving."""
-    made, patch = Judge(), pytest.MonkeyPatch()
-    from napari_spatialml.core import suspicion
-
-    patch.setattr(suspicion, "suspicions", made.suspicions)
-    patch.setattr(suspicion, "missing", made.missing)
+    Judge().install(pytest.MonkeyPatch())
     session = Session.start(small_section())
     review = ranked(session)
     session.save(Path(folder) / "s.zarr")
@@ -229,6 +225,7 @@ def test_only_what_was_touched_and_its_neighbours_are_scored_again(session: Sess
 
     session.execute(correct(session.document, "paint-labels", labels="nuclei", offset=[40, 4], values=packed(grow)))
     assert score_what_was_touched(review) == [4, 5]
+    assert judge.usual[-1].size == 5.0, "against what is usual in the section, not in the window"
     assert review.item(4).score < before[4] and review.item(5).score > before[5]
     assert all(review.item(c).score == before[c] for c in before if c not in (4, 5))
     kept = obs(session).set_index("instance_id")[SUSPICION]
@@ -351,7 +348,7 @@ def test_the_table_names_score_reason_state_who_and_when(session: Session, tmp_p
 
 
 def test_reasons_read_back_as_they_were_written() -> None:
-    reasons = [("two nuclei; one small (12 px)", 0.934), ("faint", 0.07)]
+    reasons = [("two nuclei; one small (12 px).", 0.934), ("faint", 0.07)]
     assert parted(joined(reasons)) == (("two nuclei, one small (12 px)", 0.93), ("faint", 0.07))
     assert parted("") == parted(None) == parted(float("nan")) == ()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,8 @@ class Ranking:
     reasons: tuple[str, ...]
     measures: pd.DataFrame = field(default_factory=pd.DataFrame)
     missing: Places | None = None
+    usual: dict[str, float] = field(default_factory=dict)
+    """What is usual in the section, by which a cell that is corrected is scored again."""
 
 
 def titles() -> dict[str, str]:
@@ -98,57 +100,85 @@ def rank(document: Document, sources: Sources, report: Report = silent) -> Ranki
     -----
     Memory grows with the window and the number of cells, not with the slide.
     """
-    from ..core.suspicion import missing, suspicions
+    from ..core import suspicion
 
     reader, found = EvidenceReader(document, sources), _Found()
     windows = list(windows_of(reader.grid.shape))
+    measured: list[Any] = []
     for number, (inner, outer) in enumerate(windows):
-        at = f"window {number + 1} of {len(windows)}"
         told = part(report, number / len(windows), (number + 1) / len(windows))
-        told(0.0, at)
+        told(0.0, f"window {number + 1} of {len(windows)}")
         evidence = reader(outer)
-        if not evidence.labels.any() and evidence.image is None and evidence.points is None:
-            continue
-        found.add_cells(evidence, suspicions(evidence, part(told, 0.0, 0.7)))
-        found.add_places(missing(evidence, part(told, 0.7, 1.0)), inner)
-    report(1.0, "ranked")
-    return found.ranking()
+        if evidence.labels.any() or evidence.image is not None or evidence.points is not None:
+            measured.append(suspicion.measure(evidence, part(told, 0.0, 0.7)))
+            found.look(evidence)
+            found.add_places(suspicion.missing(evidence, part(told, 0.7, 1.0)), inner)
+    report(1.0, "ranking")
+    if not measured:
+        return found.ranking(None, {})
+    # what is usual is that of the whole section: a cell is no outlier for the window in which it was seen
+    usual = suspicion.usual_of(suspicion.joined(measured))
+    return found.ranking(suspicion.judge(measured, usual), asdict(usual))
 
 
-def score_again(document: Document, sources: Sources, windows: Sequence[Window], report: Report = silent) -> Ranking:
-    """Score again the cells in some windows, and their neighbours; no others. May run on any thread."""
-    from ..core.suspicion import suspicions
+def score_again(
+    document: Document,
+    sources: Sources,
+    windows: Sequence[Window],
+    usual: Mapping[str, float] | None = None,
+    report: Report = silent,
+) -> Ranking:
+    """Score again the cells in some windows, and their neighbours; no others. May run on any thread.
+
+    Parameters
+    ----------
+    document, sources
+        As for `rank`.
+    windows
+        What was corrected.
+    usual
+        What was usual in the section when all cells were ranked; that of the surroundings if None.
+    report
+        Told each window.
+    """
+    from ..core import suspicion
 
     reader, found = EvidenceReader(document, sources), _Found()
+    held = None if usual is None else suspicion.Usual(**{k: np.nan if v is None else v for k, v in usual.items()})
     for number, window in enumerate(windows):
         report(number / len(windows), "scoring again")
         near = np.unique(reader.grid.read(grown(window, _TOUCHING, reader.grid.shape)))
         evidence = reader(grown(window, _CONTEXT, reader.grid.shape))
-        found.add_cells(evidence, suspicions(evidence, silent), only=near)
-    return found.ranking()
+        found.look(evidence)
+        found.add(suspicion.judge([suspicion.measure(evidence, silent)], held), near)
+    return found.ranking(None, {})
 
 
 class _Found:
-    """Gathers windows. A cell in several is taken from the one that shows most of it."""
+    """Gathers windows. A cell in several is measured in the one that shows most of it."""
 
     def __init__(self) -> None:
-        self._cells: dict[int, tuple[float, str, str]] = {}
+        self._scores: dict[int, tuple[float, str, str]] = {}
         self._measures: dict[int, tuple[float, ...]] = {}
         self._places: list[tuple[float, float, int, float, str]] | None = None
 
-    def add_cells(self, evidence: Any, scored: Any, only: npt.NDArray[Any] | None = None) -> None:
+    def look(self, evidence: Any) -> None:
+        """Take areas and centroids."""
         measures = cell_table(evidence.labels, evidence.pixel_size_um, offset=evidence.offset)[list(MEASURED)]
-        rows = dict(zip(measures.index.tolist(), measures.itertuples(index=False, name=None), strict=True))
+        for cell, row in zip(measures.index.tolist(), measures.itertuples(index=False, name=None), strict=True):
+            if cell not in self._measures or row[0] > self._measures[cell][0]:
+                self._measures[cell] = row
+
+    def add(self, scored: Any, only: npt.NDArray[Any] | None = None) -> None:
+        """Take scores, of some cells or of all."""
         wanted = None if only is None else set(only.tolist())
         for cell, score, reasons in zip(scored.cells.tolist(), scored.scores.tolist(), scored.reasons, strict=True):
-            if wanted is not None and cell not in wanted:
-                continue
-            if cell not in self._measures or rows[cell][0] > self._measures[cell][0]:
+            if wanted is None or cell in wanted:
                 kind = reasons[0].kind if reasons else NOTHING
-                self._cells[cell] = (score, kind, joined([(r.words, r.strength) for r in reasons]))
-                self._measures[cell] = rows[cell]
+                self._scores[cell] = (score, kind, joined([(r.words, r.strength) for r in reasons]))
 
     def add_places(self, found: Any, inner: Window) -> None:
+        """Take the places within a window."""
         y0, y1, x0, x1 = inner
         self._places = self._places or []
         for (y, x), area, score, words in zip(
@@ -157,9 +187,13 @@ class _Found:
             if y0 <= y < y1 and x0 <= x < x1:
                 self._places.append((y, x, int(area), score, words))
 
-    def ranking(self) -> Ranking:
-        cells = sorted(self._cells)
-        scores, kinds, reasons = zip(*(self._cells[c] for c in cells), strict=True) if cells else ((), (), ())
+    def ranking(self, scored: Any, usual: dict[str, float]) -> Ranking:
+        """Return all that was taken. A cell that lies whole in no window has no score."""
+        if scored is not None:
+            self.add(scored)
+        cells = sorted(self._measures if scored is not None else self._scores)
+        kept = [self._scores.get(c, (np.nan, NOTHING, "")) for c in cells]
+        scores, kinds, reasons = zip(*kept, strict=True) if kept else ((), (), ())
         measures = pd.DataFrame([self._measures[c] for c in cells], columns=list(MEASURED), index=cells, dtype=float)
         places = None
         if self._places is not None:
@@ -167,7 +201,7 @@ class _Found:
             where = np.array([p[:2] for p in ordered], dtype=float).reshape(-1, 2)
             areas, likely = (np.array([p[i] for p in ordered]) for i in (2, 3))
             places = Places(where, areas.astype(np.int64), likely.astype(float), tuple(p[4] for p in ordered))
-        return Ranking(np.array(cells, np.int64), np.array(scores, float), kinds, reasons, measures, places)
+        return Ranking(np.array(cells, np.int64), np.array(scores, float), kinds, reasons, measures, places, usual)
 
 
 # into the document -----------------------------------------------------------------------------
@@ -194,7 +228,8 @@ def ranking_changes(document: Document, sources: Sources, ranking: Ranking) -> l
             raise DocumentError(f"The table '{name}' does not belong to '{labels}'.", "Rename or remove it first.")
         columns = _columns(document.table(name).obs, ranking, document.instances(name))
         changes += [put(document, ("tables", name, "obs", c), v) for c, v in columns.items()]
-    kept = {"image": sources.image, "nuclei": sources.nuclei, "points": sources.points}
+    usual = {k: None if np.isnan(v) else float(v) for k, v in ranking.usual.items()}  # JSON knows no NaN
+    kept = {"image": sources.image, "nuclei": sources.nuclei, "points": sources.points, "usual": usual}
     changes.append(put_entry(document, "reviews", labels, kept))
     if ranking.missing is not None:
         changes.append(put_entry(document, "missing", labels, _plain(ranking.missing)))

@@ -180,7 +180,9 @@ class Review:
     def sources(self) -> Sources:
         """What the cells were ranked by; what fits, while they are not ranked."""
         kept = self.document.attribute("reviews", {}).get(self.labels)
-        return sources_of(self.document, self.labels) if kept is None else Sources(self.labels, **kept)
+        if kept is None:
+            return sources_of(self.document, self.labels)
+        return Sources(self.labels, *(kept[k] for k in ("image", "nuclei", "points")))
 
     # the queue ---------------------------------------------------------------------------------
 
@@ -279,7 +281,8 @@ class Review:
             self._queue = None
             self.changed.emit()
 
-        return partial(score_again, self.document, self.sources, windows), done
+        usual = self.document.attribute("reviews", {}).get(self.labels, {}).get("usual")
+        return partial(score_again, self.document, self.sources, windows, usual), done
 
     # parts -------------------------------------------------------------------------------------
 

@@ -62,8 +62,9 @@ def states_of(obs: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def joined(reasons: Sequence[Reason]) -> str:
-    """Return reasons as one text that a person can read: "two nuclei (93 %); large, 412 µm² (61 %)"."""
-    return "; ".join(f"{words.replace(';', ',')} ({round(100 * strength)} %)" for words, strength in reasons)
+    """Return reasons as one text that a person can read: "Two nuclei (93 %); Large: 412 µm² (61 %)"."""
+    plain = ((words.replace(";", ",").rstrip("."), round(100 * strength)) for words, strength in reasons)
+    return "; ".join(f"{words} ({percent} %)" for words, percent in plain)
 
 
 def parted(text: Any) -> tuple[Reason, ...]:

@@ -70,7 +70,7 @@ def tool_for(item: Item, median_diameter: float) -> str:
     words = item.reasons[0][0].lower() if item.reasons else ""
     if item.kind == "halves":
         return "merge"
-    if item.kind == "contrast" or (item.kind == "nuclei" and words.startswith("no ")):
+    if item.kind == "contrast" or (item.kind == "nuclei" and words.startswith("no")):
         return "delete"
     if item.kind == "area":
         return "delete" if item.diameter < _SMALL * median_diameter else "split"

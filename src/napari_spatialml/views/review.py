@@ -21,7 +21,7 @@ __all__ = ["LIKELY", "Mode", "Walk"]
 Mode = Literal["cells", "missing", "sample"]
 LIKELY = 0.5
 """A cell is likely wrong from this probability on."""
-_MARGIN = 4.0
+_MARGIN = 3.0
 """Diameters of an ordinary cell that are seen on each side of the one under review."""
 
 

@@ -38,7 +38,7 @@ MEND: tuple[Named, ...] = (
     ("redraw", "Redraw", "Drag around it: this becomes its outline.", "R"),
     ("delete", "Delete", "Delete it at once.", "D"),
 )
-_LIMITS = (("likely wrong (50 % and more)", LIKELY), ("possibly wrong (20 % and more)", 0.2), ("all cells", 0.0))
+_LIMITS = (("likely wrong, ≥ 50 %", LIKELY), ("possibly wrong, ≥ 20 %", 0.2), ("all cells", 0.0))
 _EMPTY = {
     "cells": "No cell of this kind is left. Show less likely ones, or inspect 50 at random.",
     "missing": "No place is left where a cell may be missing.",
@@ -82,6 +82,8 @@ class QueuePanel(QWidget):
         self.filters.add("Show", self.limit, "Down to which suspicion cells are shown.")
         self.filters.add("Reason", self.kind, "Only cells that are suspected for this reason above all.")
         for box in (self.limit, self.kind):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(12)
             box.activated.connect(lambda _i: self.start())
         self.again = QPushButton("Draw other 50 cells")
         self.again.setToolTip(tooltip("Give up this sample and draw another one."))
@@ -190,6 +192,7 @@ class QueuePanel(QWidget):
         self.buttons["wrong"].setVisible(walk.mode != "missing")
         words = {"cells": "Accept  A", "missing": "Nothing here  A", "sample": "Right  A"}
         self.buttons["accept"].setText(words[walk.mode])
+        self.buttons["fix"].setText("Add  F" if walk.mode == "missing" else "Fix  F")
         for name, button in self.buttons.items():
             button.setEnabled(there and (cell or name not in ("wrong", *(m[0] for m in MEND))))
         self.buttons["next"].setEnabled(bool(walk.waiting()))
