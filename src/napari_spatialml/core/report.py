@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Report", "part", "silent"]
+__all__ = ["Report", "forward_only", "part", "silent"]
 
 
 class Report(Protocol):
@@ -25,3 +25,15 @@ def part(report: Report, start: float, stop: float) -> Report:
         report(start + (stop - start) * min(max(fraction, 0.0), 1.0), message)
 
     return inner
+
+
+def forward_only(report: Report) -> Report:
+    """Return a report that never goes back, for a run that starts again with smaller batches."""
+    reached = 0.0
+
+    def onward(fraction: float, message: str = "") -> None:
+        nonlocal reached
+        reached = max(reached, fraction)
+        report(reached, message)
+
+    return onward

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ...core import cellpose_weights as weights_of
 from ...core.device import Device, choose, with_memory_fallback
 from ...core.method import Advanced, Interval, Unit, method
-from ...core.report import Report, part, silent
+from ...core.report import Report, forward_only, part, silent
 from ...core.segmentation import Masks, Pixels, Segmenter
 from ...errors import BadInput
 
@@ -86,7 +86,7 @@ class Cellpose(Segmenter):
             When a channel does not exist, or the file holds no weights of the installed version.
         """
         self.check_installed()
-        report = _forward_only(report)
+        report = forward_only(report)
         image = self._image(pixels)
         report(0.0, "looking for the weights")
         path = weights_of.find(self.model, self.download, part(report, 0.0, 0.04))
@@ -153,18 +153,6 @@ class Cellpose(Segmenter):
         h, w = image.shape[:2]
         found = _in_order(np.asarray(labels).reshape(padded.shape[:2])[:h, :w])
         return Masks(found, _mean_probability(found, np.asarray(flows[2]).reshape(padded.shape[:2])[:h, :w]))
-
-
-def _forward_only(report: Report) -> Report:
-    """Return a report that never goes back, for a run that starts again with smaller batches."""
-    reached = 0.0
-
-    def onward(fraction: float, message: str = "") -> None:
-        nonlocal reached
-        reached = max(reached, fraction)
-        report(reached, message)
-
-    return onward
 
 
 class _Progress:

@@ -1,0 +1,221 @@
+"""From planes to a flow field: the network in overlapping tiles, at the scale that it was trained for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import BadInput
+from .flow_weights import Weights, read
+from .flows import FlowField, decode
+from .report import Report, silent
+
+__all__ = ["NOMINAL", "apply", "estimate_diameter", "load", "working_scale"]
+
+Planes = npt.NDArray[np.float32]
+
+NOMINAL = 20.0
+"""Diameter of a nucleus in pixels, around which the network was trained."""
+MARGIN = 96
+"""No pixel further away than this changes a pixel's output: see `FlowNetwork`."""
+TILE = 1024
+_EDGE = 16  # pixels mirrored beyond the image, as in training
+_AS_IT_IS = (0.7, 1.5)  # the network was trained from 0.57 to 1.74 of the nominal diameter
+_PROBE = 448  # edge, in pixels of the network, of the window on which a scale is tried
+_OCTAVES = (1.0, 0.0, -1.0, -2.0)
+
+
+def working_scale(diameter: float) -> float:
+    """Return by how much to enlarge an image whose nuclei have this diameter in pixels.
+
+    1 where the network takes them as they are: nothing is lost by interpolation then.
+    """
+    scale = NOMINAL / diameter
+    return 1.0 if _AS_IT_IS[0] <= 1 / scale <= _AS_IT_IS[1] else scale
+
+
+@lru_cache(maxsize=2)
+def load(path: Path, stamp: float, device: str) -> Any:
+    """Return the network with the weights of a file, ready to run; ``stamp`` is the file's time of change.
+
+    Raises
+    ------
+    MissingWeights, BadInput
+        As `read` does; BadInput too when the tensors are those of another network.
+    """
+    import torch
+
+    from .flow_network import FlowNetwork, folded
+
+    weights, metadata = read(path)
+    try:
+        widths = tuple(int(n) for n in metadata["widths"].split(","))
+        if len(widths) != 4 or not all(0 < n <= 1024 for n in widths):
+            raise ValueError(f"widths {widths}")
+        net = FlowNetwork(widths)
+        net.load_state_dict(_tensors(weights, net))
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise BadInput(f"'{path.name}' holds the weights of another network.", "Choose those of a flow network.") from (
+            error
+        )
+    ready: Any = folded(net)
+    return ready.to(device=device, memory_format=torch.channels_last)
+
+
+def _tensors(weights: Weights, net: Any) -> dict[str, Any]:
+    """Return the weights in single precision; how many batches were seen matters to no one and is not stored."""
+    import torch
+
+    counts = {name: value for name, value in net.state_dict().items() if name.endswith("num_batches_tracked")}
+    return counts | {name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()}
+
+
+def apply(
+    net: Any,
+    planes: Planes,
+    diameter: float,
+    *,
+    stain: str = "fluorescence",
+    batch: int = 4,
+    device: str = "cpu",
+    report: Report = silent,
+) -> FlowField:
+    """Run the network over an image of any size.
+
+    Parameters
+    ----------
+    net
+        From `load`.
+    planes
+        (3, y, x), from `flow_input.planes_of`.
+    diameter
+        Typical diameter of a nucleus in pixels; sets the scale.
+    batch
+        Tiles at a time.
+    """
+    shape = planes.shape[1:]
+    scale = working_scale(diameter)
+    size = tuple(max(1, round(n * scale)) for n in shape)
+    output = _tiled(net, _resized(planes, size), batch, device, report)
+    output = _resized(output, shape)
+    return FlowField(output[2], output[:2] / np.float32(5), diameter, stain)
+
+
+def _resized(planes: Planes, size: tuple[int, ...]) -> Planes:
+    if planes.shape[1:] == size:
+        return planes
+    import torch
+
+    whole = torch.from_numpy(np.array(planes))[None]
+    resized = torch.nn.functional.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)
+    return np.asarray(resized[0].numpy())
+
+
+def _tiled(net: Any, planes: Planes, batch: int, device: str, report: Report) -> Planes:
+    """Return the network's output; a tile gives its core, which no pixel beyond its margin can change."""
+    import torch
+
+    height, width = planes.shape[1:]
+    padded = _mirrored(planes)
+    output = np.empty((3, height, width), dtype=np.float32)
+    places = list(_cores(height, width))
+    with torch.inference_mode():
+        for done in range(0, len(places), batch):
+            some = places[done : done + batch]
+            report(done / len(places), f"tile {done + 1} of {len(places)}")
+            given = torch.from_numpy(np.stack([padded[:, y0:y1, x0:x1] for (y0, y1, x0, x1), _ in some]))
+            found = net(given.to(device=device, memory_format=torch.channels_last)).float().cpu().numpy()
+            for ((y0, _, x0, _), (a, b, c, d)), one in zip(some, found, strict=True):
+                output[:, a:b, c:d] = one[:, a + _EDGE - y0 : b + _EDGE - y0, c + _EDGE - x0 : d + _EDGE - x0]
+    return output
+
+
+def _mirrored(planes: Planes) -> Planes:
+    """Mirror the image beyond its border, up to a size that tiles fill."""
+    from .flow_network import STRIDE
+
+    pads = [(0, 0)]
+    for n in planes.shape[1:]:
+        whole = -(-(n + 2 * _EDGE) // STRIDE) * STRIDE
+        pads.append((_EDGE, whole - n - _EDGE))
+    return np.pad(planes, pads, mode="symmetric")
+
+
+def _cores(height: int, width: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Yield each tile in the mirrored image and its core in the image, as (y0, y1, x0, x1), all of one size."""
+    rows, columns = _spans(height), _spans(width)
+    for (y0, y1), (a, b) in rows:
+        for (x0, x1), (c, d) in columns:
+            yield (y0, y1, x0, x1), (a, b, c, d)
+
+
+def _spans(n: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Return the tiles along an axis of ``n`` pixels, each with its core."""
+    from .flow_network import STRIDE
+
+    whole = -(-(n + 2 * _EDGE) // STRIDE) * STRIDE
+    if whole <= TILE:
+        return [((0, whole), (0, n))]
+    step = TILE - 2 * MARGIN
+    starts = [*range(0, whole - TILE, step), whole - TILE]
+    cuts = [0, *(start + MARGIN - _EDGE for start in starts[1:]), n]
+    return [((s, s + TILE), (a, b)) for s, a, b in zip(starts, cuts[:-1], cuts[1:], strict=True)]
+
+
+def estimate_diameter(net: Any, planes: Planes, guess: float, device: str, report: Report = silent) -> float:
+    """Return the typical diameter in pixels of the nuclei in an image.
+
+    The fullest window is segmented at scales an octave apart; the scale at which most of the window is
+    covered by surely found nuclei of the size that the network knows tells their size.
+
+    Parameters
+    ----------
+    guess
+        Diameter in pixels to begin with; returned where no nucleus is found.
+    """
+    best, diameter = 0.0, guess
+    for i, octave in enumerate(_OCTAVES):
+        report(i / len(_OCTAVES), "estimating the diameter of the nuclei")
+        scale = NOMINAL / guess * 2.0**octave
+        window = _fullest(planes, round(_PROBE / scale))
+        size = tuple(max(1, round(n * scale)) for n in window.shape[1:])
+        output = _tiled(net, _resized(window, size), 1, device, silent)
+        masks = decode(FlowField(output[2], output[:2] / np.float32(5)), flow_error=0.6)
+        area = np.bincount(masks.labels.ravel())[1:]
+        across = 2 * np.sqrt(area / np.pi)
+        known = (across > NOMINAL / 2) & (across < 2 * NOMINAL)
+        if masks.scores is None or not known.any():
+            continue
+        weight = area * masks.scores**2 * known
+        # per pixel of the image that was looked at, not of the network
+        covered = float(weight.sum()) / output[0].size
+        if covered > best:
+            best, diameter = covered, _weighted_median(across[known], weight[known]) / scale
+    return float(diameter)
+
+
+def _weighted_median(values: npt.NDArray[Any], weights: npt.NDArray[Any]) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+
+
+def _fullest(planes: Planes, edge: int) -> Planes:
+    """Return the square window of that edge with the strongest signal, or the image where it is smaller."""
+    height, width = planes.shape[1:]
+    if height <= edge and width <= edge:
+        return planes
+    step = max(1, edge // 2)
+    rows = range(0, max(height - edge, 0) + 1, step)
+    columns = range(0, max(width - edge, 0) + 1, step)
+    coarse = max(1, edge // 64)
+    root = planes[1]
+    places = [(y, x) for y in rows for x in columns]
+    signal = {(y, x): float(root[y : y + edge : coarse, x : x + edge : coarse].sum()) for y, x in places}
+    y, x = max(signal, key=lambda at: signal[at])
+    return np.ascontiguousarray(planes[:, y : y + edge, x : x + edge])

@@ -1,0 +1,100 @@
+"""The flow network: a residual U-Net that gives, for each pixel, the flow to its cell's middle.
+
+Import late: this file imports torch.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+__all__ = ["STRIDE", "WIDTHS", "FlowNetwork", "folded"]
+
+WIDTHS = (32, 64, 128, 192)
+STRIDE = 8
+
+
+def _convolution(inputs: int, outputs: int, size: int = 3) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
+
+
+def _normalised(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:
+    return _convolution(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+
+
+class _Residual(nn.Module):
+    """Two convolutions beside a shortcut; normalised after each, so that each folds into its convolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(_convolution(inputs, outputs), nn.BatchNorm2d(outputs))
+        self.second = nn.Sequential(_convolution(outputs, outputs), nn.BatchNorm2d(outputs))
+        self.shortcut: nn.Module = nn.Identity() if inputs == outputs else _convolution(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu(self.first(x), inplace=True)
+        return F.relu(self.second(inner) + self.shortcut(x), inplace=True)
+
+
+class _Up(nn.Module):
+    """Narrow, enlarge twofold, add the same level of the way down, and refine."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.narrow = _convolution(inputs, outputs, 1)
+        self.refine = _Residual(outputs, outputs)
+
+    def forward(self, x: Tensor, beside: Tensor) -> Tensor:
+        enlarged = F.interpolate(self.narrow(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.refine(enlarged + beside)  # type: ignore[no-any-return]
+
+
+class FlowNetwork(nn.Module):
+    """A residual U-Net of four levels in the formulation of Cellpose.
+
+    Takes (n, 3, y, x) whose height and width are multiples of `STRIDE`; gives (n, 3, y, x): five times
+    the flow in y, five times the flow in x, and the logit of being cell.
+
+    Notes
+    -----
+    Batch normalisation and no global pooling: a pixel's output depends on its neighbourhood alone, so
+    that tiles agree with the whole.
+
+    References
+    ----------
+    Stringer, Wang, Michaelos & Pachitariu, Nature Methods 18 (2021), doi:10.1038/s41592-020-01018-x.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        a, b, c, d = widths
+        self.down = nn.ModuleList(
+            [
+                nn.Sequential(*_normalised(3, a), *_normalised(a, a)),
+                _Residual(a, b),
+                nn.Sequential(_Residual(b, c), _Residual(c, c)),
+                nn.Sequential(_Residual(c, d), _Residual(d, d)),
+            ]
+        )
+        self.up = nn.ModuleList([_Up(b, a), _Up(c, b), _Up(d, c)])
+        self.head = nn.Conv2d(a, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = [self.down[0](x)]
+        for block in list(self.down)[1:]:
+            levels.append(block(F.max_pool2d(levels[-1], 2)))
+        x = levels[3]
+        for i in (2, 1, 0):
+            x = self.up[i](x, levels[i])
+        return self.head(x)  # type: ignore[no-any-return]
+
+
+def folded(net: FlowNetwork) -> FlowNetwork:
+    """Return the network for inference, each normalisation folded into the convolution before it."""
+    net = net.eval()
+    for block in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
+        for i, (one, next_one) in enumerate(zip(list(block)[:-1], list(block)[1:], strict=True)):
+            if isinstance(one, nn.Conv2d) and isinstance(next_one, nn.BatchNorm2d):
+                block[i], block[i + 1] = fuse_conv_bn_eval(one, next_one), nn.Identity()
+    return net.requires_grad_(False)

@@ -1,0 +1,126 @@
+"""From measures to suspicion: the score, and the reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import require
+from ..report import Report, silent
+from .evidence import Evidence
+from .measure import Columns, Measures, measure
+from .model import Model, default_model, logistic
+from .relative import Usual, relative, usual_of
+from .verdict import Reason, Suspicions
+from .words import sentence
+
+__all__ = ["joined", "judge", "suspicions"]
+
+_NAMED = 0.7  # gain of the log-odds from which a reason is named: the odds double
+_CEILING = 0.9
+_ALONE = ("nuclei", "membrane", "markers", "rim")
+"""Kinds that the score was not fitted on, for want of truth: each raises it as a witness of its own."""
+
+
+def suspicions(evidence: Evidence, report: Report = silent, usual: Usual | None = None) -> Suspicions:
+    """Rank the cells of a window.
+
+    Parameters
+    ----------
+    evidence
+        Labels, and whatever else there is.
+    report
+        Gets the progress.
+    usual
+        What is usual in the section; that of the window by default.
+
+    Returns
+    -------
+    Suspicions
+        One score a cell that lies whole in the window; ``queue`` lists them, worst first.
+
+    Notes
+    -----
+    A cell counts as wrong when no true cell overlaps it by half (intersection over union below 0.5).
+    For a slide, `measure` each window, with overlaps wider than the cells, and `judge` all of them.
+    """
+    return judge([measure(evidence, report)], usual)
+
+
+def judge(measured: Sequence[Measures], usual: Usual | None = None, model: Model | None = None) -> Suspicions:
+    """Rank the cells of a section that was measured in one window or several.
+
+    Parameters
+    ----------
+    measured
+        Of windows that may overlap: a cell that lies whole in several counts once, as the first has it.
+    usual
+        What is usual in the section, as `usual_of` gave it; that of the measured cells by default.
+    model
+        The shipped one by default.
+    """
+    together = joined(measured)
+    if len(together.cells) == 0:
+        return Suspicions(np.zeros(0, np.int64), np.zeros(0), ())
+    model, usual = model or default_model(), usual or usual_of(together)
+    features = relative(together, usual)
+    together = _with_membranes(together, usual.membrane)
+    alone = {kind: together.columns[kind] for kind in _ALONE if kind in together.columns}
+    right = 1 - model.probability(features)
+    for strength in alone.values():
+        right = right * (1 - np.nan_to_num(strength))
+    scores = 1 - right
+    return Suspicions(together.cells, scores, _reasons(together, features, usual, model, alone, scores))
+
+
+def joined(measured: Sequence[Measures]) -> Measures:
+    """Put measured windows together; each cell once, in ascending order."""
+    require(len(measured) > 0, "Nothing was measured.", "Measure at least one window.")
+    with_cells = [one for one in measured if len(one.cells)]
+    if not with_cells:
+        return measured[0]
+    names = set(with_cells[0].columns)
+    same = all(set(one.columns) == names for one in with_cells)
+    require(same, "The windows were measured on different evidence.", "Give all of them the same image and field.")
+    ids = np.concatenate([one.cells for one in with_cells])
+    rows = np.unique(ids, return_index=True)[1]
+    columns = {name: np.concatenate([one.columns[name] for one in with_cells]) for name in with_cells[0].columns}
+    partners = np.concatenate([one.partners for one in with_cells])
+    notes = {kind: sum((one.notes[kind] for one in with_cells), ()) for kind in with_cells[0].notes}
+    return Measures(ids, columns, partners, notes, with_cells[0].pixel_size_um).taken(rows)
+
+
+def _with_membranes(measures: Measures, usual: float) -> Measures:
+    """Add the strength of a membrane that runs through a cell: its height against that of the cells' borders."""
+    if "membrane_ridge" not in measures.columns:
+        return measures
+    # without a stain that is brighter at the borders there is nothing to compare with
+    height = measures.columns["membrane_ridge"] / usual if usual > 1e-6 else np.zeros(len(measures.cells))
+    strength = np.minimum(logistic(8 * (height - 1.0)), _CEILING)
+    words = tuple(f"A membrane runs through it, {h:.1f} times as high as at the cells' borders." for h in height)
+    columns = {**measures.columns, "membrane": np.where(strength > 0.05, strength, 0)}
+    return replace(measures, columns=columns, notes={**measures.notes, "membrane": words})
+
+
+def _reasons(
+    measures: Measures, features: Columns, usual: Usual, model: Model, alone: Columns, scores: npt.NDArray[np.float64]
+) -> tuple[tuple[Reason, ...], ...]:
+    """Name what is unusual of each cell; of a suspicious cell with nothing unusual, what is nearest to it."""
+    found: list[list[Reason]] = [[] for _ in measures.cells]
+    gains = model.gains(features)
+    total = {kind: gain.sum(0) for kind, gain in gains.items()}
+    most = np.max(list(total.values()), axis=0)
+    for kind, gain in gains.items():
+        strength = logistic(model.base[kind] + total[kind])
+        named = (total[kind] >= _NAMED) | ((total[kind] == most) & (most > 0) & (scores > 0.3))
+        for row in np.flatnonzero(named):
+            term = model.reasons[kind][int(gain[:, row].argmax())]
+            words = sentence(kind, term, row, measures, features, usual)
+            found[row].append(Reason(kind, float(strength[row]), words))
+    for kind, strength in alone.items():
+        for row in np.flatnonzero(np.nan_to_num(strength) > 0.1):
+            found[row].append(Reason(kind, float(strength[row]), measures.notes[kind][row]))
+    return tuple(tuple(sorted(reasons, key=lambda one: (-one.strength, one.kind))) for reasons in found)

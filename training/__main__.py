@@ -1,0 +1,163 @@
+"""``python -m training FOLDER --out FOLDER --minutes 60``: train, or go on from where a run was stopped.
+
+Kill it at any time: the same command continues from the last checkpoint. The learning rate follows the
+minutes trained, so that it has come down when the minutes are over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_spatialml.core.flow_network import FlowNetwork
+
+from .crops import Sampler
+from .folder import examples, folds, pictures
+
+SAVE_EVERY_S = 150.0
+
+
+def loss_of(output: Tensor, target: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the flows' squared error and the logit's cross-entropy, a mean over the pixels that count."""
+    n = counts.sum().clamp(min=1)
+    flows = ((output[:, :2] - 5 * target[:, :2]) ** 2).mean(dim=1)
+    logit = F.binary_cross_entropy_with_logits(output[:, 2], target[:, 2], reduction="none")
+    return 0.5 * (flows * counts).sum() / n, (logit * counts).sum() / n
+
+
+def rate(part: float, peak: float) -> float:
+    """Return the learning rate after a part (0 to 1) of the time: up at once, down as a cosine."""
+    warm = 0.03
+    if part < warm:
+        return peak * (0.05 + 0.95 * part / warm)
+    return peak * (0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min((part - warm) / (1 - warm), 1))))
+
+
+class Run:
+    """A training run: the network, its running mean, the optimiser, and how far it got."""
+
+    def __init__(self, out: Path, learning_rate: float) -> None:
+        self.path = out / "checkpoint.pt"
+        self.net = FlowNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.mean: dict[str, Tensor] = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self.peak = learning_rate
+        self.optimiser = torch.optim.AdamW(_groups(self.net), lr=learning_rate)
+        self.step, self.elapsed_s, self.cpu_s = 0, 0.0, 0.0
+        if self.path.exists():
+            held = torch.load(self.path, weights_only=True)
+            self.net.load_state_dict(held["net"])
+            self.optimiser.load_state_dict(held["optimiser"])
+            self.mean, self.step = held["mean"], held["step"]
+            self.elapsed_s, self.cpu_s = held["elapsed_s"], held["cpu_s"]
+
+    def save(self) -> None:
+        """Write the checkpoint beside the last one, then put it in its place."""
+        held = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "mean": self.mean}
+        held |= {"step": self.step, "elapsed_s": self.elapsed_s, "cpu_s": self.cpu_s}
+        fresh = self.path.with_suffix(".new")
+        torch.save(held, fresh)
+        os.replace(fresh, self.path)
+
+    def advance(self, batch: tuple[np.ndarray, ...], part: float, bfloat16: bool) -> tuple[float, float]:
+        """Take one step."""
+        planes, target, counts = (torch.from_numpy(array) for array in batch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(part, self.peak)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            output = self.net(planes.contiguous(memory_format=torch.channels_last))
+        flow, cell = loss_of(output.float(), target, counts)
+        self.optimiser.zero_grad(set_to_none=True)
+        (flow + cell).backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        return flow.item(), cell.item()
+
+    def _average(self) -> None:
+        keep = min(0.998, (1 + self.step) / (10 + self.step))
+        for name, now in self.net.state_dict().items():
+            if now.is_floating_point():
+                self.mean[name].lerp_(now, 1 - keep)
+            else:
+                self.mean[name].copy_(now)
+
+
+def _groups(net: nn.Module) -> list[dict[str, Any]]:
+    """Weights decay, biases and normalisations do not."""
+    wide = [p for p in net.parameters() if p.ndim > 1]
+    return [
+        {"params": wide, "weight_decay": 0.01},
+        {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def train(run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool, log: Path) -> None:
+    """Train until the minutes, those of earlier pieces counted in, are over."""
+    budget, saved, shown = 60 * minutes, time.monotonic(), time.monotonic()
+    flows, cells = [], []
+    clock, cpu = time.monotonic(), time.process_time()
+    while run.elapsed_s < budget:
+        flow, cell = run.advance(sampler.batch(run.step, batch), run.elapsed_s / budget, bfloat16)
+        flows.append(flow)
+        cells.append(cell)
+        now, now_cpu = time.monotonic(), time.process_time()
+        run.elapsed_s += now - clock
+        run.cpu_s += now_cpu - cpu
+        clock, cpu = now, now_cpu
+        if now - shown > 20:
+            line = {"step": run.step, "minutes": round(run.elapsed_s / 60, 2), "cpu_minutes": round(run.cpu_s / 60, 2)}
+            line |= {"flow": round(float(np.mean(flows)), 4), "cell": round(float(np.mean(cells)), 4)}
+            line |= {"rate": round(rate(run.elapsed_s / budget, run.peak), 6)}
+            with log.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+            flows, cells, shown = [], [], now
+        if now - saved > SAVE_EVERY_S:
+            run.save()
+            saved = time.monotonic()
+    run.save()
+
+
+def main() -> None:
+    """Read the arguments and train."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("folder", type=Path, help="images/, labels/ and index.csv")
+    parser.add_argument("--out", type=Path, required=True, help="where the checkpoint goes")
+    parser.add_argument("--minutes", type=float, default=60.0, help="length of the run, its pieces together")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--fold", type=int, default=0, help="the fifth of the images that is held out")
+    which.add_argument("--all", action="store_true", help="hold nothing out")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--size", type=int, default=224, help="edge of a crop in pixels")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bfloat16", action="store_true", help="half precision, where the processor has it")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(given.seed)
+    given.out.mkdir(parents=True, exist_ok=True)
+    read = pictures(given.folder)
+    fold = folds(read)
+    held_out = [] if given.all else [p.name for p, f in zip(read, fold, strict=True) if f == given.fold]
+    (given.out / "held_out.txt").write_text("\n".join(held_out) + "\n")
+    chosen = examples([p for p in read if p.name not in set(held_out)])
+    print(f"{len(chosen)} images to train on, {len(held_out)} held out", flush=True)
+    run = Run(given.out, given.rate)
+    sampler = Sampler(chosen, given.size, given.seed)
+    train(run, sampler, given.minutes, given.batch, given.bfloat16, given.out / "log.jsonl")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,435 @@
+"""``python -m training.suspicion FOLDER``: fit the score and the reasons of core/suspicion, and write them there.
+
+Errors are those of real segmentations: of ``watershed`` on all images, and of ``starter`` on the images
+that its network was not trained on (``--held-out``). A cell is wrong when no true one overlaps it by half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_spatialml.core.metrics import intersection_over_union
+from napari_spatialml.core.segmentation import Pixels
+from napari_spatialml.core.suspicion import FEATURES, Evidence, measure, relative
+
+__all__ = ["Rows", "errors_of", "rows_of"]
+
+PIXEL_SIZE_UM = 0.5
+WRONG = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Cells of many images: features (n, f), best overlap with the truth (n,), kind of error, image, segmenter."""
+
+    features: npt.NDArray[np.float64]
+    overlap: npt.NDArray[np.float64]
+    merged: npt.NDArray[np.bool_]
+    half: npt.NDArray[np.bool_]
+    image: npt.NDArray[np.int64]
+    source: npt.NDArray[np.int64]
+
+
+def errors_of(true: npt.NDArray[Any], found: npt.NDArray[Any]) -> tuple[Any, Any, Any]:
+    """Return, for each cell found: its best overlap, whether it joins true cells, whether it is part of one."""
+    overlap = intersection_over_union(true, found)
+    n = overlap.shape[1]
+    best = np.asarray(overlap.max(axis=0).todense()).ravel() if overlap.shape[0] else np.zeros(n)
+    pairs = overlap.tocoo()
+    area_true = np.unique(true[true > 0], return_counts=True)[1]
+    area_found = np.unique(found[found > 0], return_counts=True)[1]
+    common = pairs.data / (1 + pairs.data) * (area_true[pairs.row] + area_found[pairs.col])
+    inside = np.bincount(pairs.col, weights=common > 0.5 * area_true[pairs.row], minlength=n)
+    within = np.bincount(pairs.col, weights=common > 0.7 * area_found[pairs.col], minlength=n)
+    return best, (inside >= 2), (within > 0) & (best < WRONG) & (inside < 2)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """One segmenter's result on one image: labels, its field if it has one, labels of the flipped image."""
+
+    labels: npt.NDArray[Any]
+    field: Any = None
+    second: npt.NDArray[Any] | None = None
+
+
+Segmenter = Callable[[Pixels, npt.NDArray[Any]], Segmentation]
+"""Takes an image and its true labels, which only `planter` looks at."""
+
+
+def watershed(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
+    """Segment without a network."""
+    from napari_spatialml.methods.segmentation.watershed import Watershed
+
+    return Segmentation(Watershed()(pixels).labels)
+
+
+def starter(weights: Path | None = None) -> Segmenter:
+    """Return the segmenter with the shipped network, or with other weights: its cells, field and second look."""
+    from napari_spatialml.methods.segmentation.starter import Starter
+
+    method: Any = Starter() if weights is None else Starter(weights=str(weights))
+
+    def segment(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
+        field = method.field(pixels)
+        flipped = Pixels(pixels.values[..., ::-1], pixels.pixel_size_um, pixels.channels)
+        labels = method.decode(field, pixels.pixel_size_um).labels
+        return Segmentation(labels, field, method(flipped).labels[..., ::-1])
+
+    return segment
+
+
+def remembered(segment: Segmenter, folder: Path) -> Segmenter:
+    """Return a segmenter that keeps what it found in a folder, so that measures can change without the network."""
+    from types import SimpleNamespace
+
+    def again(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
+        path = folder / f"{hashlib.sha256(np.ascontiguousarray(pixels.values).tobytes()).hexdigest()[:16]}.npz"
+        if not path.exists():
+            found = segment(pixels, true)
+            folder.mkdir(parents=True, exist_ok=True)
+            np.savez(path, labels=found.labels, second=found.second, logit=found.field.logit, flows=found.field.flows)
+        with np.load(path, allow_pickle=False) as held:
+            field = SimpleNamespace(logit=held["logit"], flows=held["flows"])
+            return Segmentation(held["labels"], field, held["second"])
+
+    return again
+
+
+def images_of(folder: Path) -> Iterator[tuple[str, str, Pixels, npt.NDArray[Any]]]:
+    """Yield name, kind, image and true labels of a folder with index.csv, images/ and labels/."""
+    from skimage.io import imread
+
+    with (folder / "index.csv").open() as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["id"])
+    for row in rows:
+        name = row["id"][:12]
+        image = imread(folder / "images" / f"{name}.png")
+        true = imread(next((folder / "labels").glob(f"{name}.*")))
+        planes = np.moveaxis(image[..., :3], -1, 0) if image.ndim == 3 else image[None]
+        yield name, row["kind"], Pixels(np.ascontiguousarray(planes), PIXEL_SIZE_UM), true
+
+
+def evidence_of(pixels: Pixels, found: Segmentation, with_field: bool = True) -> Evidence:
+    """Return what is known of a segmented image."""
+    return Evidence(
+        found.labels,
+        pixels.pixel_size_um,
+        image=pixels.values,
+        field=found.field if with_field else None,
+        second=found.second if with_field else None,
+    )
+
+
+def features_of(evidence: Evidence) -> npt.NDArray[np.float64]:
+    """Return (n, f) the features of an image's cells, compared with the image."""
+    columns = relative(measure(evidence))
+    return np.stack([columns[name] for name in FEATURES], axis=1)
+
+
+def rows_of(folder: Path, segment: Segmenter, names: set[str] | None, source: int, first: int = 0) -> Rows:
+    """Segment the named images (all by default) and measure every cell."""
+    parts: list[tuple[Any, ...]] = []
+    for number, (name, _, pixels, true) in enumerate(images_of(folder)):
+        if names is not None and name not in names:
+            continue
+        found = segment(pixels, true)
+        if not found.labels.any():
+            continue
+        features = features_of(evidence_of(pixels, found))
+        n = len(features)
+        parts.append((features, *errors_of(true, found.labels), np.full(n, number + first), np.full(n, source)))
+    return Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def planted(true: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.int32]:
+    """Return the true cells with errors that a hand may also make: about a fifth of them get one.
+
+    Cut in two, joined with a neighbour, hollowed out; and specks on the background.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    labels = true.astype(np.int32)
+    ids = np.unique(labels[labels > 0])
+    top = int(ids.max(initial=0))
+    for cell in rng.permutation(ids)[: max(1, len(ids) // 5)]:
+        mask = labels == cell
+        if mask.sum() < 30:
+            continue
+        y, x = np.nonzero(mask)
+        kind = rng.integers(3)
+        if kind == 0:
+            angle, shift = rng.uniform(0, np.pi), rng.normal(0, 0.1) * np.sqrt(len(y))
+            side = (y - y.mean()) * np.sin(angle) + (x - x.mean()) * np.cos(angle) > shift
+            top += 1
+            labels[y[side], x[side]] = top
+        elif kind == 1:
+            depth = distance_transform_edt(mask)
+            labels[depth > rng.uniform(0.25, 0.6) * depth.max()] = 0
+        else:
+            near = labels[max(y.min() - 3, 0) : y.max() + 4, max(x.min() - 3, 0) : x.max() + 4]
+            others = np.unique(near[(near > 0) & (near != cell)])
+            if len(others):
+                labels[labels == rng.choice(others)] = cell
+    size = float(np.sqrt(np.median(np.bincount(true.ravel())[ids]))) if len(ids) else 10.0
+    for _ in range(max(1, len(ids) // 20)):
+        cy, cx = rng.integers(0, labels.shape[0]), rng.integers(0, labels.shape[1])
+        r = max(1, round(rng.uniform(0.05, 0.2) * size))
+        box = labels[max(cy - r, 0) : cy + r + 1, max(cx - r, 0) : cx + r + 1]
+        if not box.any():
+            top += 1
+            box[:] = top
+    return labels
+
+
+def planter(seed: int) -> Segmenter:
+    """Return what plants errors into true labels, one image after the other."""
+    rng = np.random.default_rng(seed)
+    return lambda pixels, true: Segmentation(planted(true, rng))
+
+
+TERMS: dict[str, tuple[tuple[str, int], ...]] = {
+    "area": (("size", 1), ("size", -1), ("size_near", 1), ("size_near", -1)),
+    "shape": (
+        ("axes", -1), ("ellipse", -1), ("solidity", -1), ("bay", 1), ("roundness", -1), ("holes", 1), ("largest", -1),
+    ),
+    "merged": (("neck", 1), ("stain_valley", 1), ("stain_valley_own", 1), ("chance_valley", 1)),
+    "halves": (("half_whole_gain", 1), ("half_share", 1), ("half_dip", -1), ("half_apart", -1)),
+    "contrast": (
+        ("drop", -1), ("drop_near", -1), ("drop_low", -1), ("slope", -1), ("slope_low", -1), ("shift", 1),
+        ("shift", -1),
+    ),
+    "confidence": (
+        ("chance", -1), ("chance_low", -1), ("missed", 1), ("inward", -1), ("flow", -1), ("flow_low", -1),
+        ("towards", -1), ("again", -1),
+    ),
+    "edge": (("edge", 1),),
+}  # fmt: skip
+"""The measures that speak for each kind of reason, and on which side they do."""
+_LEAST = {"holes": 1.0, "largest": 0.1, "edge": 0.2, "neck": 0.1}
+"""Scales of measures that hardly vary among cells that are right."""
+
+
+def reasons_of(rows: Rows, weights: npt.NDArray[np.float64]) -> tuple[dict[str, float], dict[str, list[list[Any]]]]:
+    """Fit each kind alone: the log-odds of being wrong grow with how odd its measures are, and never fall.
+
+    Several cells in one are fitted to the cells that are, halves to the halves, the others to any error.
+    """
+    from scipy.optimize import minimize
+
+    wrong = rows.overlap < WRONG
+    target = {"merged": rows.merged & wrong, "halves": rows.half}
+    base: dict[str, float] = {}
+    reasons: dict[str, list[list[Any]]] = {}
+    for kind, terms in TERMS.items():
+        y = target.get(kind, wrong).astype(np.float64)
+        usual, odd = [], []
+        known = [term for term in terms if np.isfinite(rows.features[:, FEATURES.index(term[0])]).any()]
+        for feature, side in known:
+            x = rows.features[:, FEATURES.index(feature)]
+            right = x[~wrong & np.isfinite(x)]
+            middle = float(np.median(right))
+            scale = max(1.4826 * float(np.median(np.abs(right - middle))), _LEAST.get(feature, 0.02))
+            usual.append((middle, scale))
+            odd.append(np.nan_to_num(np.clip(side * (x - middle) / scale, 0, 6)))
+        design = np.stack([np.ones(len(y)), *odd], axis=1)
+
+        def loss(w: Any, design: Any = design, y: Any = y) -> tuple[float, Any]:
+            z = design @ w
+            p = 1 / (1 + np.exp(-np.clip(z, -40, 40)))
+            value = float(weights @ (np.logaddexp(0, z) - y * z)) + 1e-4 * float(w[1:] @ w[1:])
+            return value, design.T @ (weights * (p - y)) + 2e-4 * np.append(0, w[1:])
+
+        bounds = [(None, None)] + [(0, None)] * len(odd)
+        fitted = minimize(loss, np.append(-2.0, np.full(len(odd), 0.1)), jac=True, bounds=bounds, method="L-BFGS-B").x
+        base[kind] = round(float(fitted[0]), 4)
+        reasons[kind] = [
+            [feature, side, *(round(v, 4) for v in numbers), round(float(weight), 4)]
+            for (feature, side), numbers, weight in zip(known, usual, fitted[1:], strict=True)
+        ]
+    return base, reasons
+
+
+GROUPS = {
+    "field": [f for f in FEATURES if f.startswith(("chance", "inward", "flow")) or f in ("missed", "towards")],
+    "again": ["again"],
+    "stain": [
+        f for f in FEATURES
+        if f.startswith(("drop", "slope", "shift", "stain", "texture")) or f in ("level", "outside", "half_dip")
+    ],
+}  # fmt: skip
+GROUPS["field"] += ["half_apart", "half_chance_dip"]
+"""Features that are missing together."""
+
+
+def blanked(features: npt.NDArray[np.float64], *groups: str) -> npt.NDArray[np.float64]:
+    """Return a copy without the features of some groups: what is known where that evidence is missing."""
+    copy = features.copy()
+    copy[:, [FEATURES.index(f) for group in groups for f in GROUPS[group]]] = np.nan
+    return copy
+
+
+def augmented(rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return features with evidence missing in every likely way, weights, and the row that each came from.
+
+    Each segmenter weighs the same in all, whatever the number of its cells; planted errors weigh a fifth.
+    """
+    everything = np.arange(len(rows.overlap))
+    with_field = np.flatnonzero(rows.source == 1)
+    parts = [
+        (everything, (), 1.0),
+        (with_field, ("again",), 1.0),
+        (with_field, ("field", "again"), 0.3),
+        (everything, ("field", "again", "stain"), 0.1),
+    ]
+    share = np.array([0.2 if source == 2 else 1.0 for source in range(3)])
+    share = share / np.maximum(np.bincount(rows.source, minlength=3), 1)
+    features = np.concatenate([blanked(rows.features[at], *groups) for at, groups, _ in parts])
+    origin = np.concatenate([at for at, _, _ in parts])
+    weights = np.concatenate([share[rows.source[at]] * weight for at, _, weight in parts])
+    return features, weights * len(weights) / weights.sum(), origin
+
+
+def grown(features: npt.NDArray[Any], wrong: npt.NDArray[Any], weights: npt.NDArray[Any], seed: int = 0) -> Any:
+    """Grow the trees."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    trees = HistGradientBoostingClassifier(
+        max_iter=140, learning_rate=0.06, max_leaf_nodes=10, min_samples_leaf=60, l2_regularization=10.0,
+        early_stopping=False, random_state=seed,
+    )  # fmt: skip
+    unknown = ~np.isfinite(features).any(axis=0)
+    if unknown.any():  # the library wants one value at least
+        features = np.where(unknown, 0.0, features)
+    return trees.fit(features, wrong, sample_weight=weights)
+
+
+def plain(trees: Any) -> dict[str, npt.NDArray[Any]]:
+    """Return scikit-learn's trees as the arrays that `core/suspicion/trees.py` reads."""
+    grown_nodes = [stage[0].nodes for stage in trees._predictors]
+    at = np.cumsum([0] + [len(nodes) for nodes in grown_nodes])
+    leaf = np.concatenate([nodes["is_leaf"] for nodes in grown_nodes]).astype(bool)
+
+    def joined(name: str, shift: bool = False) -> npt.NDArray[Any]:
+        return np.concatenate([nodes[name] + (start if shift else 0) for nodes, start in zip(grown_nodes, at[:-1], strict=True)])
+
+    return {
+        "feature": np.where(leaf, -1, joined("feature_idx")).astype(np.int16),
+        "threshold": joined("num_threshold").astype(np.float32),
+        "left": joined("left", True).astype(np.int32),
+        "right": joined("right", True).astype(np.int32),
+        "missing_left": joined("missing_go_to_left").astype(bool),
+        "value": joined("value").astype(np.float32),
+        "roots": at[:-1].astype(np.int32),
+        "start": np.float64(trees._baseline_prediction.ravel()[0]),
+    }
+
+
+def crossed(rows: Rows, folds: int = 5) -> npt.NDArray[np.float64]:
+    """Return each cell's log-odds from trees that have not seen its image."""
+    features, weights, origin = augmented(rows)
+    fold = rows.image % folds
+    found = np.zeros(len(rows.overlap))
+    for one in range(folds):
+        seen = fold[origin] != one
+        trees = grown(features[seen], (rows.overlap < WRONG)[origin[seen]], weights[seen])
+        found[fold == one] = trees.decision_function(rows.features[fold == one])
+    return found
+
+
+def calibrated(log_odds: npt.NDArray[Any], wrong: npt.NDArray[Any], weights: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return slope and start that make the log-odds of unseen images honest (Platt's scaling)."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=1e6).fit(log_odds[:, None], wrong, sample_weight=weights)
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+
+
+def told(name: str, wrong: npt.NDArray[Any], scores: npt.NDArray[Any]) -> str:
+    """Return AUROC and how many of the errors the worst 5 and 10 % hold, with what they can hold at most."""
+    from sklearn.metrics import roc_auc_score
+
+    rank, n = np.argsort(-scores, kind="stable"), len(wrong)
+    held = [wrong[rank[: round(q * n)]].sum() / max(wrong.sum(), 1) for q in (0.05, 0.1)]
+    most = [min(1.0, q / max(wrong.mean(), 1e-9)) for q in (0.05, 0.1)]
+    return (
+        f"{name}: {n:,} cells, {wrong.mean():.1%} wrong, AUROC {roc_auc_score(wrong, scores):.3f}, "
+        f"worst 5 % hold {held[0]:.0%} (at most {most[0]:.0%}), 10 % {held[1]:.0%} (at most {most[1]:.0%})"
+    )
+
+
+SOURCES = ("watershed", "starter", "planted")
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """Return the rows of several segmenters together."""
+    return Rows(*(np.concatenate([getattr(p, f) for p in parts]) for f in Rows.__dataclass_fields__))
+
+
+def fit(rows: Rows, out: Path) -> None:
+    """Cross-validate by image, say how good it is, fit to all, and write."""
+    wrong = rows.overlap < WRONG
+    found = crossed(rows)
+    for source, name in enumerate(SOURCES):
+        mine = rows.source == source
+        if mine.any():
+            print(told(f"cross-validated, {name}", wrong[mine], found[mine]), flush=True)
+            print(told(f"  wrong below 0.7, {name}", rows.overlap[mine] < 0.7, found[mine]), flush=True)
+    features, weights, origin = augmented(rows)
+    first = weights[: len(wrong)]
+    slope, start = calibrated(found, wrong, first)
+    trees = plain(grown(features, wrong[origin], weights))
+    np.savez_compressed(out / "trees.npz", **trees)
+    base, reasons = reasons_of(rows, first)
+    held = {"slope": round(slope, 4), "start": round(start, 4), "base": base, "reasons": reasons}
+    (out / "reasons.json").write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+    print(f"{len(trees['roots'])} trees, {len(trees['feature'])} nodes, calibration {slope:.2f}, {start:.2f}")
+
+
+def cached(path: Path, made: Callable[[], Rows]) -> Rows:
+    """Return rows from a file, or make them and write it."""
+    if not path.exists():
+        rows = made()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **{name: getattr(rows, name) for name in Rows.__dataclass_fields__})
+    with np.load(path, allow_pickle=False) as held:
+        return Rows(*(held[name] for name in Rows.__dataclass_fields__))
+
+
+def main() -> None:
+    """Read the arguments, measure and fit."""
+    parser = argparse.ArgumentParser(prog="python -m training.suspicion", description=__doc__)
+    parser.add_argument("folder", type=Path, help="images/, labels/ and index.csv")
+    parser.add_argument("--held-out", type=Path, help="names of the images that the network was not trained on")
+    parser.add_argument("--weights", type=Path, help="other weights than those shipped")
+    parser.add_argument("--rows", type=Path, default=Path("suspicion-rows"), help="where measures are kept")
+    shipped = Path(__file__).parents[1] / "src/napari_spatialml/core/suspicion"
+    parser.add_argument("--out", type=Path, default=shipped)
+    given = parser.parse_args()
+    mark = hashlib.sha256(" ".join(FEATURES).encode()).hexdigest()[:8]
+    folder, rows = given.folder, given.rows
+    parts = [
+        cached(rows / f"watershed-{mark}.npz", lambda: rows_of(folder, watershed, None, 0)),
+        cached(rows / f"planted-{mark}.npz", lambda: rows_of(folder, planter(0), None, 2)),
+    ]
+    if given.held_out is not None:
+        names = set(given.held_out.read_text().split())
+        weights = hashlib.sha256(given.weights.read_bytes()).hexdigest()[:8] if given.weights else "shipped"
+        segment = remembered(starter(given.weights), rows / f"fields-{weights}")
+        kept = rows / f"starter-{weights}-{mark}.npz"
+        parts.append(cached(kept, lambda: rows_of(folder, segment, names, 1)))
+    fit(joined(parts), given.out)
+
+
+if __name__ == "__main__":
+    main()
