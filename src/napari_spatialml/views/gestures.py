@@ -94,7 +94,7 @@ class Gestures:
         self.dragging = False
         self.guest: Tool | None = None
         """A tool that has taken a gesture from the one in the hand."""
-        self._listening = False
+        self._listening = self._space = False
         self._bound: dict[str, Any] = {}
         self._set_aside: tuple[list[Any], list[Any]] | None = None
         viewer = owner.viewer
@@ -124,7 +124,7 @@ class Gestures:
         self.bind()
 
     def _pans(self) -> bool:
-        return self._owner.current is None or self._owner.current.pans
+        return self._space or self._owner.current is None or self._owner.current.pans
 
     def listen(self, on: bool) -> None:
         """Take the keys of the tools also while none of them is in the hand."""
@@ -154,9 +154,10 @@ class Gestures:
 
         brush = hold_for_pan_zoom(viewer)  # it lays napari's brush aside
         next(brush, None)
-        viewer.scene.camera.mouse_pan = True
+        self._space, viewer.scene.camera.mouse_pan = True, True
         yield
         next(brush, None)
+        self._space = False
         viewer.scene.camera.mouse_pan = self._pans()
 
     def double(self, viewer: Any, event: Any) -> None:
@@ -214,8 +215,8 @@ class Gestures:
     def _taker(self, event: Any) -> Tool | None:
         """Return the tool that takes a press: a guest, the tool in the hand, or none."""
         tool, held = self._owner.current, _pointer(event).modifiers
-        if tool is None or self.guest is not None:
-            return self.guest
+        if tool is None or self.guest is not None or self._space:
+            return None if self._space else self.guest
         other = PRESETS[self._owner.hand.preset].tool_for(event.button, held, self._owner.tool)
         if other and other != self._owner.tool and not (tool.begun and not tool.pans):
             if self._owner.tool in ("paint", "erase"):
@@ -223,8 +224,7 @@ class Gestures:
             self.guest = _TOOLS[other](self._owner, getattr(tool, "labels", ""))
             self.guest.chosen = list(getattr(tool, "chosen", ()))
             return self.guest
-        still = not self._owner.viewer.scene.camera.mouse_pan or tool.pans  # else the space bar is held
-        return tool if event.button == 1 and still else None
+        return tool if event.button == 1 else None
 
     def _leave_guest(self, event: Any) -> None:
         """Give the mouse back to the tool in the hand, once the guest's gesture is over."""
@@ -281,4 +281,4 @@ def _calling(call: Any, name: str) -> Any:
 
 def _pointer(event: Any) -> Pointer:
     at = np.asarray(event.position, dtype=float)[-2:]
-    return Pointer(at, tuple(str(m) for m in event.modifiers), int(event.button or 0))
+    return Pointer(at, tuple(str(getattr(m, "name", m)) for m in event.modifiers), int(event.button or 0))

@@ -18,8 +18,8 @@ __all__ = ["WAYS", "Split", "ways_of"]
 WAYS = {
     "straight": "Straight",
     "watershed": "By shape",
-    "membrane": "By membrane",
-    "transcripts": "By transcripts",
+    "membrane": "Membrane",
+    "transcripts": "Transcripts",
 }
 """The ways to split, and their words."""
 OTHER = "#4dd2ff"

@@ -45,6 +45,8 @@ class Desk(QObject):
     """Another sentence says what to do with the mouse."""
     layers_changed = Signal()
     """A layer was shown, hidden, added or removed, also by napari's own list."""
+    step_wanted = Signal(str)
+    """The title of a step that another one leads to."""
     told = Signal(str, str)
     """A level ("info", "ok", "warning", "error") and a sentence."""
 
@@ -101,7 +103,7 @@ class Desk(QObject):
         self.session = session
         session.changed.connect(self._on_changed)
         session.history_changed.connect(self._on_history)
-        self.presenter = Presenter(self.viewer, session, later=_later)
+        self.presenter = Presenter(self.viewer, session, later=_later, after=QTimer.singleShot)
         for signal, slot in self._connections(self.presenter):
             signal.connect(slot)
         self.presenter.show()

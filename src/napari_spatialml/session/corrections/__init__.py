@@ -15,7 +15,7 @@ from ..cells import table_name
 from ..command import Command
 from ..document import Document
 from ..summary import summary_of
-from . import cells, columns, elements, landmarks, review  # noqa: F401  (importing them registers the corrections)
+from . import cells, columns, elements, expanding, landmarks, review, shaping  # noqa: F401  (importing them registers the corrections)
 from .registry import MADE, packed, unpacked
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
@@ -37,10 +37,16 @@ def correct(document: Document, name: str, /, **arguments: Any) -> Command:
     if name not in MADE:
         raise BadInput(f"There is no correction '{name}'.", f"Choose one of {', '.join(MADE)}.")
     if "new_id" in signature(MADE[name]).parameters and "new_id" not in arguments:
-        arguments["new_id"] = document.grid(arguments["labels"]).maximum() + 1  # recorded, so that a replay uses it
+        arguments["new_id"] = _next_id(document, arguments)  # recorded, so that a replay uses it
     label, changes = MADE[name](document, **arguments)
     record: dict[str, Any] = {"type": "correction", "name": name, "arguments": arguments}
     summary = summary_of(changes, table_name(arguments["labels"])) if "labels" in arguments else ""
     if summary:
         record["summary"] = summary
     return Command(label, tuple(changes), record)
+
+
+def _next_id(document: Document, arguments: dict[str, Any]) -> int:
+    """Return an id that no cell ever had, neither in the labels nor in the nuclei from which cells are made."""
+    named = (arguments[key] for key in ("labels", "nuclei") if key in arguments)
+    return 1 + max((document.grid(n).maximum() for n in named if n in document.names("labels")), default=0)
