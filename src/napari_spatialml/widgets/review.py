@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from ..views.review import Walk
 from .file_dialogs import ask_where_to_save
 from .messages import Message, MessageLine, tell
 from .review_queue import QueuePanel
-from .run_row import Prepared, RunRow
+from .run_row import RunRow
 from .runner import Runner
 from .step import StepDock, choose, title_label
-from .style import MARGIN, SPACING, Quiet, Rows, Tool, tool_row
+from .style import MARGIN, SPACING, Quiet, Rows, Tool, accent, tool_row
 
 __all__ = ["ReviewDock"]
 
@@ -46,7 +47,8 @@ class ReviewDock(StepDock):
         self._nuclei_label = self.inputs.add("Nuclei", self.nuclei, "Labels of nuclei: a cell has one.")
         self.labels.currentIndexChanged.connect(self.mark_stale)
         help = "Score every cell by how likely it is wrong, and look for places where one is missing."
-        self.run_row = RunRow("Rank cells", help, self._prepare)
+        self.run_row = RunRow("Rank cells", help, self._prepare, self._ranked)
+        accent(self.run_row.button)
         self.queue = QueuePanel()
         self.export = tool_row([Tool("Export review.csv…", "Write cell, score, reason, state, who and when.", self.ask_csv)])
         body = QWidget()
@@ -112,7 +114,7 @@ class ReviewDock(StepDock):
         self.queue.take(self.walk)
 
     def _let_go(self) -> None:
-        self.run_row.stop()
+        self.run_row.runner.stop()
         self.scoring.stop()
         self.queue.take(None)
         if self.walk is not None:
@@ -139,20 +141,19 @@ class ReviewDock(StepDock):
             label.setVisible(bool(names))
             box.setVisible(bool(names))
 
-    def _prepare(self) -> Prepared:
+    def _prepare(self) -> Callable[[Report], Ranking]:
         assert self.review is not None
-        review, labels = self.review, self.review.labels
+        labels = self.review.labels
         points = sources_of(self.session.document, labels).points
         sources = Sources(labels, self.image.currentData() or "", self.nuclei.currentData() or "", points)
-        job, store = review.ranking_job(sources)
+        job, self._store = self.review.ranking_job(sources)
+        return job
 
-        def done(ranking: Ranking) -> str:
-            line = store(ranking)
-            self.refresh_now()
-            self.queue.start()
-            return line
-
-        return job, done
+    def _ranked(self, ranking: Ranking) -> str:
+        line = self._store(ranking)
+        self.refresh_now()
+        self.queue.start()
+        return line
 
     def _on_scores(self) -> None:
         self.mark_stale()
