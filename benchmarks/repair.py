@@ -22,8 +22,8 @@ from benchmarks.planted import MIXTURE, Planted, overlaps, plant, repaired
 
 SUBJECT = "repair"
 ERRORS, MOST_INPUTS, SEED = 100, 250, 0
-PATIENCE = 12
-"""After so many right cells in a row the reader turns to the next queue."""
+PATIENCE = 6
+"""After so many places in a row where nothing is missing the reader turns to the cells."""
 SIMILAR = 0.5
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "nuclei"
 
@@ -148,12 +148,12 @@ class Reader:
         store(job(lambda *_: None))
 
     def work(self, most: int) -> None:
-        """Go through the queues in turn until the inputs are used up, or each showed only right cells for a while."""
+        """Draw what is missing until only right places come; then go through the cells until the inputs are used up."""
         self.rank()
-        for mode, at_least in (("cells", 0.5), ("missing", 0.5), ("cells", 0.0)):
-            self.key(self.walk.start, mode, at_least)
+        for mode, patience in (("missing", PATIENCE), ("cells", most)):
+            self.key(self.walk.start, mode, 0.0)
             calm = 0
-            while self.walk.current is not None and calm < PATIENCE and self.used < most:
+            while self.walk.current is not None and calm < patience and self.used < most:
                 calm = 0 if (self.place() if mode == "missing" else self.cell()) else calm + 1
                 self.follow()
 
@@ -185,22 +185,30 @@ class Reader:
 
     def cut(self, trues: tuple[int, ...]) -> None:
         """Cut the cell as proposed if that parts the true cells, else along a line between the two largest."""
-        self.key(self.walk.fix, "split")
         a, b = (np.argwhere(self.truth == t) + 0.5 for t in trues[:2])
-        proposal = self.walk.proposal
-        if proposal is not None and proposal.correction and _parts(np.array(proposal.arguments["line"]), a, b):
+        if self.proposes("split-cell") and _parts(np.array(self.walk.proposal.arguments["line"]), a, b):
+            self.key(self.walk.fix)
+            return
+        self.key(self.walk.fix, "split")
+        if self.proposes("split-cell") and _parts(np.array(self.walk.proposal.arguments["line"]), a, b):
             self.key(self.walk.fix, "split")
         else:
             self.drag(_between(a, b))
 
     def glue(self, other: int) -> None:
         """Merge the cell with the other piece: as proposed, if that is the one."""
+        if self.proposes("merge-cells") and other in self.walk.proposal.arguments["cells"]:
+            self.key(self.walk.fix)
+            return
         self.key(self.walk.fix, "merge")
-        proposal = self.walk.proposal
-        if proposal is not None and other in proposal.arguments.get("cells", ()):
+        if self.proposes("merge-cells") and other in self.walk.proposal.arguments["cells"]:
             self.key(self.walk.fix, "merge")
         else:
             self.click(self.middle(self.session.document.grid(self.labels).read(), other))
+
+    def proposes(self, correction: str) -> bool:
+        """Whether the red lines show such a correction."""
+        return self.walk.proposal is not None and self.walk.proposal.correction == correction
 
     def place(self) -> bool:
         """Decide on the place in view; return whether a cell was missing there."""

@@ -120,32 +120,32 @@ def propose(document: Document, labels: str, item: Item, tool: str, affine: Affi
     if tool == "delete":
         cross = np.array([[[y, x], [y + h, x + w]], [[y, x + w], [y + h, x]]], float)
         arguments: dict[str, Any] = {"cells": [item.cell], "window": window}
-        return Proposal(tool, "delete-cells", arguments, _placed(cross, affine), "F again deletes it.")
+        return Proposal(tool, "delete-cells", arguments, _placed(cross, affine), "F deletes it.")
     if tool == "split":
         line = shortest_cut(mask)
         if line is None:
-            return Proposal(tool, words="Drag a line across it.")
+            return Proposal(tool, words="C, then drag a line across it, cuts it.")
         line = np.round(line + (y, x), 2)
         arguments = {"cell": item.cell, "line": line.tolist(), "window": window}
-        said = "F again cuts it along the line; or drag another line across it."
+        said = "F cuts it along the line. To cut elsewhere: C, then drag."
         return Proposal(tool, "split-cell", arguments, _placed(line[None], affine), said)
     if tool == "merge":
         return _merging(document, labels, item.cell, window, affine)
-    return Proposal("redraw", words="Drag around the cell: this becomes its outline.", arguments={"window": window})
+    return Proposal("redraw", words="F, then drag around it: this becomes its outline.", arguments={"window": window})
 
 
 def _merging(document: Document, labels: str, cell: int, window: Window, affine: Affine) -> Proposal:
     grid = document.grid(labels)
     partner = partner_of(grid.read(window), cell)
     if not partner:
-        return Proposal("merge", words="Click the cell to merge it with.")
+        return Proposal("merge", words="G, then a click, merges it with another cell.")
     y, x = (window[0] + window[1]) / 2, (window[2] + window[3]) / 2
     mask, offset = mask_near(document, labels, partner, (y, x), max(window[1] - window[0], window[3] - window[2]))
     h, w = mask.shape
     both = (min(window[0], offset[0]), max(window[1], offset[0] + h), min(window[2], offset[1]),
             max(window[3], offset[1] + w))  # fmt: skip
     arguments = {"cells": [cell, partner], "window": grown(both, 2, grid.shape)}
-    said = f"F again merges it with cell {partner}; or click another one."
+    said = f"F merges it with cell {partner}, outlined in red. With another: G, then click."
     return Proposal("merge", "merge-cells", arguments, outline_of(mask, offset, affine), said)
 
 

@@ -19,6 +19,7 @@ from .presenter import Presenter
 __all__ = ["LIKELY", "Mode", "Walk"]
 
 Mode = Literal["cells", "missing", "sample"]
+_DONE = ("fixed", "drawn")
 LIKELY = 0.5
 """A cell is likely wrong from this probability on."""
 _MARGIN = 3.0
@@ -50,7 +51,9 @@ class Walk:
         self.at_least, self.kind = LIKELY, ""
         self.current: Item | Place | None = None
         self.proposal: Proposal | None = None
-        """How the one in hand would be mended; None until the person asks."""
+        """How what is looked at would be mended; None where nothing is to be mended."""
+        self.in_hand = False
+        """Whether the proposal's tool is in the hand, to do it otherwise."""
         self._marks = Marks(presenter.viewer, "review")
         self._passed: list[int] = []
         self._shown: list[int] = []
@@ -141,26 +144,33 @@ class Walk:
             self._decide("flag-cells", cells=[self.current.cell], note=note)
 
     def fix(self, tool: str = "") -> None:
-        """Take the right tool in the hand and show what it would do; a second time, do it.
+        """Do what is proposed; or take a tool in the hand, with what it would do, which a second time is done.
 
         Parameters
         ----------
         tool
-            "delete", "split", "merge" or "redraw"; what the reason calls for, if empty.
+            "delete", "split", "merge" or "redraw"; the one that the reason calls for, if empty.
         """
         if self.current is None or self.mode == "sample":
             return
-        if self.proposal is not None and tool in ("", self.proposal.tool) and self.proposal.correction:
-            self._carry_out(self.proposal)
+        proposed = self.proposal is not None and self.proposal.correction != ""
+        if proposed and (tool == "" or (self.in_hand and tool == self.proposal.tool)):  # type: ignore[union-attr]
+            self._carry_out()
             return
         self._propose(tool)
+        self._take_up()
         self.moved.emit()
 
     def delete(self) -> None:
         """Delete the cell at once."""
         if isinstance(self.current, Item) and self.mode == "cells":
             self._propose("delete")
-            self.fix("delete")
+            self._carry_out()
+
+    def _carry_out(self) -> None:
+        if self.proposal is not None:
+            self.in_hand = True
+            self.presenter.correct(self.proposal.correction, labels=self.review.labels, **self.proposal.arguments)
 
     def _decide(self, name: str, **arguments: Any) -> None:
         try:
@@ -169,9 +179,6 @@ class Walk:
             self.presenter.tell("error", str(error))
             return
         self._go(self._following())
-
-    def _carry_out(self, proposal: Proposal) -> None:
-        self.presenter.correct(proposal.correction, labels=self.review.labels, **proposal.arguments)
 
     def _propose(self, tool: str) -> None:
         document, labels, current = self.presenter.document, self.review.labels, self.current
@@ -185,12 +192,13 @@ class Walk:
         except SpatialMLError as error:
             self.presenter.tell("error", str(error))
             return
-        self._take_up()
         self._mark()
 
     def _take_up(self) -> None:
         """Put the proposal's tool in the hand."""
-        assert self.proposal is not None
+        if self.proposal is None:
+            return
+        self.in_hand = True
         options: dict[str, Any] = {"labels": self.review.labels}
         if self.proposal.tool == "redraw" and isinstance(self.current, Item):
             options.update(cell=self.current.cell, window=self.proposal.arguments["window"])
@@ -210,11 +218,9 @@ class Walk:
         if self.current is None:
             return
         now = self._found(_key(self.current))
-        fixed = now is None or now.state in ("fixed", "drawn")
-        if self.proposal is not None and fixed and self._later is not None:
-            self._later(self._go_on)
-        elif self.proposal is not None and fixed:
-            self._go_on()
+        fixed = now is None or now.state in _DONE
+        if fixed and (self.in_hand or self.current.state not in _DONE):
+            (self._later or _at_once)(self._go_on)
         elif now is not None:
             self.current = now
             self._mark()
@@ -230,15 +236,17 @@ class Walk:
         return next((p for p in self.review.places() if p.number == key), None)
 
     def _look_at(self, key: int | None) -> None:
-        held = self.proposal is not None
         self.current, self.proposal = None if key is None else self._found(key), None
-        if held or self.presenter.tool:
+        if self.in_hand or self.presenter.tool:
             self.presenter.use("")
+        self.in_hand = False
         if self.current is not None:
             self._show_labels()
             self._aim(self.current)
-            if isinstance(self.current, Place) and self.current.state == "pending":
+            if self.mode != "sample" and self.current.state in ("pending", "wrong"):
                 self._propose("")
+        if isinstance(self.current, Place) and self.proposal is not None:
+            self._take_up()  # a missing cell is drawn as often as not
         self._mark()
         self.moved.emit()
 
@@ -297,6 +305,10 @@ class Walk:
 
 def _is_draw(record: dict[str, Any]) -> bool:
     return record.get("name") == "draw-sample"
+
+
+def _at_once(call: Callable[[], None]) -> None:
+    call()
 
 
 def _key(current: Item | Place) -> int:

@@ -27,14 +27,14 @@ QUEUES: tuple[Named, ...] = (
 )
 DECIDE: tuple[Named, ...] = (
     ("accept", "Accept", "It is right. Of a place where a cell may be missing: nothing is.", "A"),
-    ("fix", "Fix", "Take the right tool in the hand; a second time, do what it proposes.", "F"),
+    ("fix", "Fix", "Do what is proposed in red; where nothing is, take the right tool in the hand.", "F"),
     ("wrong", "Wrong", "It is wrong, and will be fixed later.", "W"),
     ("next", "Next", "Pass over it; it comes again at the end.", "N"),
     ("back", "Back", "Look again at the one before.", "Shift+N"),
 )
 MEND: tuple[Named, ...] = (
-    ("split", "Cut", "Cut it in two: along the proposed line, or one that you drag.", "C"),
-    ("merge", "Glue", "Merge it with the neighbour that is outlined, or one that you click.", "G"),
+    ("split", "Cut", "Drag a line across it to cut it in two; a second time, cut along the red one.", "C"),
+    ("merge", "Glue", "Click the cell to merge it with; a second time, merge with the one in red.", "G"),
     ("redraw", "Redraw", "Drag around it: this becomes its outline.", "R"),
     ("delete", "Delete", "Delete it at once.", "D"),
 )
@@ -147,7 +147,8 @@ class QueuePanel(QWidget):
         sample = walk.review.sample() if mode == "sample" else None
         self.again.setVisible(sample is not None)
         self.card.show_item(walk.current, blind=mode == "sample")
-        self.card.say("" if walk.proposal is None else walk.proposal.words)
+        said = "" if walk.proposal is None else walk.proposal.words
+        self.card.say(walk.presenter.hint if walk.in_hand and walk.mode == "cells" else said)
         self._show_count(walk, sample)
         self._enable(walk)
 
