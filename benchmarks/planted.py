@@ -174,7 +174,13 @@ def overlaps(labels: Labels, truth: Labels) -> dict[str, Any]:
     width = int(truth.max()) + 1
     pairs, n = np.unique(labels.astype(np.int64).ravel() * width + truth.ravel(), return_counts=True)
     found, true = np.divmod(pairs, width)
-    return {"cell": found, "true": true, "n": n, "cells": np.bincount(labels.ravel()), "trues": np.bincount(truth.ravel())}
+    return {
+        "cell": found,
+        "true": true,
+        "n": n,
+        "cells": np.bincount(labels.ravel()),
+        "trues": np.bincount(truth.ravel()),
+    }
 
 
 def repaired(error: Planted, labels: Labels, truth: Labels, table: dict[str, Any]) -> bool:

@@ -121,7 +121,9 @@ def test_undo_takes_back_exactly_one_decision_and_the_edit_with_its_state(sessio
     steps = [
         lambda: review.decide("accept-cells", cells=[1, 2]),
         lambda: session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=[3])),
-        lambda: session.execute(correct(session.document, "draw-cell", labels="nuclei", outline=[[0, 0], [0, 5], [5, 0]])),
+        lambda: session.execute(
+            correct(session.document, "draw-cell", labels="nuclei", outline=[[0, 0], [0, 5], [5, 0]])
+        ),
         lambda: review.decide("judge-cell", cell=review.sample().left[0], right=False),
         lambda: review.decide("reopen-cells", cells=[1]),
     ]
@@ -367,7 +369,9 @@ def test_time_left_comes_from_the_readers_own_pace(session: Session) -> None:
 def test_deciding_on_cells_that_are_not_there_or_not_ranked_says_so(session: Session) -> None:
     with pytest.raises(BadInput, match="not ranked"):
         correct(session.document, "accept-cells", labels="pixels", cells=[1])
-    session.execute(correct(session.document, "accept-cells", labels="nuclei", cells=[3]))  # by a click, before any rank
+    session.execute(
+        correct(session.document, "accept-cells", labels="nuclei", cells=[3])
+    )  # by a click, before any rank
     review = ranked(session)
     assert review.item(3).state == "accepted" and review.item(4).state == "pending"
     with pytest.raises(BadInput, match="no cell 77"):

@@ -58,7 +58,10 @@ def pace(session: Session, labels: str) -> float | None:
     moments: list[datetime] = []
     for entry in reversed(session.history[: session.position]):
         record = entry.record
-        if record.get("arguments", {}).get("labels") == labels and record.get("name") not in ("rank-cells", "draw-sample"):
+        if record.get("arguments", {}).get("labels") == labels and record.get("name") not in (
+            "rank-cells",
+            "draw-sample",
+        ):
             moments.append(datetime.fromisoformat(entry.when))
         if len(moments) > PACE_OF:
             break

@@ -288,7 +288,9 @@ class Walk:
         try:
             affine = self.presenter.place_of(self.review.labels).affine
             if isinstance(current, Item):
-                mask = mask_near(self.presenter.document, self.review.labels, current.cell, current.centre, current.diameter)
+                mask = mask_near(
+                    self.presenter.document, self.review.labels, current.cell, current.centre, current.diameter
+                )
                 lines = outline_of(*mask, affine)
             else:
                 lines = circle(affine.apply(np.array([current.where]))[0], self._radius_um(current))

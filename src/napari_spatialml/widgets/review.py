@@ -50,7 +50,9 @@ class ReviewDock(StepDock):
         self.run_row = RunRow("Rank cells", help, self._prepare, self._ranked)
         accent(self.run_row.button)
         self.queue = QueuePanel()
-        self.export = tool_row([Tool("Export review.csv…", "Write cell, score, reason, state, who and when.", self.ask_csv)])
+        self.export = tool_row(
+            [Tool("Export review.csv…", "Write cell, score, reason, state, who and when.", self.ask_csv)]
+        )
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
@@ -76,7 +78,9 @@ class ReviewDock(StepDock):
         self.run_row.set_ready(writable)
         self.queue.setEnabled(writable)
         if not labels:
-            self.message_line().show_message(Message("info", "This section has no cells yet.", "Segment an image first."))
+            self.message_line().show_message(
+                Message("info", "This section has no cells yet.", "Segment an image first.")
+            )
         elif self.message_line().message is not None and self.message_line().message.level == "info":  # type: ignore[union-attr]
             self.message_line().show_message(None)
         self.export.setVisible(self.review is not None and bool(self.review.table))

@@ -67,7 +67,16 @@ class QueuePanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACING + 2)
-        for part in (self._choice, self.filters, self.again, self.count, self.done, self.card, self._decide, self._mend):
+        for part in (
+            self._choice,
+            self.filters,
+            self.again,
+            self.count,
+            self.done,
+            self.card,
+            self._decide,
+            self._mend,
+        ):
             column.addWidget(part)
 
     def _make_choice(self) -> None:

@@ -131,9 +131,7 @@ def _reviewed(document: Document, labels: str) -> str:
     return name
 
 
-def _decided(
-    document: Document, labels: str, cells: Sequence[int], state: str, again: Again | None
-) -> list[Change]:
+def _decided(document: Document, labels: str, cells: Sequence[int], state: str, again: Again | None) -> list[Change]:
     """Return the change of what was decided of cells, with the scores that an earlier correction changed."""
     found, rows = rows_of_cells(document, labels, cells)
     absent = sorted({int(c) for c in cells} - set(found.tolist()))
@@ -172,5 +170,3 @@ def _scored(document: Document, labels: str, again: Again) -> list[Change]:
         REASONS: pd.Series([str(again["reasons"][i]) for i in order], dtype=object),
     }
     return [EditColumn(name, c, rows, obs[c].iloc[rows].reset_index(drop=True), v) for c, v in made.items()]
-
-
