@@ -176,7 +176,7 @@ def test_the_preset_is_kept_for_the_next_start(desk, dock, show):
     dock.preset.setCurrentIndex(dock.preset.findData("QuPath"))
     dock.preset.activated.emit(dock.preset.currentIndex())
     assert desk.presenter.hand.preset == "QuPath" and preference("keys", "napari") == "QuPath"
-    assert "(B)" in dock.grid.buttons["paint"].toolTip()
+    assert "(B, Shift+P)" in dock.grid.buttons["paint"].toolTip()
     again = show(CorrectDock(desk.viewer))
     assert again.preset.currentData() == "QuPath"
 
@@ -215,17 +215,24 @@ def test_nuclei_are_expanded_beside_the_window_and_undone_in_one_step(desk, dock
     before = desk.session.position
     dock.expanding.into.setEditText("whole cells")
     dock.expanding.limit.setValue(2.0)
-    press(dock, "All")
+    press(dock, "Expand nuclei")
     qtbot.waitUntil(lambda: desk.session.position == before + 1, timeout=20_000)
     document = desk.session.document
     nuclei, cells = document.grid("nuclei").read(), document.grid("whole_cells").read()
     assert (cells[nuclei > 0] > 0).all() and (cells > 0).sum() > (nuclei > 0).sum()
-    assert dock.expanding.message.message.level == "ok" and desk.visible("whole_cells")
+    assert dock.expanding.row.message.message.level == "ok" and desk.visible("whole_cells")
     desk.undo()
     assert "whole_cells" not in document.names("labels")
     dock.expanding.into.setEditText("nuclei")
-    press(dock, "All")
-    assert "the nuclei themselves" in dock.message.text() and desk.session.position == before
+    press(dock, "Expand nuclei")
+    assert "the nuclei themselves" in dock.expanding.row.message.text() and desk.session.position == before
+    dock.expanding.into.setEditText("whole cells")
+    press(dock, "One by one")
+    assert desk.presenter.tool == "expand" and not dock.expanding.row.isVisibleTo(dock)
+    click(desk, middle_of(desk, int(nuclei[nuclei > 0][0])))
+    assert names(desk)[-1].startswith("expand 1 nucleus by 2 µm")
+    dock.here.click()
+    assert desk.presenter.tool == "" and dock.expanding.where.buttons[""].isChecked()
 
 
 def test_the_nuclei_in_view_alone_are_expanded(desk, dock, qtbot):
@@ -233,6 +240,7 @@ def test_the_nuclei_in_view_alone_are_expanded(desk, dock, qtbot):
     camera.center, camera.zoom = (0, 50, 50), desk.viewer.canvas.size[0] / 60
     dock.expanding.into.setEditText("some")
     press(dock, "In view")
+    press(dock, "Expand nuclei")
     qtbot.waitUntil(lambda: "some" in desk.session.document.names("labels"), timeout=20_000)
     QApplication.processEvents()
     made, nuclei = (desk.session.document.grid(n).read() for n in ("some", "nuclei"))

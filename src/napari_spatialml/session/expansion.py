@@ -12,13 +12,14 @@ import pandas as pd
 
 from ..core.boxes import Boxes, boxes_in, boxes_of, grouped, padded, reach_of
 from ..core.patch import Patch, Window, diff
+from ..core.report import Report, silent
 from ..core.shaping import claimed
 from ..errors import BadInput
 from .cutting import pixel_um
 from .document import Document
 from .grid import LabelGrid
 
-__all__ = ["LARGEST", "Claim", "chosen_nuclei", "claims", "fresh_ids", "patch_of_claims"]
+__all__ = ["LARGEST", "Claim", "chosen_nuclei", "claims", "fresh_ids", "has_labels", "patch_of_claims"]
 
 LARGEST = 64_000_000
 """Pixels of labels that are there already which one step may span."""
@@ -42,8 +43,18 @@ class Claim:
     cells: npt.NDArray[Any]
 
 
+def has_labels(document: Document, name: str) -> bool:
+    """Return whether the document has such labels, or such a plane of a stack."""
+    return document.get(("labels", name)) is not None
+
+
 def chosen_nuclei(
-    document: Document, nuclei: str, labels: str, cells: Sequence[int] | None, window: Window | None
+    document: Document,
+    nuclei: str,
+    labels: str,
+    cells: Sequence[int] | None,
+    window: Window | None,
+    report: Report = silent,
 ) -> Boxes:
     """Return the nuclei from which cells are to be made.
 
@@ -59,6 +70,8 @@ def chosen_nuclei(
         Ids of nuclei; all if None.
     window
         Rows and columns in which the nuclei lie wholly; without ``cells``, those that do are taken.
+    report
+        Told how far it is.
 
     Raises
     ------
@@ -68,9 +81,9 @@ def chosen_nuclei(
     grid, target = document.grid(nuclei), _grid(document, labels)
     if cells is not None and window is not None:
         boxes = boxes_of(grid.levels[0], cells, window)
-        found, covered = _surveyed(grid, target, boxes.around())
+        found, covered = _surveyed(grid, target, boxes.around(), report)
     else:
-        found, covered = _surveyed(grid, target, window)
+        found, covered = _surveyed(grid, target, window, report)
     keep = np.ones(len(found.ids), dtype=bool)
     if cells is not None:
         wanted = sorted({int(cell) for cell in cells})
@@ -90,13 +103,16 @@ def chosen_nuclei(
     return found.chosen(keep)
 
 
-def _surveyed(grid: LabelGrid, target: LabelGrid | None, window: Window | None) -> tuple[Boxes, npt.NDArray[np.int64]]:
+def _surveyed(
+    grid: LabelGrid, target: LabelGrid | None, window: Window | None, report: Report
+) -> tuple[Boxes, npt.NDArray[np.int64]]:
     """Return the boxes of all nuclei in a window, and how many pixels of each lie in cells; read by strips."""
     y0, y1, x0, x1 = window or (0, grid.shape[0], 0, grid.shape[1])
     step = max(1, _STRIP // max(x1 - x0, 1))
     frames = []
     for top in range(y0, y1, step):
         box = (top, min(top + step, y1), x0, x1)
+        report((top - y0) / max(y1 - y0, 1), "looking for nuclei")
         values = grid.read(box)
         if not values.any():
             continue
@@ -154,7 +170,13 @@ def _present(target: LabelGrid, ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def claims(
-    document: Document, nuclei: str, labels: str, boxes: Boxes, ids: npt.NDArray[Any], distance_um: float
+    document: Document,
+    nuclei: str,
+    labels: str,
+    boxes: Boxes,
+    ids: npt.NDArray[Any],
+    distance_um: float,
+    report: Report = silent,
 ) -> Iterator[Claim]:
     """Yield the cells of the nuclei, group by group.
 
@@ -171,10 +193,14 @@ def claims(
         (n,) the ids of their cells.
     distance_um
         How far each reaches at most, in µm.
+    report
+        Told how far it is.
     """
     grid, target, size = document.grid(nuclei), _grid(document, labels), pixel_um(document, nuclei)
     reach = reach_of(distance_um, size)
-    for group in grouped(boxes, _TILE):
+    groups = list(grouped(boxes, _TILE))
+    for number, group in enumerate(groups):
+        report(number / len(groups), "expanding nuclei")
         own = boxes.chosen(group)
         box = padded(own.around(), (2 * reach[0], 2 * reach[1]), grid.shape)
         seeds = grid.read(box)
@@ -209,4 +235,4 @@ def patch_of_claims(target: LabelGrid, found: Iterator[Claim], box: Window) -> P
 
 
 def _grid(document: Document, labels: str) -> LabelGrid | None:
-    return document.grid(labels) if labels in document.names("labels") else None
+    return document.grid(labels) if has_labels(document, labels) else None

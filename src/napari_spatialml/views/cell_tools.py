@@ -86,21 +86,29 @@ class CellTool(Tool):
 
     def bounds(self) -> Window:
         """Return the pixels within which cells are looked for: no more than what is in view."""
-        h, w = self.stage.document.grid(self.labels).shape
-        return view_window(self.stage, self.place) or (0, h, 0, w)
+        inner, outer = view_window(self.stage, self.place), self.readable()
+        if inner is None:
+            return outer
+        return max(inner[0], outer[0]), min(inner[1], outer[1]), max(inner[2], outer[2]), min(inner[3], outer[3])
 
     def seen(self) -> Any:
         """Return the labels as they can be read cheaply: what is in memory anyway, or as they lie."""
         grid, buffer = self.stage.document.grid(self.labels), self.stage.buffer_of(self.labels)
         return grid.levels[0] if buffer is None else _Seen(buffer, grid.shape)
 
+    def readable(self) -> Window:
+        """Return the pixels that `seen` can be asked for."""
+        buffer, (h, w) = self.stage.buffer_of(self.labels), self.stage.document.grid(self.labels).shape
+        if buffer is None:
+            return 0, h, 0, w
+        (y, x), (h, w) = buffer.offset, buffer.layer.data.shape
+        return y, y + h, x, x + w
+
     def mask_of(self, cell: int) -> tuple[npt.NDArray[np.bool_], tuple[int, int]]:
         """Return a cell's mask and where it begins, searching no more than what is in view."""
-        buffer = self.stage.buffer_of(self.labels)
-        if buffer is None:
+        if self.stage.buffer_of(self.labels) is None:
             return found_in(self.seen(), cell, view_window(self.stage, self.place))
-        (y, x), (h, w) = buffer.offset, buffer.layer.data.shape
-        return found_in(self.seen(), cell, (y, y + h, x, x + w))
+        return found_in(self.seen(), cell, self.readable())
 
     def box_of(self, cells: list[int], margin: int = 1) -> Window:
         """Return the window around cells, with some pixels to spare."""

@@ -71,6 +71,8 @@ class Preset:
 
 
 _OURS = {
+    "choose": ("Shift-C",),
+    "paint": ("Shift-P",),
     "draw": ("Shift-D",),
     "erase": ("Shift-E",),
     "delete": ("Shift-X",),
@@ -95,12 +97,12 @@ PRESETS: Mapping[str, Preset] = {
     for preset in (
         Preset(
             "napari",
-            "The digits and letters of napari's labels; our own tools are on Shift and a letter.",
+            "The digits and letters of napari's labels; every tool is on Shift and a letter too.",
             "paint",
             {
                 **_OURS,
-                "choose": ("6", "Z"),
-                "paint": ("2", "P"),
+                "choose": ("6", "Z", "Shift-C"),
+                "paint": ("2", "P", "Shift-P"),
                 "erase": ("1", "Shift-E"),
                 "draw": ("3", "Shift-D"),
                 "fill": ("4", "F", "Shift-F"),
@@ -112,7 +114,7 @@ PRESETS: Mapping[str, Preset] = {
             "Right-click begins an outline, and coming back to its start ends it; Ctrl+click deletes; "
             "Alt+click merges with the cell clicked last.",
             "choose",
-            {**_OURS, "choose": ("Shift-C",), "paint": ("Shift-P",)},
+            _OURS,
             {**_ACTS, "smaller": (",",), "larger": (".",), "hide": ("X",), "outlines": ("Z",)},
             (
                 Gesture(2, "", "draw", _BY_CLICK),
@@ -124,7 +126,7 @@ PRESETS: Mapping[str, Preset] = {
             "QuPath",
             "B is the brush, which takes away with Alt; P draws point by point or freehand; M moves the view.",
             "choose",
-            {**_OURS, "choose": ("M",), "paint": ("B",), "draw": ("P",)},
+            {**_OURS, "choose": ("M", "Shift-C"), "paint": ("B", "Shift-P"), "draw": ("P", "Shift-D")},
             _ACTS,
             (Gesture(1, "Alt", "erase", ("paint",)),),
         ),

@@ -129,12 +129,12 @@ class Split(CellTool):
         """Return the cell on which most of the line lies."""
         pieces = [np.linspace(a, b, max(int(4 * np.linalg.norm(b - a)), 2)) for a, b in pairwise(line)]
         steps = np.concatenate(pieces)
-        grid = self.stage.document.grid(self.labels)
+        y0, y1, x0, x1 = self.readable()
         at = np.floor(steps).astype(np.int64)
-        at = at[((at >= 0) & (at < np.array(grid.shape))).all(axis=1)]
+        at = at[((at >= (y0, x0)) & (at < (y1, x1))).all(axis=1)]
         if not len(at):
             return 0
-        (y0, x0), (y1, x1) = at.min(0), at.max(0) + 1
-        under = grid.read((int(y0), int(y1), int(x0), int(x1)))[at[:, 0] - y0, at[:, 1] - x0]
+        (top, left), (bottom, right) = at.min(0), at.max(0) + 1
+        under = np.asarray(self.seen()[top:bottom, left:right])[at[:, 0] - top, at[:, 1] - left]
         ids, n = np.unique(under[under > 0], return_counts=True)
         return int(ids[n.argmax()]) if len(ids) else 0

@@ -10,6 +10,7 @@ from ..session.corrections import corrections
 from ..session.preferences import prefer, preference
 from ..views.cell_tools import CellTool
 from ..views.presets import PRESETS, key_words
+from .by_cell import ByCell
 from .expanding import Expanding
 from .messages import Message, MessageLine
 from .step import StepDock, choose, title_label
@@ -70,6 +71,7 @@ class CorrectDock(StepDock):
         self.grid.offer([n for n in _TOOLS if n not in _NEEDS or _NEEDS[n] in corrections()])
         self.options = ToolOptions(self.desk)
         self.hint, self.became, self.message = Quiet(), MessageLine(), MessageLine()
+        self.by_cell = ByCell(self.desk, lambda: str(self.labels.currentData() or ""))
         self.expanding = Expanding(self.desk)
         self.expanding.setVisible("expand-nuclei" in corrections())
         self._connect()
@@ -95,6 +97,7 @@ class CorrectDock(StepDock):
         if able:
             self.options.fill()
             presenter.hold(labels=str(self.labels.currentData()))
+        self.by_cell.refresh()
         self.expanding.fill()
         self.became.show_message(self._what_happened())
         self.follow()
@@ -159,7 +162,7 @@ class CorrectDock(StepDock):
         layout.setSpacing(SPACING)
         layout.addLayout(top)
         parts = (Quiet(self.sentence), rows, self.here, self.grid, self.options, self.hint, self.became, self.message)
-        for part in (*parts, self.expanding):
+        for part in (*parts, self.by_cell, self.expanding):
             layout.addWidget(part)
         return body
 

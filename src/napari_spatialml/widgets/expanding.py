@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
-from ..errors import BadInput
-from ..session import correct
-from ..views.cell_tools import view_window
+from ..core.patch import Window
+from ..core.report import Report
+from ..errors import BadInput, Stale
+from ..session import Command, Session, correct
+from ..views.correcting import pixels_in_view, require_one_view
 from .desk import Desk
 from .hand import length_field
-from .messages import Message, MessageLine, tell
+from .run_row import RunRow
 from .step import choose
-from .style import SPACING, Heading, Rows, Tool, tool_row
+from .style import SPACING, Heading, Rows
+from .tool_grid import Choices
 from .tool_options import cells_of
 
 __all__ = ["Expanding"]
-
-_KEY = "expand nuclei"
 
 
 class Expanding(QWidget):
@@ -36,22 +38,22 @@ class Expanding(QWidget):
         self._desk = desk
         self.nuclei, self.into, self.limit = QComboBox(), QComboBox(), length_field(3.0, 0.1, 50.0)
         self.into.setEditable(True)
-        self.message = MessageLine()
+        self.where = Choices({"": "All", "view": "In view", "hand": "One by one"})
+        self.where.choose("")
+        self.row = RunRow("Expand nuclei", "Make a cell of each nucleus.", self._job, self._done)
+        self._where = ""
+        self._begun: tuple[Session | None, int, str] = (None, 0, "")
+        self.where.changed.connect(self._choose)
         rows = Rows()
         rows.add("Nuclei", self.nuclei, "The labels of the nuclei; they stay as they are.")
         rows.add("Into the cells", self.into, "The labels that get the cells. A new name makes new labels.")
         rows.add("By at most", self.limit, "How far from its nucleus a cell may reach.")
-        self.tools = tool_row(
-            [
-                Tool("All", "Expand all nuclei.", lambda: self.run("")),
-                Tool("In view", "Expand the nuclei that are in view.", lambda: self.run("view")),
-                Tool("One by one", "Then click nuclei, or drag around many.", self._by_hand),
-            ]
-        )
+        rows.add("Which", self.where, "One by one: then click nuclei, or drag around many.")
+        desk.tool_changed.connect(self._follow)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (Heading("Nuclei to cells"), rows, self.tools, self.message):
+        for part in (Heading("Nuclei to cells"), rows, self.row):
             layout.addWidget(part)
 
     def fill(self) -> None:
@@ -65,55 +67,53 @@ class Expanding(QWidget):
             blocked = self.into.blockSignals(True)
             self.into.clear()
             self.into.addItems(others)
-            self.into.setEditText(typed or next(iter(others), "cells"))
+            self.into.setEditText(typed)
             self.into.blockSignals(blocked)
+        if not typed:
+            self.into.setEditText(next(iter(others), "cells"))
         self.setEnabled(bool(cells) and not self._desk.session.read_only)
 
-    def run(self, where: str) -> None:
-        """Expand all nuclei, or those in ``"view"``, beside the window."""
-        self._desk.attempt(lambda: self._run(where))
+    def _choose(self, where: str) -> None:
+        presenter, self._where = self._desk.presenter, where
+        if presenter is None:
+            return
+        if where == "hand":
+            self._desk.attempt(self._take_up)
+        elif presenter.tool == "expand":
+            presenter.use("")
+        self._follow()
 
-    def _run(self, where: str) -> None:
-        session, presenter = self._desk.session, self._desk.presenter
-        assert session is not None and presenter is not None
-        arguments: dict[str, Any] = self._arguments()
-        if where == "view":
-            place = presenter.place_of(arguments["nuclei"])
-            arguments["window"] = view_window(presenter, place)
-        presenter.flush()
-        self.tools.setEnabled(False)
-        self.message.show_message(Message("info", "Expanding…"))
-
-        def made(command: Any) -> None:
-            self.tools.setEnabled(True)
-            if session is self._desk.session:
-                session.execute(command)
-                self._show(arguments["labels"])
-                self.message.show_message(Message("ok", f"{command.label[0].upper()}{command.label[1:]}."))
-
-        self._desk.runner.run(
-            lambda report: correct(session.document, "expand-nuclei", **arguments),
-            on_result=made,
-            on_error=self._failed,
-            on_stopped=lambda: self._failed(None),
-            title="Expand nuclei to cells",
-            key=_KEY,
-        )
-
-    def _failed(self, error: BaseException | None) -> None:
-        self.tools.setEnabled(True)
-        self.message.show_message(tell(error) if error is not None else None)
-
-    def _by_hand(self) -> None:
-        presenter = self._desk.presenter
+    def _take_up(self) -> None:
+        presenter, found = self._desk.presenter, self._arguments()
         assert presenter is not None
+        presenter.hold(nuclei=found["nuclei"], limit_um=found["distance_um"])
+        presenter.use("expand", labels=found["labels"])
 
-        def take() -> None:
-            found = self._arguments()
-            presenter.hold(nuclei=found["nuclei"], limit_um=found["distance_um"])
-            presenter.use("expand", labels=found["labels"])
+    def _follow(self, *_: object) -> None:
+        """Where the tool that takes nuclei one by one was put down, offer all again."""
+        taken = self._desk.presenter is not None and self._desk.presenter.tool == "expand"
+        if self._where == "hand" and not taken:
+            self._where = ""
+            self.where.choose("")
+        self.row.setVisible(not taken)
 
-        self._desk.attempt(take)
+    def _job(self) -> Callable[[Report], Command]:
+        session, presenter, arguments = self._desk.session, self._desk.presenter, self._arguments()
+        assert session is not None and presenter is not None
+        if self._where == "view":
+            arguments["window"] = self._view(arguments["nuclei"])
+        presenter.flush()
+        self._begun = (session, session.position, str(arguments["labels"]))
+        return lambda report: correct(session.document, "expand-nuclei", report=report, **arguments)
+
+    def _done(self, command: Command) -> str:
+        session, position, labels = self._begun
+        if session is not self._desk.session or session.position != position:
+            raise Stale("The section was changed while this ran.", "Expand them again.")
+        assert session is not None
+        session.execute(command)
+        self._show(labels)
+        return f"{command.label[0].upper()}{command.label[1:]}."
 
     def _arguments(self) -> dict[str, Any]:
         name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.into.currentText().strip()).strip("_-")
@@ -122,6 +122,12 @@ class Expanding(QWidget):
         if name == self.nuclei.currentData():
             raise BadInput(f"'{name}' are the nuclei themselves.", "Give the cells another name, such as cells.")
         return {"nuclei": str(self.nuclei.currentData()), "labels": name, "distance_um": self.limit.value()}
+
+    def _view(self, nuclei: str) -> Window:
+        presenter = self._desk.presenter
+        assert presenter is not None
+        shape = presenter.document.grid(nuclei).shape
+        return require_one_view(pixels_in_view(self._desk.viewer, presenter.place_of(nuclei), shape), nuclei)
 
     def _show(self, labels: str) -> None:
         presenter = self._desk.presenter

@@ -86,9 +86,8 @@ class SegmentDock(MethodStep):
 
     def make_correct(self) -> QWidget:
         """Make the line that leads to the tools of the hand."""
-        self.correct = tool_row(
-            [Tool("Correct them by hand", "Draw, paint, merge, split …: the step Correct.", self._lead)]
-        )
+        help = "Draw, paint, merge, split …: the step Correct."
+        self.correct = tool_row([Tool("Correct cells by hand", help, self._lead)])
         return self.correct
 
     def make(self) -> QWidget:

@@ -12,6 +12,7 @@ from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
 from .domains import DomainsDock
 from .history import HistoryDock
+from .plane_slider import PlaneSlider
 from .register import RegisterDock
 from .review import ReviewDock
 from .section import SectionDock
@@ -141,6 +142,7 @@ class Workbench(QWidget):
         layout.addWidget(self.tour)
         layout.addWidget(self.header)
         layout.addWidget(self.bar)
+        layout.addWidget(PlaneSlider(self.desk))
         layout.addWidget(self.tabs, 1)
 
     def sizeHint(self) -> QSize:

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from ...core.boxes import padded, reach_of
 from ...core.patch import Window
+from ...core.report import Report, part, silent
 from ...errors import BadInput
 from ..blank import blank_grid
 from ..cells import measure, table_name
@@ -19,7 +20,7 @@ from ..counting import count_near, counted_points, with_counts
 from ..cutting import pixel_um
 from ..document import GLOBAL, Document
 from ..elements import LabelsElement
-from ..expansion import Claim, chosen_nuclei, claims, fresh_ids, patch_of_claims
+from ..expansion import Claim, chosen_nuclei, claims, fresh_ids, has_labels, patch_of_claims
 from ..gather import full_resolution, pixel_size
 from ..store import put, put_entry
 from ..transcripts import index_of
@@ -36,6 +37,7 @@ def expand_nuclei(
     new_id: int,
     cells: Sequence[int] | None = None,
     window: Window | None = None,
+    report: Report = silent,
 ) -> Made:
     """Make a cell of each nucleus, expanded by up to a distance in µm into pixels of no cell.
 
@@ -45,11 +47,11 @@ def expand_nuclei(
     if not np.isfinite(distance_um) or distance_um < 0:
         raise BadInput(f"{distance_um} µm is no distance.", "Give 0 or more.")
     _require_frame(document, nuclei, labels)
-    boxes = chosen_nuclei(document, nuclei, labels, cells, window)
+    boxes = chosen_nuclei(document, nuclei, labels, cells, window, part(report, 0.0, 0.2))
     ids = fresh_ids(document, labels, boxes, new_id)
-    found = claims(document, nuclei, labels, boxes, ids, distance_um)
+    found = claims(document, nuclei, labels, boxes, ids, distance_um, part(report, 0.2, 1.0))
     label = f"expand {len(ids)} {'nucleus' if len(ids) == 1 else 'nuclei'} by {distance_um:g} µm into {labels}"
-    if labels not in document.names("labels"):
+    if not has_labels(document, labels):
         return label, _new_element(document, nuclei, labels, found)
     reach = reach_of(distance_um, pixel_um(document, nuclei))
     box = padded(boxes.around(), (2 * reach[0], 2 * reach[1]), document.grid(labels).shape)
@@ -63,7 +65,7 @@ def _require_frame(document: Document, nuclei: str, labels: str) -> None:
     if nuclei == labels:
         raise BadInput(f"'{nuclei}' cannot be expanded into itself.", "Name other labels, or grow the cells.")
     grid = document.grid(nuclei)
-    if labels not in document.names("labels"):
+    if not has_labels(document, labels):
         return
     same = document.grid(labels).shape == grid.shape
     shared = [s for s in document.placed(nuclei) if s in document.placed(labels)]
