@@ -39,7 +39,8 @@ class Judge:
         ids = sorted(sizes)
         scores = [1 / (1 + sizes[k] / 200) for k in ids]
         reasons = tuple(
-            (Reason("area", s, f"{sizes[k]} px; small."), Reason("shape", 0.1, "Odd.")) for k, s in zip(ids, scores, strict=True)
+            (Reason("area", s, f"{sizes[k]} px; small."), Reason("shape", 0.1, "Odd."))
+            for k, s in zip(ids, scores, strict=True)
         )
         return Suspicions(np.array(ids, np.int64), np.array(scores, float), reasons)
 

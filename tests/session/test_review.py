@@ -17,8 +17,9 @@ from napari_spatialml.errors import BadInput, DocumentError, Stale
 from napari_spatialml.session import Session, correct, read_recipe, replay, scratch, write_recipe
 from napari_spatialml.session.decisions import decisions, pace, write_csv
 from napari_spatialml.session.evidence import offset_of, sources_of, windows_of
+from napari_spatialml.session.queued import Sample
 from napari_spatialml.session.ranking import rank
-from napari_spatialml.session.review import Review, Sample
+from napari_spatialml.session.review import Review
 from napari_spatialml.session.reviewed import REASONS, STATE, SUSPICION, joined, parted
 
 from .conftest import small_section, state_of

@@ -6,6 +6,7 @@ import csv
 import statistics
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def pace(session: Session, labels: str) -> float | None:
             moments.append(datetime.fromisoformat(entry.when))
         if len(moments) > PACE_OF:
             break
-    steps = [(b - a).total_seconds() for b, a in zip(moments, moments[1:], strict=False)]
+    steps = [(b - a).total_seconds() for b, a in pairwise(moments)]
     return statistics.median(steps) if len(steps) >= 3 else None
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from psygnal import Signal
 
 from ..core.patch import Window
 from ..core.report import Report
-from ..core.sampling import wilson
 from ..errors import Stale
 from .cells import table_name
 from .changes import Slot
@@ -23,114 +20,14 @@ from .corrections import correct
 from .document import Document
 from .evidence import Sources, sources_of
 from .gather import pixel_size
-from .ranking import Ranking, rank, ranking_changes, score_again
-from .reviewed import PENDING, REASON, REASONS, STATE, STATES, SUSPICION, WRONG, Reason, parted, states_of
+from .queued import Item, Place, Queue, Sample
+from .ranking import Ranking, score_again
+from .reviewed import PENDING, REASON, REASONS, STATES, SUSPICION, parted, states_of
 from .session import Session
 
-__all__ = ["Item", "Place", "Queue", "Review", "Sample", "rank_command"]
+__all__ = ["Review"]
 FAR = 256
 """Pixels from a place within which something written may have drawn a cell there."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A cell of the queue.
-
-    Parameters
-    ----------
-    cell, score, kind, reasons, state
-        Its id, its probability of being wrong, the kind of the strongest reason, all of them, and what was decided.
-    centre, diameter
-        (y, x) and size in pixels of the labels.
-    """
-
-    cell: int
-    score: float
-    kind: str
-    reasons: tuple[Reason, ...]
-    state: str
-    centre: tuple[float, float]
-    diameter: float
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place where a cell may be missing, (y, x) in pixels of the labels; state "pending", "drawn" or "dismissed"."""
-
-    number: int
-    where: tuple[float, float]
-    diameter: float
-    score: float
-    words: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Cells drawn at random, and what was said of them."""
-
-    cells: tuple[int, ...]
-    right: tuple[int, ...]
-    wrong: tuple[int, ...]
-    population: int
-    gone: tuple[int, ...] = ()
-    """Cells that were deleted or merged before anyone judged them."""
-
-    @property
-    def left(self) -> tuple[int, ...]:
-        """Cells that nobody has judged yet."""
-        told = {*self.right, *self.wrong, *self.gone}
-        return tuple(c for c in self.cells if c not in told)
-
-    @property
-    def words(self) -> str:
-        """The accuracy in words: "46 of 50 right: 92 % (81 to 97 %)"."""
-        n = len(self.right) + len(self.wrong)
-        if n == 0:
-            return f"{len(self.cells)} cells drawn, none judged yet"
-        found = wilson(len(self.right), n, self.population)
-        share, low, high = (f"{100 * v:.0f}" for v in (found.share, found.low, found.high))
-        left = f"; {len(self.left)} left" if self.left else ""
-        return f"{len(self.right)} of {n} right: {share} % ({low} to {high} %){left}"
-
-
-@dataclass(frozen=True, eq=False)
-class Queue:
-    """The cells of labels as a review sees them at one moment, most suspicious first.
-
-    Parameters
-    ----------
-    cells, scores, kinds, states
-        (n,) ids, probabilities of being wrong, names of the strongest reason's kind, places in ``STATES``.
-    """
-
-    cells: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
-    kinds: npt.NDArray[np.object_]
-    states: npt.NDArray[np.int64]
-
-    def open(self, at_least: float = 0.0, kind: str = "") -> npt.NDArray[np.int64]:
-        """Return the cells on which nobody has decided, and those flagged as wrong, that are at least so suspicious."""
-        return self.cells[self._chosen(at_least, kind) & self._undecided]
-
-    def counts(self, at_least: float = 0.0, kind: str = "") -> tuple[int, int]:
-        """Return how many cells of that suspicion are done, and how many there are."""
-        chosen = self._chosen(at_least, kind)
-        return int((chosen & ~self._undecided).sum()), int(chosen.sum())
-
-    @property
-    def expected_wrong(self) -> float:
-        """How many of the cells on which nobody has decided are wrong, if the probabilities are right."""
-        return float(np.nansum(self.scores[self.states == STATES.index(PENDING)]))
-
-    @property
-    def _undecided(self) -> npt.NDArray[np.bool_]:
-        return np.isin(self.states, [STATES.index(PENDING), STATES.index(WRONG)])
-
-    def _chosen(self, at_least: float, kind: str) -> npt.NDArray[np.bool_]:
-        decided = ~self._undecided  # a fixed cell is no longer suspicious, and still counts as done
-        high = (self.scores >= at_least) | decided | (self.states == STATES.index(WRONG))
-        return high & (self.kinds == kind) if kind else high
 
 
 class Review:
@@ -249,19 +146,23 @@ class Review:
         more = {"again": again} if takes else {}
         self.session.execute(correct(self.document, name, labels=self.labels, **arguments, **more))
 
-    def ranking_job(self, sources: Sources) -> tuple[Callable[[Report], Ranking], Callable[[Ranking], str]]:
+    def ranking_job(self, sources: Sources) -> tuple[Callable[[Report], Command], Callable[[Command], str]]:
         """Return what ranks the cells, on any thread, and what then puts the ranking into the document."""
         slots: tuple[Slot, ...] = (("labels", self.labels), ("tables", table_name(self.labels)))
         before = [self.document.revision(slot) for slot in slots]
+        arguments = {k: getattr(sources, k) for k in ("labels", "image", "nuclei", "points")}
 
-        def done(ranking: Ranking) -> str:
+        def job(report: Report) -> Command:
+            return correct(self.document, "rank-cells", report=report, **arguments)
+
+        def done(command: Command) -> str:
             if [self.document.revision(slot) for slot in slots] != before:
                 raise Stale(f"The cells of '{self.labels}' were corrected meanwhile.", "Rank them again.")
             self._again.clear()
-            self.session.execute(rank_command(self.document, sources, ranking))
-            return _told(ranking)
+            self.session.execute(command)
+            return self._told()
 
-        return partial(rank, self.document, sources), done
+        return job, done
 
     def scoring_job(self) -> tuple[Callable[[Report], Ranking], Callable[[Ranking], None]] | None:
         """Return what scores again what was touched, on any thread, and what takes the scores; None if nothing was."""
@@ -344,6 +245,12 @@ class Review:
             for place in hit:
                 del self._labelled[place]
 
+    def _told(self) -> str:
+        queue, places = self.queue, len(self.places())
+        likely = int((queue.scores >= 0.5).sum())
+        line = f"{len(queue.cells):,} cells ranked; {likely:,} are more likely wrong than right"
+        return f"{line}; {places:,} {'place' if places == 1 else 'places'} where a cell may be missing."
+
     def _unsaved(self) -> dict[str, list[Any]] | None:
         """Return the scores that differ from those in the document."""
         made: dict[str, list[Any]] = {"cells": [], "scores": [], "kinds": [], "reasons": []}
@@ -354,19 +261,3 @@ class Review:
                 for key, value in zip(made, (cell, score, kind, reasons), strict=True):
                     made[key].append(value)
         return made if made["cells"] else None
-
-
-def rank_command(document: Document, sources: Sources, ranking: Ranking) -> Command:
-    """Return the command that keeps a ranking; its record ranks again, so that it can be replayed."""
-    arguments = {k: getattr(sources, k) for k in ("labels", "image", "nuclei", "points")}
-    record = {"type": "correction", "name": "rank-cells", "arguments": arguments}
-    return Command(f"rank the cells of {sources.labels}", tuple(ranking_changes(document, sources, ranking)), record)
-
-
-def _told(ranking: Ranking) -> str:
-    likely = int((ranking.scores >= 0.5).sum())
-    line = f"{len(ranking.cells):,} cells ranked; {likely:,} are more likely wrong than right"
-    if ranking.missing is None:
-        return f"{line}."
-    n = len(ranking.missing.words)
-    return f"{line}; {n:,} {'place' if n == 1 else 'places'} where a cell may be missing."

@@ -58,7 +58,7 @@ def states_of(obs: pd.DataFrame) -> npt.NDArray[np.int64]:
     if STATE not in obs:
         return np.zeros(len(obs), dtype=np.int64)
     codes = pd.Categorical(obs[STATE].astype(object), categories=list(STATES)).codes
-    return np.maximum(codes, 0).astype(np.int64)
+    return np.maximum(np.asarray(codes, dtype=np.int64), 0)
 
 
 def joined(reasons: Sequence[Reason]) -> str:

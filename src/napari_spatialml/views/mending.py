@@ -15,7 +15,7 @@ from ..core.transform import Affine
 from ..errors import BadInput
 from ..session import Document
 from ..session.evidence import EvidenceReader, Sources, grown
-from ..session.review import Item, Place
+from ..session.queued import Item, Place
 from .drawing import Draw
 from .images import is_histology
 from .marks import Lines, outline_of, path_lines
@@ -125,7 +125,7 @@ def propose(document: Document, labels: str, item: Item, tool: str, affine: Affi
         line = shortest_cut(mask)
         if line is None:
             return Proposal(tool, words="C, then drag a line across it, cuts it.")
-        line = np.round(line + (y, x), 2)
+        line = np.round(np.add(line, (y, x)), 2)
         arguments = {"cell": item.cell, "line": line.tolist(), "window": window}
         said = "F cuts it along the line. To cut elsewhere: C, then drag."
         return Proposal(tool, "split-cell", arguments, _placed(line[None], affine), said)
@@ -161,7 +161,7 @@ def propose_drawing(document: Document, sources: Sources, place: Place, affine: 
         signal = -signal if is_histology(document, sources.image) else signal
     near = (place.where[0] - window[0], place.where[1] - window[2])
     outline = outline_at(signal, reader.grid.read(window), near, max(place.diameter, 2.0))
-    outline = np.round(outline + (window[0], window[2]), 2)
+    outline = np.round(np.add(outline, (window[0], window[2])), 2)
     lines = path_lines(affine.apply(outline), closed=True)
     said = "F adds a cell with this outline; or drag around it. A: nothing is missing here."
     return Proposal("draw", "draw-cell", {"outline": outline.tolist()}, lines, said)

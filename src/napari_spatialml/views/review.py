@@ -10,7 +10,8 @@ from psygnal import Signal
 
 from ..errors import BadInput, SpatialMLError
 from ..session.gather import pixel_size
-from ..session.review import Item, Place, Review
+from ..session.queued import Item, Place
+from ..session.review import Review
 from .cell_tools import CHOSEN, CUT
 from .marks import Marks, circle, outline_of
 from .mending import Proposal, mask_near, propose, propose_drawing, tool_for

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ..core.report import Report
 from ..errors import SpatialMLError
+from ..session.command import Command
 from ..session.decisions import write_csv
 from ..session.evidence import Sources, nuclei_for, offset_of, sources_of
-from ..session.ranking import Ranking
+from ..session.planes import split_plane
 from ..session.review import Review
-from ..views.rasters import is_pixel_grid
 from ..views.review import Walk
 from .file_dialogs import ask_where_to_save
 from .messages import Message, MessageLine, tell
@@ -25,6 +25,7 @@ from .run_row import RunRow
 from .runner import Runner
 from .step import StepDock, choose, title_label
 from .style import MARGIN, SPACING, Quiet, Rows, Tool, accent, tool_row
+from .tool_options import cells_of
 
 __all__ = ["ReviewDock"]
 
@@ -69,9 +70,7 @@ class ReviewDock(StepDock):
     def refresh(self) -> None:
         """Offer the labels of the section, and show the queue as it is."""
         document = self.session.document
-        cells = [n for n in document.names("labels") if not is_pixel_grid(document, n)]
-        found = document.attribute("segmentations", {})
-        labels = choose(self.labels, sorted(cells, key=lambda n: (n not in found, n)))
+        labels = choose(self.labels, [n for n in cells_of(document) if split_plane(n)[1] is None])
         self._take(labels)
         self._offer_sources(labels)
         writable = bool(labels) and not self.session.read_only and not self.session.recoverable
@@ -145,7 +144,7 @@ class ReviewDock(StepDock):
             label.setVisible(bool(names))
             box.setVisible(bool(names))
 
-    def _prepare(self) -> Callable[[Report], Ranking]:
+    def _prepare(self) -> Callable[[Report], Command]:
         assert self.review is not None
         labels = self.review.labels
         points = sources_of(self.session.document, labels).points
@@ -153,8 +152,8 @@ class ReviewDock(StepDock):
         job, self._store = self.review.ranking_job(sources)
         return job
 
-    def _ranked(self, ranking: Ranking) -> str:
-        line = self._store(ranking)
+    def _ranked(self, command: Command) -> str:
+        line = self._store(command)
         self.refresh_now()
         self.queue.start()
         return line

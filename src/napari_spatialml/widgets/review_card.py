@@ -6,7 +6,7 @@ from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QPainter, QPaintEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from ..session.review import Item, Place
+from ..session.queued import Item, Place
 from .style import SPACING, Quiet, level_colour, mix
 
 __all__ = ["Card"]

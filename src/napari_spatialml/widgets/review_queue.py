@@ -9,8 +9,8 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ..session.decisions import pace
+from ..session.queued import Item, Sample
 from ..session.ranking import titles
-from ..session.review import Item, Sample
 from ..session.reviewed import NOTHING
 from ..views.review import LIKELY, Mode, Walk
 from .progress import time_left

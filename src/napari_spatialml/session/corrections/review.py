@@ -11,12 +11,14 @@ import pandas as pd
 
 from ...core import labels as edits
 from ...core.patch import Window
+from ...core.report import Report, silent
 from ...core.sampling import sample
 from ...errors import BadInput
 from ..cells import table_name
 from ..changes import Change, EditColumn
 from ..document import Document
 from ..evidence import Sources
+from ..planes import split_plane
 from ..ranking import rank, ranking_changes
 from ..reviewed import ACCEPTED, PENDING, REASON, REASONS, STATE, STATES, SUSPICION, WRONG
 from ..store import put, put_entry
@@ -30,10 +32,14 @@ Again = Mapping[str, Sequence[Any]]
 
 
 @correction
-def rank_cells(document: Document, labels: str, image: str = "", nuclei: str = "", points: str = "") -> Made:
+def rank_cells(
+    document: Document, labels: str, image: str = "", nuclei: str = "", points: str = "", report: Report = silent
+) -> Made:
     """Rank the cells of labels by how likely they are wrong, and find places where one is missing."""
+    if split_plane(labels)[1] is not None:
+        raise BadInput(f"'{labels}' is a plane of a stack.", "Only labels without planes are reviewed so far.")
     sources = Sources(labels, image, nuclei, points)
-    return f"rank the cells of {labels}", ranking_changes(document, sources, rank(document, sources))
+    return f"rank the cells of {labels}", ranking_changes(document, sources, rank(document, sources, report))
 
 
 @correction
