@@ -59,12 +59,13 @@ class Walk:
         self._passed: list[int] = []
         self._shown: list[int] = []
         self._median = 0.0
-        self._closed = False
+        self._closed = self._filled = False
         presenter.session.changed.connect(self._on_changed)
 
     def close(self) -> None:
         """Take the marks away and hear no more."""
         self._closed = True
+        self._fill_again()
         self.presenter.session.changed.disconnect(self._on_changed)
         self._marks.remove()
 
@@ -241,7 +242,9 @@ class Walk:
         if self.in_hand or self.presenter.tool:
             self.presenter.use("")
         self.in_hand = False
-        if self.current is not None:
+        if self.current is None:
+            self._fill_again()
+        else:
             self._show_labels()
             self._aim(self.current)
             if self.mode != "sample" and self.current.state in ("pending", "wrong"):
@@ -255,6 +258,16 @@ class Walk:
         presenter, labels = self.presenter, self.review.labels
         if presenter.layer_of(labels) is None:
             presenter.show(shown=tuple(n for n in (self.review.sources.image, labels) if n), beside="")
+        layer = presenter.layer_of(labels)
+        if getattr(layer, "contour", 1) == 0:  # who judges a border must see the image on both sides of it
+            layer.contour, self._filled = 2, True
+
+    def _fill_again(self) -> None:
+        """Show the cells as they were shown before the walk."""
+        layer = self.presenter.layer_of(self.review.labels) if self._filled else None
+        self._filled = False
+        if layer is not None:
+            layer.contour = 0
 
     def _aim(self, current: Item | Place) -> None:
         """Move the camera so that the cell lies in the middle, among its neighbours; always as close, if it fits."""
