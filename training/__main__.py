@@ -23,6 +23,7 @@ from napari_spatialml.core.flow_network import FlowNetwork
 
 from .crops import Sampler
 from .folder import examples, folds, pictures
+from .stains import simulated
 
 SAVE_EVERY_S = 150.0
 
@@ -138,6 +139,7 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fold", type=int, default=0, help="the fifth of the images that is held out")
     which.add_argument("--all", action="store_true", help="hold nothing out")
+    parser.add_argument("--simulated", type=int, default=6, help="simulated sections in H&E to add")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--size", type=int, default=224, help="edge of a crop in pixels")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
@@ -152,7 +154,7 @@ def main() -> None:
     fold = folds(read)
     held_out = [] if given.all else [p.name for p, f in zip(read, fold, strict=True) if f == given.fold]
     (given.out / "held_out.txt").write_text("\n".join(held_out) + "\n")
-    chosen = examples([p for p in read if p.name not in set(held_out)])
+    chosen = examples([p for p in read if p.name not in set(held_out)] + simulated(given.simulated))
     print(f"{len(chosen)} images to train on, {len(held_out)} held out", flush=True)
     run = Run(given.out, given.rate)
     sampler = Sampler(chosen, given.size, given.seed)

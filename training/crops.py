@@ -11,11 +11,13 @@ from napari_spatialml.core.flow_inference import NOMINAL
 from napari_spatialml.core.flow_input import fluorescence_planes
 
 from .folder import Example
+from .stains import dressed
 
 __all__ = ["SHARES", "Sampler"]
 
-SHARES = {"fluorescence": 0.53, "h&e": 0.36, "bright-field": 0.11}
+SHARES = {"fluorescence": 0.55, "h&e": 0.28, "bright-field": 0.10, "simulated h&e": 0.07}
 _OCTAVES = 0.8
+_DRESSED = {"fluorescence": 0.2, "h&e": 0.25}  # how often as another stain, see `stains.dressed`
 _LARGEST = 42.0
 
 Planes = npt.NDArray[np.float32]
@@ -104,6 +106,10 @@ class Sampler:
 
 def _disturbed(planes: Planes, kind: str, random: Random) -> Planes:
     """Disturb the light, the focus, the noise, and for histology the stain."""
+    if random.random() < _DRESSED.get(kind, 0):
+        # of histology, what is darker than the ground is taken for nuclei
+        density = planes[0] if kind == "fluorescence" else (planes.mean(axis=0) - 0.3) / 0.5
+        planes, kind = dressed(density, random), "h&e"
     colour = len(planes) == 3
     if colour:
         planes = _stained(planes, random)

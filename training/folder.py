@@ -20,7 +20,12 @@ from napari_spatialml.core.flows import labels_to_flows
 __all__ = ["FOLDS", "STAINS", "Example", "Picture", "examples", "folds", "pictures"]
 
 FOLDS = 5
-STAINS: dict[str, Stain] = {"fluorescence": "fluorescence", "h&e": "histology", "bright-field": "bright-field"}
+STAINS: dict[str, Stain] = {
+    "fluorescence": "fluorescence",
+    "h&e": "histology",
+    "bright-field": "bright-field",
+    "simulated h&e": "histology",
+}
 _ALIKE = 1.5  # grey levels: pictures of one series, taken one after the other, differ by less
 
 

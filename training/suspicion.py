@@ -21,6 +21,7 @@ import numpy.typing as npt
 from napari_spatialml.core.metrics import intersection_over_union
 from napari_spatialml.core.segmentation import Pixels
 from napari_spatialml.core.suspicion import FEATURES, Evidence, measure, relative
+from napari_spatialml.core.suspicion.model import PRIOR, oddness
 
 __all__ = ["Rows", "errors_of", "rows_of"]
 
@@ -41,7 +42,7 @@ class Rows:
 
 
 def errors_of(true: npt.NDArray[Any], found: npt.NDArray[Any]) -> tuple[Any, Any, Any]:
-    """Return, for each cell found: its best overlap, whether it joins true cells, whether it is part of one."""
+    """Return, for each cell found: its best overlap, whether it joins true cells, whether it shares one."""
     overlap = intersection_over_union(true, found)
     n = overlap.shape[1]
     best = np.asarray(overlap.max(axis=0).todense()).ravel() if overlap.shape[0] else np.zeros(n)
@@ -50,8 +51,10 @@ def errors_of(true: npt.NDArray[Any], found: npt.NDArray[Any]) -> tuple[Any, Any
     area_found = np.unique(found[found > 0], return_counts=True)[1]
     common = pairs.data / (1 + pairs.data) * (area_true[pairs.row] + area_found[pairs.col])
     inside = np.bincount(pairs.col, weights=common > 0.5 * area_true[pairs.row], minlength=n)
-    within = np.bincount(pairs.col, weights=common > 0.7 * area_found[pairs.col], minlength=n)
-    return best, (inside >= 2), (within > 0) & (best < WRONG) & (inside < 2)
+    within = common > 0.7 * area_found[pairs.col]
+    parts = np.bincount(pairs.row[within], minlength=overlap.shape[0])
+    shared = np.bincount(pairs.col, weights=within & (parts[pairs.row] >= 2), minlength=n)
+    return best, inside >= 2, (shared > 0) & (best < WRONG)
 
 
 @dataclass(frozen=True)
@@ -74,19 +77,29 @@ def watershed(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
     return Segmentation(Watershed()(pixels).labels)
 
 
-def starter(weights: Path | None = None) -> Segmenter:
-    """Return the segmenter with the shipped network, or with other weights: its cells, field and second look."""
+def starter(weights: Path | None = None, second_every: int = 1) -> Segmenter:
+    """Return the segmenter with the shipped network, or with other weights: its cells, field and second look.
+
+    The second look doubles the time; every n-th image gets one.
+    """
     from napari_spatialml.methods.segmentation.starter import Starter
 
     method: Any = Starter() if weights is None else Starter(weights=str(weights))
 
     def segment(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
         field = method.field(pixels)
-        flipped = Pixels(pixels.values[..., ::-1], pixels.pixel_size_um, pixels.channels)
         labels = method.decode(field, pixels.pixel_size_um).labels
+        if int(fingerprint(pixels), 16) % second_every:
+            return Segmentation(labels, field)
+        flipped = Pixels(np.ascontiguousarray(pixels.values[..., ::-1]), pixels.pixel_size_um, pixels.channels)
         return Segmentation(labels, field, method(flipped).labels[..., ::-1])
 
     return segment
+
+
+def fingerprint(pixels: Pixels) -> str:
+    """Return a hash of an image."""
+    return hashlib.sha256(np.ascontiguousarray(pixels.values).tobytes()).hexdigest()[:16]
 
 
 def remembered(segment: Segmenter, folder: Path) -> Segmenter:
@@ -94,14 +107,15 @@ def remembered(segment: Segmenter, folder: Path) -> Segmenter:
     from types import SimpleNamespace
 
     def again(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
-        path = folder / f"{hashlib.sha256(np.ascontiguousarray(pixels.values).tobytes()).hexdigest()[:16]}.npz"
+        path = folder / f"{fingerprint(pixels)}.npz"
         if not path.exists():
             found = segment(pixels, true)
             folder.mkdir(parents=True, exist_ok=True)
-            np.savez(path, labels=found.labels, second=found.second, logit=found.field.logit, flows=found.field.flows)
+            held = {"labels": found.labels, "logit": found.field.logit, "flows": found.field.flows}
+            np.savez(path, **held if found.second is None else {**held, "second": found.second})
         with np.load(path, allow_pickle=False) as held:
             field = SimpleNamespace(logit=held["logit"], flows=held["flows"])
-            return Segmentation(held["labels"], field, held["second"])
+            return Segmentation(held["labels"], field, held.get("second"))
 
     return again
 
@@ -198,77 +212,116 @@ def planter(seed: int) -> Segmenter:
     return lambda pixels, true: Segmentation(planted(true, rng))
 
 
-TERMS: dict[str, tuple[tuple[str, int], ...]] = {
-    "area": (("size", 1), ("size", -1), ("size_near", 1), ("size_near", -1)),
-    "shape": (
-        ("axes", -1), ("ellipse", -1), ("solidity", -1), ("bay", 1), ("roundness", -1), ("holes", 1), ("largest", -1),
+TERMS: dict[str, tuple[tuple[str, int, float], ...]] = {
+    "area": (
+        ("size", 1, 1), ("size", 1, 2.5), ("size_inner", -1, 1), ("size_inner", -1, 3), ("size_near", 1, 1),
+        ("size_near", -1, 1),
     ),
-    "merged": (("neck", 1), ("stain_valley", 1), ("stain_valley_own", 1), ("chance_valley", 1)),
-    "halves": (("half_whole_gain", 1), ("half_share", 1), ("half_dip", -1), ("half_apart", -1)),
+    "shape": (
+        ("axes", -1, 1), ("ellipse", -1, 1), ("solidity", -1, 1), ("bay", 1, 1), ("roundness", -1, 1), ("holes", 1, 0),
+        ("largest", -1, 0),
+    ),
+    "merged": (("neck", 1, 0), ("stain_valley", 1, 1), ("stain_valley_own", 1, 1), ("chance_valley", 1, 1)),
+    "halves": (
+        ("half_share", 1, -1), ("half_whole", 1, -2), ("half_whole_gain", 1, -1), ("half_dip", -1, -2),
+        ("half_apart", -1, -2), ("half_partner_size", 1, -1), ("size", -1, 0),
+    ),
     "contrast": (
-        ("drop", -1), ("drop_near", -1), ("drop_low", -1), ("slope", -1), ("slope_low", -1), ("shift", 1),
-        ("shift", -1),
+        ("drop", -1, 1), ("drop_near", -1, 1), ("drop_low", -1, 1), ("slope", -1, 1), ("slope_low", -1, 1),
+        ("shift", 1, 1), ("shift", -1, 1),
     ),
     "confidence": (
-        ("chance", -1), ("chance_low", -1), ("missed", 1), ("inward", -1), ("flow", -1), ("flow_low", -1),
-        ("towards", -1), ("again", -1),
+        ("chance", -1, 1), ("chance_low", -1, 1), ("missed", 1, 1), ("inward", -1, 1), ("flow", -1, 1),
+        ("flow_low", -1, 1), ("flow_error", 1, 1), ("towards", -1, 1), ("again", -1, 1),
     ),
-    "edge": (("edge", 1),),
+    "edge": (("edge", 1, 0),),
 }  # fmt: skip
-"""The measures that speak for each kind of reason, and on which side they do."""
-_LEAST = {"holes": 1.0, "largest": 0.1, "edge": 0.2, "neck": 0.1}
+"""The measures that speak for each kind of reason, on which side, and from how many scales on."""
+_LEAST = {
+    "holes": 1.0, "largest": 0.1, "edge": 0.2, "neck": 0.08, "stain_valley": 0.08, "stain_valley_own": 0.08,
+    "chance_valley": 0.5, "missed": 0.1, "again": 0.05,
+}  # fmt: skip
 """Scales of measures that hardly vary among cells that are right."""
 
+Reasons = dict[str, tuple[float, list[list[Any]]]]
 
-def reasons_of(rows: Rows, weights: npt.NDArray[np.float64]) -> tuple[dict[str, float], dict[str, list[list[Any]]]]:
+
+def reasons_of(rows: Rows, weights: npt.NDArray[np.float64]) -> Reasons:
     """Fit each kind alone: the log-odds of being wrong grow with how odd its measures are, and never fall.
 
-    Several cells in one are fitted to the cells that are, halves to the halves, the others to any error.
+    Cells that hold several are compared with cells that are right, so are halves (with cells that touch
+    others), and for the other kinds all errors; each as if one in ten were wrong.
     """
+    wrong = rows.overlap < WRONG
+    chosen = {"merged": rows.merged & wrong, "halves": rows.half & touching(rows)}
+    found: Reasons = {}
+    for kind, terms in TERMS.items():
+        y = chosen.get(kind, wrong)
+        right = ~wrong & (touching(rows) if kind == "halves" else True)
+        balanced = np.where(y, 0.1 / max(weights[y].sum(), 1e-9), np.where(right, 0.9 / weights[right].sum(), 0))
+        known = [term for term in terms if np.isfinite(column(rows, term[0])[right]).any()]
+        numbers = [_usual(column(rows, feature)[right], side, near, feature) for feature, side, near in known]
+        odd = [
+            oddness(column(rows, feature), side, start, scale)
+            for (feature, side, _), (_, start, scale) in zip(known, numbers, strict=True)
+        ]
+        base, fitted = _rising(odd, y.astype(np.float64), weights * balanced)
+        held = zip(known, numbers, fitted, strict=True)
+        kept = [[f, side, *(round(v, 4) for v in n), round(w, 4)] for (f, side, _), n, w in held if w > 1e-3]
+        found[kind] = (round(base - PRIOR, 4), kept)
+    return found
+
+
+def column(rows: Rows, feature: str) -> npt.NDArray[np.float64]:
+    """Return (n,) one feature."""
+    return np.asarray(rows.features[:, FEATURES.index(feature)])
+
+
+def touching(rows: Rows) -> npt.NDArray[np.bool_]:
+    """Return which cells touch another."""
+    return np.isfinite(column(rows, "half_share"))
+
+
+def _usual(right: npt.NDArray[Any], side: int, near: float, feature: str) -> tuple[float, float, float]:
+    right = right[np.isfinite(right)]
+    middle = float(np.median(right))
+    scale = max(1.4826 * float(np.median(np.abs(right - middle))), _LEAST.get(feature, 0.02))
+    return middle, middle + side * near * scale, scale
+
+
+def _rising(odd: list[Any], y: npt.NDArray[Any], weights: npt.NDArray[Any]) -> tuple[float, list[float]]:
+    """Fit a logistic regression whose weights are not negative."""
     from scipy.optimize import minimize
 
-    wrong = rows.overlap < WRONG
-    target = {"merged": rows.merged & wrong, "halves": rows.half}
-    base: dict[str, float] = {}
-    reasons: dict[str, list[list[Any]]] = {}
-    for kind, terms in TERMS.items():
-        y = target.get(kind, wrong).astype(np.float64)
-        usual, odd = [], []
-        known = [term for term in terms if np.isfinite(rows.features[:, FEATURES.index(term[0])]).any()]
-        for feature, side in known:
-            x = rows.features[:, FEATURES.index(feature)]
-            right = x[~wrong & np.isfinite(x)]
-            middle = float(np.median(right))
-            scale = max(1.4826 * float(np.median(np.abs(right - middle))), _LEAST.get(feature, 0.02))
-            usual.append((middle, scale))
-            odd.append(np.nan_to_num(np.clip(side * (x - middle) / scale, 0, 6)))
-        design = np.stack([np.ones(len(y)), *odd], axis=1)
+    if not odd:
+        return PRIOR, []
+    design = np.stack([np.ones(len(y)), *odd], axis=1)[weights > 0]
+    y, weights = y[weights > 0], weights[weights > 0]
 
-        def loss(w: Any, design: Any = design, y: Any = y) -> tuple[float, Any]:
-            z = design @ w
-            p = 1 / (1 + np.exp(-np.clip(z, -40, 40)))
-            value = float(weights @ (np.logaddexp(0, z) - y * z)) + 1e-4 * float(w[1:] @ w[1:])
-            return value, design.T @ (weights * (p - y)) + 2e-4 * np.append(0, w[1:])
+    def loss(w: Any) -> tuple[float, Any]:
+        z = design @ w
+        p = 1 / (1 + np.exp(-np.clip(z, -40, 40)))
+        value = float(weights @ (np.logaddexp(0, z) - y * z)) + 1e-5 * float(w[1:] @ w[1:])
+        return value, design.T @ (weights * (p - y)) + 2e-5 * np.append(0, w[1:])
 
-        bounds = [(None, None)] + [(0, None)] * len(odd)
-        fitted = minimize(loss, np.append(-2.0, np.full(len(odd), 0.1)), jac=True, bounds=bounds, method="L-BFGS-B").x
-        base[kind] = round(float(fitted[0]), 4)
-        reasons[kind] = [
-            [feature, side, *(round(v, 4) for v in numbers), round(float(weight), 4)]
-            for (feature, side), numbers, weight in zip(known, usual, fitted[1:], strict=True)
-        ]
-    return base, reasons
+    bounds = [(None, None)] + [(0, None)] * len(odd)
+    fitted = minimize(loss, np.append(PRIOR, np.full(len(odd), 0.1)), jac=True, bounds=bounds, method="L-BFGS-B").x
+    return float(fitted[0]), [float(w) for w in fitted[1:]]
 
 
 GROUPS = {
-    "field": [f for f in FEATURES if f.startswith(("chance", "inward", "flow")) or f in ("missed", "towards")],
+    "field": [
+        f for f in FEATURES
+        if f.startswith(("chance", "inward", "flow", "usual_chance", "usual_flow"))
+        or f in ("missed", "towards", "half_apart", "half_chance_dip")
+    ],
     "again": ["again"],
     "stain": [
         f for f in FEATURES
-        if f.startswith(("drop", "slope", "shift", "stain", "texture")) or f in ("level", "outside", "half_dip")
+        if f.startswith(("drop", "slope", "shift", "stain", "texture"))
+        or f in ("level", "outside", "half_dip", "usual_texture")
     ],
 }  # fmt: skip
-GROUPS["field"] += ["half_apart", "half_chance_dip"]
 """Features that are missing together."""
 
 
@@ -321,7 +374,9 @@ def plain(trees: Any) -> dict[str, npt.NDArray[Any]]:
     leaf = np.concatenate([nodes["is_leaf"] for nodes in grown_nodes]).astype(bool)
 
     def joined(name: str, shift: bool = False) -> npt.NDArray[Any]:
-        return np.concatenate([nodes[name] + (start if shift else 0) for nodes, start in zip(grown_nodes, at[:-1], strict=True)])
+        return np.concatenate(
+            [nodes[name] + (start if shift else 0) for nodes, start in zip(grown_nodes, at[:-1], strict=True)]
+        )
 
     return {
         "feature": np.where(leaf, -1, joined("feature_idx")).astype(np.int16),
@@ -368,6 +423,7 @@ def told(name: str, wrong: npt.NDArray[Any], scores: npt.NDArray[Any]) -> str:
     )
 
 
+_MEASURING = ("kernels", "measure", "network", "outline", "picture", "relative")
 SOURCES = ("watershed", "starter", "planted")
 
 
@@ -390,8 +446,8 @@ def fit(rows: Rows, out: Path) -> None:
     slope, start = calibrated(found, wrong, first)
     trees = plain(grown(features, wrong[origin], weights))
     np.savez_compressed(out / "trees.npz", **trees)
-    base, reasons = reasons_of(rows, first)
-    held = {"slope": round(slope, 4), "start": round(start, 4), "base": base, "reasons": reasons}
+    each = 1 / np.bincount(rows.source, minlength=3)[rows.source]
+    held = {"slope": round(slope, 4), "start": round(start, 4), "reasons": reasons_of(rows, each)}
     (out / "reasons.json").write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
     print(f"{len(trees['roots'])} trees, {len(trees['feature'])} nodes, calibration {slope:.2f}, {start:.2f}")
 
@@ -416,7 +472,8 @@ def main() -> None:
     shipped = Path(__file__).parents[1] / "src/napari_spatialml/core/suspicion"
     parser.add_argument("--out", type=Path, default=shipped)
     given = parser.parse_args()
-    mark = hashlib.sha256(" ".join(FEATURES).encode()).hexdigest()[:8]
+    code = b"".join(path.read_bytes() for path in sorted(shipped.glob("*.py")) if path.stem in _MEASURING)
+    mark = hashlib.sha256(code).hexdigest()[:8]
     folder, rows = given.folder, given.rows
     parts = [
         cached(rows / f"watershed-{mark}.npz", lambda: rows_of(folder, watershed, None, 0)),
@@ -425,7 +482,7 @@ def main() -> None:
     if given.held_out is not None:
         names = set(given.held_out.read_text().split())
         weights = hashlib.sha256(given.weights.read_bytes()).hexdigest()[:8] if given.weights else "shipped"
-        segment = remembered(starter(given.weights), rows / f"fields-{weights}")
+        segment = remembered(starter(given.weights, 3), rows / f"fields-{weights}")
         kept = rows / f"starter-{weights}-{mark}.npz"
         parts.append(cached(kept, lambda: rows_of(folder, segment, names, 1)))
     fit(joined(parts), given.out)

@@ -19,7 +19,7 @@ from .words import sentence
 
 __all__ = ["joined", "judge", "suspicions"]
 
-_NAMED = 0.7  # gain of the log-odds from which a reason is named: the odds double
+_NAMED = 0.25  # strength from which a reason is named; without evidence it is 0.1
 _CEILING = 0.9
 _ALONE = ("nuclei", "membrane", "markers", "rim")
 """Kinds that the score was not fitted on, for want of truth: each raises it as a witness of its own."""
@@ -110,14 +110,12 @@ def _reasons(
 ) -> tuple[tuple[Reason, ...], ...]:
     """Name what is unusual of each cell; of a suspicious cell with nothing unusual, what is nearest to it."""
     found: list[list[Reason]] = [[] for _ in measures.cells]
-    gains = model.gains(features)
-    total = {kind: gain.sum(0) for kind, gain in gains.items()}
-    most = np.max(list(total.values()), axis=0)
-    for kind, gain in gains.items():
-        strength = logistic(model.base[kind] + total[kind])
-        named = (total[kind] >= _NAMED) | ((total[kind] == most) & (most > 0) & (scores > 0.3))
+    strengths = model.strengths(features)
+    most = np.max([strength for strength, _ in strengths.values()], axis=0)
+    for kind, (strength, gains) in strengths.items():
+        named = (strength >= _NAMED) | ((strength == most) & (gains.max(0) > 0) & (scores > 0.3))
         for row in np.flatnonzero(named):
-            term = model.reasons[kind][int(gain[:, row].argmax())]
+            term = model.reasons[kind][1][int(gains[:, row].argmax())]
             words = sentence(kind, term, row, measures, features, usual)
             found[row].append(Reason(kind, float(strength[row]), words))
     for kind, strength in alone.items():

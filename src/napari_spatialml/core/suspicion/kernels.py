@@ -20,7 +20,7 @@ CRACK = ("inner", "outer", "slope", "shift", "dip", "p_in", "p_out", "p_dip", "i
 _compiled: Any = njit(cache=True, nogil=True)
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def grouped(codes: Any, n: int) -> Any:
     """Return the flat positions of the pixels of cells 1 to n, cell by cell, and where each cell starts."""
     start = np.zeros(n + 1, np.int64)
@@ -39,7 +39,7 @@ def grouped(codes: Any, n: int) -> Any:
     return order, start
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def moments(order: Any, start: Any, width: int) -> Any:
     """Return (n, 6): area, mean y, mean x, and the second moments yy, yx, xx of the cells' squares."""
     n = len(start) - 1
@@ -63,12 +63,12 @@ def moments(order: Any, start: Any, width: int) -> Any:
     return out
 
 
-@_compiled
-def _turn(a: Any, b: Any, y: float, x: float) -> float:
+@_compiled  # type: ignore[untyped-decorator]
+def _turn(a: Any, b: Any, y: float, x: float) -> Any:
     return (b[1] - a[1]) * (y - a[0]) - (b[0] - a[0]) * (x - a[1])
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _hull(low: Any, high: Any) -> Any:
     """Return the corners of the convex hull of pixel rows from low to high (high < low: an empty row)."""
     rows = low.size
@@ -96,7 +96,7 @@ def _hull(low: Any, high: Any) -> Any:
     return corners
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _area(corners: Any) -> float:
     total = 0.0
     for i in range(len(corners)):
@@ -105,7 +105,7 @@ def _area(corners: Any) -> float:
     return abs(total) / 2
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def hulls(order: Any, start: Any, codes: Any, first: Any, second: Any) -> Any:
     """Return (m, 2): the convex hull's area of the cells ``first`` and ``second`` together, and its deepest bay.
 
@@ -133,7 +133,7 @@ def hulls(order: Any, start: Any, codes: Any, first: Any, second: Any) -> Any:
     return out
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _bay(pixels: Any, codes: Any, corners: Any, top: int) -> float:
     height, width = codes.shape
     deepest = 0.0
@@ -153,7 +153,7 @@ def _bay(pixels: Any, codes: Any, corners: Any, top: int) -> float:
     return deepest
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def euler_numbers(codes: Any, n: int) -> Any:
     """Return (n, 3): pieces less holes (8-connected), perimeter (Crofton, four directions), pixels at the rim.
 
@@ -193,7 +193,7 @@ def euler_numbers(codes: Any, n: int) -> Any:
     return out[1:]
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _root(parent: Any, i: int) -> int:
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -201,7 +201,7 @@ def _root(parent: Any, i: int) -> int:
     return i
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def pieces(codes: Any, n: int) -> Any:
     """Return (n, 2): how many 8-connected pieces each cell has, and the pixels of the largest."""
     height, width = codes.shape
@@ -228,7 +228,7 @@ def pieces(codes: Any, n: int) -> Any:
     return out
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _deepest(values: Any, valid: Any, sign: float) -> float:
     """Return how deep a valley (sign 1; a ridge: -1) lies between two higher places; 0 where there is none."""
     n = len(values)
@@ -247,7 +247,7 @@ def _deepest(values: Any, valid: Any, sign: float) -> float:
     return best
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def profiles(order: Any, start: Any, width: int, measured: Any, images: Any) -> Any:
     """Look through each cell in several directions: its width, and the mean of each image, as a profile.
 
@@ -298,7 +298,7 @@ def profiles(order: Any, start: Any, width: int, measured: Any, images: Any) -> 
     return out
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _neck(mass: Any) -> float:
     best = 0.0
     for b in range(1, len(mass) - 1):
@@ -308,8 +308,8 @@ def _neck(mass: Any) -> float:
     return best
 
 
-@_compiled
-def _at(image: Any, y: float, x: float) -> float:
+@_compiled  # type: ignore[untyped-decorator]
+def _at(image: Any, y: float, x: float) -> Any:
     """Return the image at a point between the pixels' middles; the rim's value outside."""
     height, width = image.shape
     y, x = min(max(y - 0.5, 0.0), height - 1.0), min(max(x - 0.5, 0.0), width - 1.0)
@@ -319,7 +319,7 @@ def _at(image: Any, y: float, x: float) -> float:
     return (1 - v) * ((1 - u) * image[i, j] + u * image[i, j1]) + v * ((1 - u) * image[i1, j] + u * image[i1, j1])
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _normal(codes: Any, k: int, y: float, x: float) -> Any:
     """Return the direction out of cell k at a point of its border; (0, 0) where there is none."""
     height, width = codes.shape
@@ -338,8 +338,8 @@ def _normal(codes: Any, k: int, y: float, x: float) -> Any:
     return ny / long, nx / long
 
 
-@_compiled
-def _ahead(codes: Any, k: int, y: float, x: float) -> bool:
+@_compiled  # type: ignore[untyped-decorator]
+def _ahead(codes: Any, k: int, y: float, x: float) -> Any:
     """Whether a point lies in the image and on background."""
     height, width = codes.shape
     if not (0 <= y < height and 0 <= x < width):
@@ -347,7 +347,7 @@ def _ahead(codes: Any, k: int, y: float, x: float) -> bool:
     return codes[int(y), int(x)] == 0
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def cracks(codes: Any, areas: Any, stain: Any, chance: Any, flows: Any) -> Any:
     """Measure the image and the field across each crack of the cells' borders.
 
@@ -394,7 +394,7 @@ def cracks(codes: Any, areas: Any, stain: Any, chance: Any, flows: Any) -> Any:
     return cell[:at], behind[:at], values[:at]
 
 
-@_compiled
+@_compiled  # type: ignore[untyped-decorator]
 def _across(
     codes: Any,
     k: int,

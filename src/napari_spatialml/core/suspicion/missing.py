@@ -97,7 +97,7 @@ def _by_stain(stain: Plane, cell: npt.NDArray[np.bool_], diameter: float) -> Pla
     usual = float(np.median(contrast))
     if usual <= 1e-6:
         return np.zeros(stain.shape, np.float32)
-    return np.clip(sign * (stain - ground) / np.maximum(contrast, 0.5 * usual), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(sign * (stain - ground) / np.maximum(contrast, 0.5 * usual), 0, 1), np.float32)
 
 
 def _around(values: Plane, where: npt.NDArray[np.bool_], sigma: float) -> Plane:
@@ -122,7 +122,7 @@ def _by_transcripts(evidence: Evidence, diameter: float) -> Plane:
     cell = evidence.labels > 0
     usual = float(smooth[cell].mean()) if cell.any() else float(smooth.max())
     least = _LEAST_TRANSCRIPTS / (np.pi / 4 * diameter**2)
-    return np.clip(smooth / max(usual, least, 1e-9), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(smooth / max(usual, least, 1e-9), 0, 1), np.float32)
 
 
 def _disc(radius: int) -> npt.NDArray[np.bool_]:

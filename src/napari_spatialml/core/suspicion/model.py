@@ -14,11 +14,14 @@ from .measure import Columns
 from .relative import FEATURES
 from .trees import Trees
 
-__all__ = ["Model", "Term", "default_model", "logistic"]
+__all__ = ["PRIOR", "Model", "Term", "default_model", "logistic", "oddness"]
 
 Floats = npt.NDArray[np.float64]
 _FOLDER = Path(__file__).parent
-_FARTHEST = 6.0  # scales beyond which a measure is not odder
+FARTHEST = 6.0
+"""Scales beyond which a measure is not odder."""
+PRIOR = -2.2
+"""Log-odds of being wrong of a cell about which nothing is known: one in ten."""
 
 
 def logistic(x: Floats | float) -> Floats:
@@ -36,8 +39,10 @@ class Term:
         One of `FEATURES`.
     side
         1: odd where large; -1: odd where small.
-    usual, scale
-        Median and spread among cells that are right.
+    usual
+        Median among cells that are right.
+    start, scale
+        Where it begins to be odd, and how far beyond that it is odder by one.
     weight
         Gain of the log-odds of being wrong for each scale, ≥ 0.
     """
@@ -45,13 +50,18 @@ class Term:
     feature: str
     side: int
     usual: float
+    start: float
     scale: float
     weight: float
 
     def gain(self, values: Floats) -> Floats:
         """Return the gain of the log-odds; 0 without evidence."""
-        odd = self.side * (values - self.usual) / self.scale
-        return np.asarray(self.weight * np.nan_to_num(np.clip(odd, 0, _FARTHEST)))
+        return np.asarray(self.weight * oddness(values, self.side, self.start, self.scale))
+
+
+def oddness(values: Floats, side: int, start: float, scale: float) -> Floats:
+    """Return how many scales beyond the start the values lie, 0 to `FARTHEST`; 0 without evidence."""
+    return np.asarray(np.nan_to_num(np.clip(side * (values - start) / scale, 0, FARTHEST)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,38 +74,36 @@ class Model:
         Their sum is the log-odds of being wrong.
     slope, start
         Calibration: log-odds = slope · sum + start.
-    base
-        Log-odds of a cell about which nothing is unusual.
     reasons
-        The terms of each kind.
+        For each kind, what a cell loses that has nothing odd (a log-odds ≤ 0), and the terms.
     """
 
     trees: Trees
     slope: float
     start: float
-    base: dict[str, float]
-    reasons: dict[str, tuple[Term, ...]]
+    reasons: dict[str, tuple[float, tuple[Term, ...]]]
 
     def probability(self, features: Columns) -> Floats:
         """Return (n,) the probability of being wrong."""
         rows = np.stack([features[name] for name in FEATURES], axis=1).astype(np.float32).astype(np.float64)
         return logistic(self.slope * self.trees(rows) + self.start)
 
-    def gains(self, features: Columns) -> dict[str, Floats]:
-        """Return for each kind (terms, n) the gain of the log-odds by each term."""
-        n = len(features[FEATURES[0]])
-        return {
-            kind: np.stack([term.gain(features[term.feature]) for term in terms]) if terms else np.zeros((0, n))
-            for kind, terms in self.reasons.items()
-        }
+    def strengths(self, features: Columns) -> dict[str, tuple[Floats, Floats]]:
+        """Return for each kind (n,) the probability of being wrong of a cell of which only this is known, and
+        (terms, n) what each term adds to its log-odds."""
+        found = {}
+        for kind, (base, terms) in self.reasons.items():
+            if terms:
+                gains = np.stack([term.gain(features[term.feature]) for term in terms])
+                found[kind] = (logistic(PRIOR + base + gains.sum(0)), gains)
+        return found
 
 
 @lru_cache(maxsize=1)
 def default_model() -> Model:
     """Return the model that is shipped; `training/suspicion.py` makes it."""
     with np.load(_FOLDER / "trees.npz", allow_pickle=False) as held:
-        names = ("feature", "threshold", "left", "right", "missing_left", "value", "roots")
-        trees = Trees(*(held[name] for name in names), start=float(held["start"]))
+        trees = Trees(**{name: held[name] for name in held.files if name != "start"}, start=float(held["start"]))
     plain = json.loads((_FOLDER / "reasons.json").read_text(encoding="utf-8"))
-    reasons = {kind: tuple(Term(*term) for term in terms) for kind, terms in plain["reasons"].items()}
-    return Model(trees, plain["slope"], plain["start"], plain["base"], reasons)
+    reasons = {kind: (base, tuple(Term(*term) for term in terms)) for kind, (base, terms) in plain["reasons"].items()}
+    return Model(trees, plain["slope"], plain["start"], reasons)

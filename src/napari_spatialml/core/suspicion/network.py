@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..flows import flow_errors
 from ..metrics import intersection_over_union
 from ..patch import LabelArray
 from .evidence import Field
@@ -18,7 +19,8 @@ def network_columns(cells: Cells, field: Field | None) -> Columns:
     Notes
     -----
     ``flow`` is the mean length of the flow, which falls where the network hesitates between directions;
-    ``towards`` is the mean cosine between the flow and the way to the cell's middle, weighted by the distance.
+    ``flow_error`` is how far the flows are from those of the cell's own outline; ``towards`` is the mean
+    cosine between the flow and the way to the cell's middle, weighted by the distance.
     """
     if field is None:
         return {}
@@ -39,6 +41,7 @@ def network_columns(cells: Cells, field: Field | None) -> Columns:
         "chance_high": cells.quantiles(chance, 0.9),
         "flow": cells.means(length),
         "flow_low": cells.quantiles(length, 0.2),
+        "flow_error": flow_errors(cells.codes, np.asarray(field.flows, np.float32)),
         "towards": np.bincount(owner, weights=along, minlength=n) / np.maximum(away, 1e-6),
     }
 

@@ -16,24 +16,27 @@ Floats = npt.NDArray[np.float64]
 FEATURES = (
     # outline
     "size", "size_near", "axes", "ellipse", "solidity", "bay", "roundness", "holes", "pieces", "largest", "edge",
-    "touching", "neck",
+    "touching", "neck", "size_inner",
     # stain
     "drop", "drop_open", "drop_near", "drop_low", "drop_low_own", "drop_quarter", "slope", "slope_low", "shift",
     "shift_spread", "level", "outside", "texture", "texture_own", "stain_valley", "stain_valley_own",
     # network
     "chance", "chance_low", "chance_high", "chance_in", "chance_out", "chance_valley", "chance_section", "missed",
-    "inward", "inward_low", "flow", "flow_low", "flow_section", "towards", "again",
+    "inward", "inward_low", "flow", "flow_low", "flow_section", "flow_error", "towards", "again",
     # neighbours
     "half_share", "half_whole", "half_whole_gain", "half_partner_size", "half_dip", "half_apart", "half_chance_dip",
+    # the section as a whole: some images are hard
+    "usual_solidity", "usual_texture", "usual_chance", "usual_flow",
 )  # fmt: skip
 """What the score is made of; NaN in a column means that there is no evidence."""
 _NEIGHBOURS = 10
 _SPREAD = 0.4  # of the logarithm of area where few cells tell, as in tissue; it weighs like this many cells:
 _WEIGHT = 8
 _COMPARED = (
-    "size", "size_near", "drop", "drop_open", "drop_near", "drop_low", "drop_low_own", "drop_quarter", "slope",
-    "slope_low", "level", "outside", "texture", "texture_own", "stain_valley", "stain_valley_own", "chance_section",
-    "flow_section", "half_partner_size", "half_dip",
+    "size", "size_near", "size_inner", "drop", "drop_open", "drop_near", "drop_low", "drop_low_own", "drop_quarter",
+    "slope", "slope_low", "shift", "level", "outside", "texture", "texture_own", "stain_valley", "stain_valley_own",
+    "chance_section", "flow_section", "half_partner_size", "half_dip", "usual_solidity",
+    "usual_texture", "usual_chance", "usual_flow",
 )  # fmt: skip
 _AS_THEY_ARE = tuple(name for name in FEATURES if name not in _COMPARED)
 
@@ -46,8 +49,10 @@ class Usual:
     ----------
     size, size_spread
         Logarithm of area in pixels: median and robust standard deviation.
-    drop, slope, level, outside
-        Medians of the stain: inside less outside, fall across the border, inside, outside.
+    solidity
+        Median.
+    drop, slope, level, outside, texture
+        Medians of the stain: inside less outside, fall across the border, inside, outside, deviation inside.
     chance, flow
         Medians of the network's log-odds and of the length of its flow.
     membrane
@@ -56,10 +61,12 @@ class Usual:
 
     size: float
     size_spread: float
+    solidity: float = np.nan
     drop: float = np.nan
     slope: float = np.nan
     level: float = np.nan
     outside: float = np.nan
+    texture: float = np.nan
     chance: float = np.nan
     flow: float = np.nan
     membrane: float = np.nan
@@ -73,7 +80,8 @@ def usual_of(measures: Measures) -> Usual:
     size = np.log(held["area"])
     inside = held["edge"] == 0
     typical = size[inside] if inside.sum() >= 3 else size
-    named = {"drop": "drop", "slope": "slope", "level": "stain", "outside": "outside"}
+    named = {"drop": "drop", "slope": "slope", "level": "stain", "outside": "outside", "texture": "texture"}
+    named["solidity"] = "solidity"
     named |= {"chance": "chance", "flow": "flow", "membrane": "membrane_contrast"}
     medians = {name: float(np.median(held[column])) for name, column in named.items() if column in held}
     return Usual(float(np.median(typical)), max(_spread(typical, _SPREAD), 0.05), **medians)
@@ -105,11 +113,13 @@ def relative(measures: Measures, usual: Usual | None = None) -> Columns:
     usual = usual or usual_of(measures)
     near = _neighbours(held["y"], held["x"])
     features |= _sizes(held, usual, near)
+    features["usual_solidity"] = np.full(n, usual.solidity)
     if "drop" in held:
         features |= _stain(held, usual, near)
     if "chance" in held:
         features["chance_section"] = held["chance"] - usual.chance
         features["flow_section"] = held["flow"] / max(usual.flow, 1e-6)
+        features |= {"usual_chance": np.full(n, usual.chance), "usual_flow": np.full(n, usual.flow)}
     return features
 
 
@@ -144,6 +154,8 @@ def _sizes(held: Columns, usual: Usual, near: Any) -> Columns:
     return {
         "size": (size - usual.size) / usual.size_spread,
         "size_near": (size - _near(size, near)) / usual.size_spread,
+        # of a cell at the image's edge nobody knows how large it is
+        "size_inner": np.where(held["edge"] == 0, (size - usual.size) / usual.size_spread, np.nan),
         "half_partner_size": np.log(np.maximum(held["half_partner_area"], 1e-9)),
     }
 
@@ -154,6 +166,7 @@ def _stain(held: Columns, usual: Usual, near: Any) -> Columns:
     steep = usual.slope if abs(usual.slope) > 1e-6 else np.nan
     drop = held["drop"] / unit
     own = np.maximum(drop, 0.1)
+    seen = np.clip(drop, 0, 1)  # without a fall of the stain, where it falls is chance
     valley = held["stain_valley" if unit > 0 else "stain_ridge"] / abs(unit)
     return {
         "drop": drop,
@@ -164,11 +177,13 @@ def _stain(held: Columns, usual: Usual, near: Any) -> Columns:
         "drop_quarter": held["drop_quarter"] / unit,
         "slope": held["slope"] / steep,
         "slope_low": held["slope_low"] / steep,
+        "shift": held["shift"] * seen,
         "level": (held["stain"] - usual.level) / unit,
         "outside": (held["outside"] - usual.outside) / unit,
         "texture": held["texture"] / abs(unit),
         "texture_own": held["texture"] / abs(unit) / own,
         "stain_valley": valley,
         "stain_valley_own": valley / own,
+        "usual_texture": np.full(len(drop), usual.texture / abs(unit)),
         "half_dip": held["half_dip"] / unit if unit > 0 else held["half_dip"] * np.nan,
     }

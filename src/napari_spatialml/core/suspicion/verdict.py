@@ -73,7 +73,7 @@ class Suspicions:
     @property
     def queue(self) -> npt.NDArray[np.int64]:
         """The cells, most suspicious first; of equally suspicious ones the lowest id first."""
-        return self.cells[np.lexsort((self.cells, -self.scores))]
+        return np.asarray(self.cells[np.lexsort((self.cells, -self.scores))])
 
 
 @dataclass(frozen=True, eq=False)

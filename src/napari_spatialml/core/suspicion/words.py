@@ -14,7 +14,7 @@ __all__ = ["sentence"]
 def sentence(kind: str, term: Term, row: int, measures: Measures, features: Columns, usual: Usual) -> str:
     """Return what one term says of one cell."""
     value = float(features[term.feature][row])
-    if term.feature in ("size", "size_near"):
+    if term.feature in ("size", "size_inner", "size_near"):
         return _size(term, row, measures, usual)
     if kind == "halves":
         return _half(row, measures, features)
@@ -69,6 +69,7 @@ _SAID = {
     ("inward", -1): "The network's flow at the border hardly leads inward: {v:.2f}, {usual:.2f} is usual.",
     ("flow", -1): "The network's flow is weak: {v:.2f} on average, {usual:.2f} is usual.",
     ("flow_low", -1): "The network's flow is weak in part of the cell: {v:.2f}, {usual:.2f} is usual.",
+    ("flow_error", 1): "The network's flows are not those of this outline: error {v:.2f}, {usual:.2f} is usual.",
     ("towards", -1): "The network's flow does not lead to the cell's middle: cosine {v:.2f}, {usual:.2f} is usual.",
     ("again", -1): "The flipped image gives another outline: they overlap by {percent:.0f} %.",
 }

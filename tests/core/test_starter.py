@@ -1,0 +1,161 @@
+"""The embedded network: what it finds, and that it finds the same however the image is cut or stored."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_spatialml.core import flow_inference
+from napari_spatialml.core.flow_input import limits_of
+from napari_spatialml.core.metrics import average_precision
+from napari_spatialml.core.segmentation import Pixels
+from napari_spatialml.errors import BadInput, MissingWeights
+from napari_spatialml.io.sample import sample_truth
+from napari_spatialml.methods.segmentation.starter import Starter
+
+pytest.importorskip("torch")
+DIAMETER = 7.0
+
+
+@cache
+def tissue() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a piece of the simulated section: H&E (3, y, x), DAPI (1, y, x), labels (y, x); 0.5 µm a pixel."""
+    truth = sample_truth(0)
+    where = np.s_[300:520, 300:540]
+    return truth.he[(slice(None), *where)], truth.dapi[(slice(None), *where)], truth.labels[where]
+
+
+def starter(**settings: object) -> Starter:
+    return Starter(**{"diameter_um": DIAMETER, "device": "cpu", **settings})
+
+
+def found(values: np.ndarray, **settings: object) -> np.ndarray:
+    return starter(**settings)(Pixels(values, 0.5)).labels
+
+
+def test_it_finds_the_nuclei_of_a_simulated_section_in_either_stain() -> None:
+    he, dapi, labels = tissue()
+    assert average_precision(labels, found(dapi), 0.5)[0] > 0.65
+    assert average_precision(labels, found(he), 0.5)[0] > 0.45
+
+
+def test_tiles_agree_with_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, dapi, _ = tissue()
+    whole = starter().field(Pixels(dapi, 0.5))
+    monkeypatch.setattr(flow_inference, "TILE", 256)
+    assert len(list(flow_inference._cores(*np.multiply(dapi.shape[1:], 10 / DIAMETER).astype(int)))) > 2
+    tiled = starter().field(Pixels(dapi, 0.5))
+    assert np.abs(tiled.flows - whole.flows).max() < 1e-3
+    assert np.array_equal(starter().decode(tiled, 0.5).labels, starter().decode(whole, 0.5).labels)
+
+
+@pytest.mark.parametrize("n", [1, 7, 300, 1056, 1057, 2048, 3001, 5000])
+def test_the_cores_of_the_tiles_cover_each_pixel_once_and_keep_their_margin(n: int) -> None:
+    spans = flow_inference._spans(n)
+    assert spans[0][1][0] == 0 and spans[-1][1][1] == n
+    assert all(before[1][1] == after[1][0] for before, after in pairwise(spans))
+    assert len({stop - start for (start, stop), _ in spans}) == 1
+    edge = flow_inference._EDGE
+    for (start, stop), (a, b) in spans:
+        assert start % 8 == 0 and stop - start <= flow_inference.TILE
+        assert a == 0 or a + edge - start >= flow_inference.MARGIN
+        assert b == n or stop - b - edge >= flow_inference.MARGIN
+
+
+def test_windows_agree_with_the_slide_when_they_are_given_its_limits() -> None:
+    _, dapi, _ = tissue()
+    limits = limits_of(dapi)
+    whole = starter().field(Pixels(dapi, 0.5))
+    window = starter().field(Pixels(dapi[:, :180, :200], 0.5), limits=limits)
+    # beyond the margin only the grid of the interpolation differs
+    assert np.median(np.abs(window.flows[:, 20:90, 20:110] - whole.flows[:, 20:90, 20:110])) < 0.02
+
+
+def test_the_diameter_is_estimated_when_it_is_not_given() -> None:
+    _, dapi, labels = tissue()
+    area = np.bincount(labels.ravel())[1:]
+    true = 2 * np.sqrt(np.median(area[area > 0]) / np.pi)
+    field = Starter(device="cpu").field(Pixels(dapi, 0.5))
+    assert abs(np.log2(field.diameter / true)) < 0.6
+
+
+def test_thresholds_decode_anew_without_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, dapi, _ = tissue()
+    field = starter().field(Pixels(dapi, 0.5))
+    monkeypatch.setattr(flow_inference, "apply", None)
+    more, fewer = (starter(cell_probability=p).decode(field, 0.5).labels > 0 for p in (0.2, 0.95))
+    assert fewer.sum() < more.sum()
+
+
+def test_sixteen_bits_of_which_twelve_are_used_give_what_eight_bits_give() -> None:
+    _, dapi, _ = tissue()
+    eight = (255.0 * (dapi - dapi.min()) / np.ptp(dapi)).astype(np.uint8)
+    a, b = found(eight), found(eight.astype(np.uint16) * 16)
+    assert a.max() > 20
+    assert average_precision(a, b, 0.9)[0] == 1
+
+
+def test_an_rgb_image_with_alpha_is_the_rgb_image() -> None:
+    he, _, _ = tissue()
+    opaque = np.concatenate([he, np.full_like(he[:1], 255)])
+    assert np.array_equal(found(opaque), found(he))
+
+
+def test_dark_nuclei_in_one_channel_are_told_from_bright_ones() -> None:
+    he, dapi, _ = tissue()
+    assert starter().field(Pixels(he[:1], 0.5)).stain == "bright-field"
+    assert starter().field(Pixels(dapi, 0.5)).stain == "fluorescence"
+    assert starter().field(Pixels(he, 0.5)).stain == "histology"
+    assert starter(stain="fluorescence").field(Pixels(he[:1], 0.5)).stain == "fluorescence"
+
+
+def test_the_channel_named_like_a_nuclear_stain_is_taken_and_an_empty_one_is_not() -> None:
+    _, dapi, _ = tissue()
+    named = Pixels(np.concatenate([dapi[:, ::-1], dapi]), 0.5, ("actin", "DAPI"))
+    bare = Pixels(np.concatenate([np.zeros_like(dapi), dapi]), 0.5)
+    expected = found(dapi)
+    assert np.array_equal(starter()(named).labels, expected)
+    assert np.array_equal(starter()(bare).labels, expected)
+    with pytest.raises(BadInput, match="no channel 'tubulin'"):
+        starter(channel="tubulin")(named)
+    with pytest.raises(BadInput, match="histology has three"):
+        starter(stain="histology")(bare)
+
+
+def test_weights_that_are_absent_or_those_of_another_network_are_named(tmp_path: Path) -> None:
+    from napari_spatialml.core.flow_weights import EMBEDDED, read, write
+
+    _, dapi, _ = tissue()
+    with pytest.raises(MissingWeights, match="nowhere"):
+        found(dapi, weights=str(tmp_path / "nowhere.safetensors"))
+    weights, metadata = read(EMBEDDED)
+    for name, other in {"fewer": (dict(list(weights.items())[:-3]), metadata), "bare": (weights, {})}.items():
+        path = tmp_path / f"{name}.safetensors"
+        write(path, *other)
+        with pytest.raises(BadInput, match="another network"):
+            found(dapi, weights=str(path))
+
+
+def test_the_network_goes_on_with_smaller_batches_when_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from napari_spatialml.methods.segmentation import starter as module
+
+    _, dapi, _ = tissue()
+    tried, real = [], flow_inference.apply
+
+    def apply(*arguments: object, **named: object) -> object:
+        tried.append((named["batch"], named["device"]))
+        if named["device"] != "cpu":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(module, "choose", lambda preference: "meta")
+    monkeypatch.setattr(flow_inference, "apply", apply)
+    expected = found(dapi[:, :64, :64])
+    assert tried == [(4, "meta"), (2, "meta"), (1, "meta"), (4, "cpu")]
+    assert expected.shape == (64, 64)
