@@ -14,7 +14,7 @@ from .by_cell import ByCell
 from .expanding import Expanding
 from .messages import Message, MessageLine
 from .step import StepDock, choose, title_label
-from .style import MARGIN, SPACING, Quiet, Rows, accent
+from .style import MARGIN, SPACING, Heading, Quiet, Rows, accent
 from .tool_grid import ToolGrid
 from .tool_options import ToolOptions, cells_of
 
@@ -72,6 +72,7 @@ class CorrectDock(StepDock):
         self.options = ToolOptions(self.desk)
         self.hint, self.became, self.message = Quiet(), MessageLine(), MessageLine()
         self.by_cell = ByCell(self.desk, lambda: str(self.labels.currentData() or ""))
+        self.values = Heading("Values of the cells")
         self.expanding = Expanding(self.desk)
         self.expanding.setVisible("expand-nuclei" in corrections())
         self._connect()
@@ -98,6 +99,7 @@ class CorrectDock(StepDock):
             self.options.fill()
             presenter.hold(labels=str(self.labels.currentData()))
         self.by_cell.refresh()
+        self.values.setVisible(self.by_cell.tables.count() > 0)
         self.expanding.fill()
         self.became.show_message(self._what_happened())
         self.follow()
@@ -162,7 +164,7 @@ class CorrectDock(StepDock):
         layout.setSpacing(SPACING)
         layout.addLayout(top)
         parts = (Quiet(self.sentence), rows, self.here, self.grid, self.options, self.hint, self.became, self.message)
-        for part in (*parts, self.by_cell, self.expanding):
+        for part in (*parts, self.values, self.by_cell, self.expanding):
             layout.addWidget(part)
         return body
 
