@@ -81,7 +81,7 @@ def _app(given: Sequence[str]) -> App:
         version=__version__,
         suppress_keyboard_interrupt=False,
     )
-    for command in (demo, open_, convert, methods, replay, recipe, history, doctor):
+    for command in (demo, open_, convert, methods, replay, recipe, history, review, doctor):
         app.command(command, name=command.__name__.rstrip("_"))
     for kind, verb in zip(KINDS, VERBS, strict=True):
         sub = App(name=kind, help=verb)
@@ -275,6 +275,35 @@ def history(section: Annotated[Path, Parameter(help="A saved section.")], /) -> 
         print_table(("", "step", "who", "when (UTC)", ""), steps)
     else:
         print("Nothing has been done to this section yet.")
+
+
+def review(
+    section: Annotated[Path, Parameter(help="A saved section.")],
+    /,
+    *,
+    labels: Annotated[str, Parameter(help="The cells.")],
+    csv: Annotated[Path, Parameter(help="The table: cell, score, reason, state, who, when.")] = Path("review.csv"),
+    image: Annotated[str, Parameter(help="The image by which they are judged; the segmented one if left out.")] = "",
+) -> None:
+    """Rank the cells by how likely they are wrong, save the queue with the section, and write it as a table."""
+    from ..session import Session
+    from ..session.decisions import write_csv
+    from ..session.evidence import sources_of
+    from ..session.review import Review
+
+    session, progress = Session.open_store(section), Progress()
+    try:
+        session.document.grid(labels)  # says which labels there are, if not these
+        found = Review(session, labels)
+        sources = sources_of(session.document, labels)
+        job, store = found.ranking_job(replace(sources, image=image) if image else sources)
+        line = store(job(progress))
+        n = write_csv(found, csv)
+        session.save()
+    finally:
+        progress.clear()
+        session.close()
+    print(f"{line}\n{n:,} cells in '{csv}'.")
 
 
 def doctor() -> int:

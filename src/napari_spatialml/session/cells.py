@@ -19,6 +19,7 @@ from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .neighbourhood import around
 from .planes import split_plane
+from .reviewed import by_hand
 
 __all__ = ["MEASURED", "follow", "measure", "table_name"]
 
@@ -199,7 +200,7 @@ def _measured_again(
         values, genes = count_near(document, points, window, offset, to_um, cells)
         require_same_genes(before, genes, points)
         new = with_counts(new, values, genes)
-    return _completed(new, before)
+    return by_hand(_completed(new, before))
 
 
 def _intensity_names(table: Any) -> list[str]:

@@ -123,7 +123,11 @@ class Draw(CellTool):
         if len(outline) < 3 or float(np.ptp(outline, axis=0).min()) < 1:
             self.stage.tell("info", "The outline holds nothing: drag around the cell, or click at least three points.")
             return
-        self.stage.correct("draw-cell", labels=self.labels, outline=np.round(outline, 2).tolist())
+        self.take(np.round(outline, 2).tolist())
+
+    def take(self, outline: list[list[float]]) -> None:
+        """Make the command of an outline in pixels of the labels."""
+        self.stage.correct("draw-cell", labels=self.labels, outline=outline)
 
     def _is_click(self, at: Pointer) -> bool:
         return float(np.ptp([*self.path, at.um], axis=0).max()) < self.near_um

@@ -15,6 +15,7 @@ from .cell_tools import CellTool
 from .drawing import Draw
 from .hand import Hand
 from .landmark_tool import Landmark
+from .mending import Redraw
 from .picking import Accept, Choose, Delete, Merge
 from .presets import PRESETS
 from .shaping import Expand, FillHoles, Grow, Shrink, Smooth
@@ -27,6 +28,7 @@ __all__ = ["Gestures", "tool_named"]
 _TOOLS: dict[str, type[Any]] = {
     "choose": Choose,
     "draw": Draw,
+    "redraw": Redraw,
     "paint": Paint,
     "erase": Erase,
     "delete": Delete,

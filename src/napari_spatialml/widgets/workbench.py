@@ -14,6 +14,7 @@ from .domains import DomainsDock
 from .history import HistoryDock
 from .plane_slider import PlaneSlider
 from .register import RegisterDock
+from .review import ReviewDock
 from .section import SectionDock
 from .segment import SegmentDock
 from .step import StepDock
@@ -30,6 +31,7 @@ STEPS: tuple[type[StepDock], ...] = (
     SectionDock,
     SegmentDock,
     CorrectDock,
+    ReviewDock,
     RegisterDock,
     DomainsDock,
     DeconvolveDock,

@@ -17,7 +17,7 @@ from ..command import Command
 from ..document import Document
 from ..expansion import has_labels
 from ..summary import summary_of
-from . import cells, columns, counts, elements, expanding, landmarks, shaping  # noqa: F401  (registers them)
+from . import cells, columns, counts, elements, expanding, landmarks, review, shaping  # noqa: F401  (registers them)
 from .registry import MADE, packed, unpacked
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
