@@ -15,8 +15,8 @@ from ..cells import table_name
 from ..command import Command
 from ..document import Document
 from ..summary import summary_of
-from . import cells, columns, elements, landmarks  # noqa: F401  (importing them registers the corrections)
-from .registry import MADE, packed, unpacked
+from . import annotate, cells, columns, elements, landmarks  # noqa: F401  (importing them registers the corrections)
+from .registry import COMPLETED, MADE, packed, unpacked
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
 
@@ -38,6 +38,8 @@ def correct(document: Document, name: str, /, **arguments: Any) -> Command:
         raise BadInput(f"There is no correction '{name}'.", f"Choose one of {', '.join(MADE)}.")
     if "new_id" in signature(MADE[name]).parameters and "new_id" not in arguments:
         arguments["new_id"] = document.grid(arguments["labels"]).maximum() + 1  # recorded, so that a replay uses it
+    if name in COMPLETED:
+        arguments = COMPLETED[name](arguments)
     label, changes = MADE[name](document, **arguments)
     record: dict[str, Any] = {"type": "correction", "name": name, "arguments": arguments}
     summary = summary_of(changes, table_name(arguments["labels"])) if "labels" in arguments else ""
