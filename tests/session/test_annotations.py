@@ -1,4 +1,4 @@
-"""Annotations are an element: drawn, reshaped, undone, journalled, saved alone and replayed; nothing of them is lost."""
+"""Annotations are an element: drawn, reshaped, undone, journalled, saved alone, replayed; nothing of them is lost."""
 
 from __future__ import annotations
 

@@ -10,12 +10,10 @@ import numpy.typing as npt
 from ..core.colours import category_colours
 from ..core.transform import Affine
 from ..errors import BadInput
+from ..io.regions_file import CLASS
 from .document import ELEMENT_TYPES, GLOBAL, Document
-from .elements import with_matrices
 
 __all__ = [
-    "CLASS",
-    "COLUMNS",
     "annotation_names",
     "class_colours",
     "classes_of",
@@ -23,13 +21,8 @@ __all__ = [
     "in_um",
     "is_annotations",
     "region",
-    "regions_frame",
     "units_inside",
 ]
-
-CLASS = "class"
-"""The column of the class; its colours are those of the document's attribute ``colours`` for this column."""
-COLUMNS = (CLASS, "annotator", "note", "created")
 
 
 def is_annotations(document: Document, name: str) -> bool:
@@ -71,31 +64,6 @@ def region(document: Document, annotations: str, number: str) -> Any:
     if frame is None or number not in frame.index:
         raise BadInput(f"'{annotations}' has no region '{number}'.", "It may have been deleted: choose another.")
     return frame.loc[number]
-
-
-def regions_frame(geometry: Any, ids: Any, columns: dict[str, Any], transforms: dict[str, Any] | None = None) -> Any:
-    """Return rows as the element of annotations holds them.
-
-    Parameters
-    ----------
-    geometry
-        (n,) polygons as (x, y).
-    ids
-        (n,) strings, each different.
-    columns
-        Of `COLUMNS`, those that are known.
-    transforms
-        3 × 3 on (x, y, 1) by coordinate system; the identity to "global" if None.
-    """
-    import geopandas
-    import pandas as pd
-    from spatialdata.models import ShapesModel
-
-    n = len(ids)
-    index = pd.Index([str(i) for i in ids], name="id", dtype=object)
-    held = {c: np.array([str(v) for v in columns.get(c, [""] * n)], dtype=object) for c in COLUMNS}
-    frame = geopandas.GeoDataFrame({**held, "geometry": list(geometry)}, index=index, geometry="geometry")
-    return with_matrices(ShapesModel.parse(frame), transforms or {GLOBAL: np.eye(3).tolist()})
 
 
 def classes_of(document: Document, annotations: str) -> tuple[str, ...]:

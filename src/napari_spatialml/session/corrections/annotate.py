@@ -16,7 +16,8 @@ import numpy as np
 from ...core.colours import category_colours
 from ...core.regions import Outlines, joined, kept_clear, region_of, shared_border, subtracted, valid
 from ...errors import BadInput
-from ..annotating import CLASS, COLUMNS, class_colours, frame_of, moved, region, regions_frame
+from ...io.regions_file import CLASS, COLUMNS, regions_frame
+from ..annotating import class_colours, frame_of, moved, region
 from ..changes import Change, Put
 from ..document import GLOBAL, Document
 from ..history import who
@@ -56,7 +57,7 @@ def add_annotation(
     geometry = _own(document, annotations, region_of(outlines), system)
     if frame is not None and region in frame.index:
         raise BadInput(f"'{annotations}' has a region '{region}' already.", "Leave the id out.")
-    changed = {}
+    changed: dict[str, Any] = {}
     if beside and frame is not None:
         geometry, changed = _fitted(frame, geometry, ())
     row = regions_frame([geometry], [region], _filled(1, class_name, annotator, note, created), _places(frame, system))
@@ -73,7 +74,7 @@ def edit_annotation(
     row = _row(document, annotations, region)
     frame = frame_of(document, annotations)
     geometry = _own(document, annotations, region_of(outlines), system)
-    changed = {}
+    changed: dict[str, Any] = {}
     if beside:
         geometry, changed = _fitted(frame, geometry, (region,))
     changed[region] = geometry
@@ -262,6 +263,17 @@ def import_annotations(
     changes += _coloured(document, annotations, sorted(set(rows[CLASS])), colours)
     n = len(rows)
     return f"import {n:,} {'region' if n == 1 else 'regions'}{f' of {source}' if source else ''}", changes
+
+
+@correction
+def import_cells(document: Document, labels: str, image: str, masks: Any, source: str = "") -> Made:
+    """Add the cells of a file as labels on an image, with their table."""
+    from ...core.segmentation import Masks
+    from ..selection import SegmentationSelection
+    from ..store import store
+
+    changes, _ = store(document, SegmentationSelection(image, output=labels), Masks(unpacked(masks)))
+    return f"import cells{f' of {source}' if source else ''} into {labels}", changes
 
 
 def _free(ids: Sequence[str], taken: set[str]) -> list[str]:
