@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import BadInput, SpatialMLError
+from .annotate import DrawRegion, EditRegion
 from .brush import Brush
 from .cell_tools import Delete, Draw, Erase, Merge, Paint, Split
 from .landmark_tool import Landmark
@@ -24,8 +25,17 @@ _TOOLS: dict[str, type[Any]] = {
     "draw": Draw,
     "brush": Brush,
     "landmark": Landmark,
+    "region": DrawRegion,
+    "region-edit": EditRegion,
 }
-_KEYS = {"Control-Z": "undo", "Control-Shift-Z": "redo", "Control-Y": "redo", "Escape": "cancel", "Delete": "delete"}
+_KEYS = {
+    "Control-Z": "undo",
+    "Control-Shift-Z": "redo",
+    "Control-Y": "redo",
+    "Escape": "cancel",
+    "Delete": "delete",
+    "Enter": "enter",
+}
 CORRECT_KEY = "E"
 
 

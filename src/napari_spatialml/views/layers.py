@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, VectorsSpec
+from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, SurfaceSpec, VectorsSpec
 
 __all__ = ["ELEMENT", "make_layer", "update_layer"]
 
@@ -191,11 +191,27 @@ def _update_vectors(layer: Any, spec: VectorsSpec, changed: frozenset[str]) -> N
         layer.edge_width = spec.width
 
 
+def _surface(spec: SurfaceSpec, shared: dict[str, Any]) -> Any:
+    from napari.layers import Surface
+
+    corners, triangles, colours = spec.make()
+    return Surface((corners, triangles), vertex_colors=colours, shading="none", **shared)
+
+
+def _update_surface(layer: Any, spec: SurfaceSpec, changed: frozenset[str]) -> None:
+    if "token" in changed:
+        corners, triangles, colours = spec.make()
+        layer.vertex_colors = None  # those of before are of another number
+        layer.data = (corners, triangles)
+        layer.vertex_colors = colours
+
+
 _MAKERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
     ImageSpec: _image,
     LabelsSpec: _labels,
     RasterSpec: _raster,
     PointsSpec: _points,
+    SurfaceSpec: _surface,
     VectorsSpec: _vectors,
 }
 _UPDATERS: dict[type, Callable[[Any, Any, frozenset[str]], None]] = {
@@ -203,5 +219,6 @@ _UPDATERS: dict[type, Callable[[Any, Any, frozenset[str]], None]] = {
     LabelsSpec: _update_labels,
     RasterSpec: _update_raster,
     PointsSpec: _update_points,
+    SurfaceSpec: _update_surface,
     VectorsSpec: _update_vectors,
 }

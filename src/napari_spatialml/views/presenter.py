@@ -14,6 +14,7 @@ from ..session import Document, Session
 from ..session.changes import EditLabels, Slot
 from ..session.corrections import correct
 from ..session.session import Entry
+from .annotation_specs import keep_width
 from .canvas import Canvas
 from .choices import choices_of, colour_of, title_of
 from .correcting import Correcting, outside_view
@@ -67,6 +68,7 @@ class Presenter:
         self._correcting = Correcting(self, later)
         for moved in self._moves():
             moved.connect(self._correcting.follow_view)
+        viewer.scene.camera.events.zoom.connect(self._keep_width)
         session.changed.connect(self._on_changed)
 
     # what is shown -----------------------------------------------------------------------------
@@ -175,6 +177,7 @@ class Presenter:
     def _refresh(self, *, again: bool) -> None:
         told = dict(self._memory.problems)
         self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
+        self._keep_width()
         self._painting.watch()
         for spec, layer in self.canvas.layers():
             if isinstance(spec, LabelsSpec):
@@ -182,6 +185,9 @@ class Presenter:
         for element, sentence in self._memory.problems.items():
             if told.get(element) != sentence:
                 self.tell("warning", sentence)
+
+    def _keep_width(self, event: Any = None) -> None:
+        keep_width(self.canvas, float(self.viewer.scene.camera.zoom))
 
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
@@ -208,7 +214,7 @@ class Presenter:
         ----------
         tool
             "paint", "erase", "merge", "delete", "split", "draw" (cells), "brush" (spots, pixels or
-            cells into a category), "landmark", or "".
+            cells into a category), "landmark", "region", "region-edit" (annotations), or "".
         **options
             As the tool takes them: ``labels`` and ``size_um``; ``table``, ``column``, ``value`` and
             ``radius_um``; ``landmarks``.
@@ -251,6 +257,11 @@ class Presenter:
         self._tool.cancel()
         if self._correcting.labels and not begun:
             self.use("")
+
+    def enter(self) -> None:
+        """End the gesture that was begun."""
+        if self._tool is not None:
+            self._tool.enter()
 
     def delete(self) -> None:
         """Take away what lies under the mouse, with the tool in use."""
@@ -366,6 +377,7 @@ class Presenter:
         self.session.changed.disconnect(self._on_changed)
         for moved in self._moves():
             moved.disconnect(self._correcting.follow_view)
+        self.viewer.scene.camera.events.zoom.disconnect(self._keep_width)
         self._correcting.close()
         self._gestures.disconnect()
         self.canvas.clear()

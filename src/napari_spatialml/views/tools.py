@@ -132,6 +132,9 @@ class Tool:
     def cancel(self) -> None:
         """Escape: forget what was begun."""
 
+    def enter(self) -> None:
+        """The Enter key: end what was begun."""
+
     def delete(self) -> None:
         """The Delete key: take away what lies under the mouse."""
 
