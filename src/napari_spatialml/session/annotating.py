@@ -98,6 +98,18 @@ def moved(xy: npt.NDArray[np.float64], affine: Affine) -> npt.NDArray[np.float64
     return affine.apply(xy[:, ::-1])[:, ::-1]
 
 
+def _centres(document: Document, table: str, system: str) -> npt.NDArray[np.float64] | None:
+    """Return the centres of cells, (n, 2) as (y, x) in µm, where the table has them: no pixel is read then."""
+    from .cells import table_name
+    from .gather import pixel_size
+
+    element, obs = document.annotated(table), document.table(table).obs
+    if table != table_name(element) or not {"centroid_y_um", "centroid_x_um"} <= set(obs.columns):
+        return None
+    pixels = obs[["centroid_y_um", "centroid_x_um"]].to_numpy(dtype=float) / pixel_size(document, element)
+    return document.affine(element, system).apply(pixels)
+
+
 def units_inside(document: Document, annotations: str, table: str) -> dict[str, int]:
     """Return how many rows of a table (cells, spots or pixels) have their centre in each region."""
     import shapely
@@ -108,8 +120,10 @@ def units_inside(document: Document, annotations: str, table: str) -> dict[str, 
     if frame is None:
         return {}
     placed = document.placed(annotations)
-    where = coordinates_of(document, table)
     system = GLOBAL if GLOBAL in placed else placed[0]
+    where = _centres(document, table, system)
+    if where is None:
+        where = coordinates_of(document, table, system)
     found = shapely.STRtree(shapely.points(where[:, ::-1])).query(
         in_um(document, annotations, system), predicate="contains"
     )

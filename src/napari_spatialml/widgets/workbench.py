@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
+from .annotate import AnnotateDock
 from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
 from .domains import DomainsDock
@@ -26,6 +27,7 @@ __all__ = ["STEPS", "Header", "Workbench"]
 STEPS: tuple[type[StepDock], ...] = (
     SectionDock,
     SegmentDock,
+    AnnotateDock,
     RegisterDock,
     DomainsDock,
     DeconvolveDock,
