@@ -192,6 +192,10 @@ class DrawRegion(RegionTool):
         if self.path:
             self._draw()
 
+    def zoomed(self) -> None:
+        if self.path:
+            self._draw()
+
     def _cut(self, outlines: Any, path: list[Point]) -> None:
         middle = [self.region_at(p) for p in path]
         found = max(filter(None, middle), key=middle.count, default="")
@@ -298,6 +302,9 @@ class EditRegion(RegionTool):
         self._mark()
 
     def refresh(self) -> None:
+        self._mark()
+
+    def zoomed(self) -> None:
         self._mark()
 
     def cancel(self) -> None:

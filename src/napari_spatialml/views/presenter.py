@@ -188,6 +188,8 @@ class Presenter:
 
     def _keep_width(self, event: Any = None) -> None:
         keep_width(self.canvas, float(self.viewer.scene.camera.zoom))
+        if event is not None and self._tool is not None:
+            self._tool.zoomed()
 
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}

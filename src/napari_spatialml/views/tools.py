@@ -132,6 +132,9 @@ class Tool:
     def cancel(self) -> None:
         """Escape: forget what was begun."""
 
+    def zoomed(self) -> None:
+        """The view is closer or farther."""
+
     def enter(self) -> None:
         """The Enter key: end what was begun."""
 

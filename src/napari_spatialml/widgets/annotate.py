@@ -50,7 +50,7 @@ class AnnotateDock(StepDock):
 
     def make(self) -> QWidget:
         """Make the classes, the tools, the table and the exchange."""
-        self._inside: tuple[Any, dict[str, int], str] = (None, {}, "Inside")
+        self._inside: tuple[Any, dict[str, int], str] = (None, {}, "")
         self.message = MessageLine()
         self.names = QComboBox()
         self.names.setEditable(True)
@@ -214,7 +214,7 @@ class AnnotateDock(StepDock):
         document = self.session.document
         table = next((t for t in _tables(document, document.placed(name)[0])), "")
         if not table:
-            return {}, "Inside"
+            return {}, ""
         unit = _unit(document, table)
         token = (name, table, document.revision(("shapes", name)), document.revision(("tables", table)))
         if self._inside[0] == token:

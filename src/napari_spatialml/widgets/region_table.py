@@ -112,9 +112,10 @@ class RegionTable(QTableView):
         """The rows shown."""
         return self._model.rows
 
-    def set_rows(self, rows: Sequence[RegionRow], marked: Sequence[str], unit: str = "Inside") -> None:
-        """Show regions, and which of them are marked; ``unit`` is what was counted inside."""
+    def set_rows(self, rows: Sequence[RegionRow], marked: Sequence[str], unit: str = "") -> None:
+        """Show regions, and which of them are marked; ``unit`` is what was counted inside, "" for nothing."""
         heads = ("Class", "Area", unit, "Note")
+        self.setColumnHidden(2, not unit)
         if tuple(rows) != self._model.rows or heads != self._model.heads:
             self._quiet = True
             self._model.set_rows(tuple(rows), heads)
