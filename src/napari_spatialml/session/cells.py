@@ -12,11 +12,13 @@ import scipy.sparse as sp
 
 from ..core.labels import cell_table
 from ..core.patch import Patch
+from .averaging import averages_of
 from .changes import Change, EditRows, Put, Rows
 from .counting import INTENSITIES, count_near, require_same_genes, with_counts
 from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .neighbourhood import around
+from .planes import split_plane
 
 __all__ = ["MEASURED", "follow", "measure", "table_name"]
 
@@ -94,7 +96,8 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     """Return the changes that make the tables of labels follow a patch, in the same command.
 
     A table that this program measured gets new rows for the touched cells, counted again where it
-    counts transcripts. Other tables lose the rows of cells that are gone, and keep the rest.
+    counts transcripts, averaged again where it averages spots or pixels. Other tables lose the rows of
+    cells that are gone, and keep the rest.
 
     Raises
     ------
@@ -107,6 +110,7 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         return changes
     window, offset = around(document.grid(labels), patch, _pixels_known(document, labels, touched))
     left: set[int] | None = None
+    averaged = document.attribute("averages", {})
     for name in tables:
         instances = document.instances(name)
         own = document.rows(name, labels)
@@ -115,8 +119,11 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         if name == table_name(labels):
             before = document.table(name)[old].copy()
             new = _measured_again(document, labels, before, window, offset)
+        elif name in averaged:
+            before = document.table(name)[old].copy()
+            new = _completed(averages_of(document, labels, averaged[name]["table"], window, offset), before)
         else:
-            left = set(np.unique(window).tolist()) if left is None else left
+            left = _left(document, labels, window, touched) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
             before, new = document.table(name)[old].copy(), document.table(name)[:0].copy()
         if len(old) == 0 and new.n_obs == 0:
@@ -131,6 +138,14 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         if name == table_name(labels):
             changes += _unassigned(document, labels, before, new)
     return changes
+
+
+def _left(document: Document, labels: str, window: npt.NDArray[Any], touched: tuple[int, ...]) -> set[int]:
+    """Return which of the touched cells are still there: in the window, or in another plane of a stack."""
+    here = set(np.unique(window).tolist())
+    plane = split_plane(labels)[1]
+    gone = set(touched) - here
+    return here if plane is None or not gone else here | document.in_other_planes(labels, gone)
 
 
 def _unassigned(document: Document, labels: str, before: Any, after: Any) -> list[Change]:
