@@ -47,17 +47,20 @@ def annotation_specs(
     """Return the layers of annotations: the fill, the outline, and the outline of those that are marked."""
     affine = document.affine(annotations, system)
     shapes, colours = document.revision(("shapes", annotations)), document.revision(("attrs", "colours"))
-    token = (annotations, shapes, colours, as_matrix(affine), hidden)
+    token = (annotations, shapes, as_matrix(affine), hidden)
     shift = as_matrix(Affine.translation(*offset))
     frame = frame_of(document, annotations)
     known = memory.get(("triangles", annotations), dict)
-    made = partial(_filled, frame, _rgba(document, annotations), hidden, affine, known)
-    lines = partial(_outlined, frame, _rgba(document, annotations), hidden, affine)
+    codes = {**class_colours(document, annotations), "": _PLAIN}
+    made = partial(_filled, frame, tuple(codes), hidden, affine, known)
+    lines = partial(_outlined, frame, _rgba(codes), hidden, affine)
     specs: list[LayerSpec] = [
         SurfaceSpec(
             Key(annotations, FILL, beside), f"{annotations}: fill", (FILL, *token), made, shift, 70, opacity=0.3
         ),
-        VectorsSpec(Key(annotations, OUTLINE, beside), annotations, (OUTLINE, *token), lines, shift, 71, width=1.0),
+        VectorsSpec(
+            Key(annotations, OUTLINE, beside), annotations, (OUTLINE, colours, *token), lines, shift, 71, width=1.0
+        ),
     ]
     mine = tuple(r for r in marked if r in frame.index)
     if mine:
@@ -92,10 +95,9 @@ def is_annotation_spec(document: Document, spec: LayerSpec) -> bool:
     return spec.key.element in annotation_names(document)
 
 
-def _rgba(document: Document, annotations: str) -> dict[str, Colours]:
+def _rgba(codes: dict[str, str]) -> dict[str, Colours]:
     from napari.utils.colormaps.standardize_color import transform_color
 
-    codes = {**class_colours(document, annotations), "": _PLAIN}
     return {name: np.asarray(transform_color(code)[0], np.float32) for name, code in codes.items()}
 
 
@@ -124,38 +126,53 @@ def _outlined(
 
 
 def _filled(
-    frame: Any, colours: dict[str, Colours], hidden: frozenset[str], affine: Affine, known: dict[str, Any]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], Colours]:
+    frame: Any, classes: tuple[str, ...], hidden: frozenset[str], affine: Affine, known: dict[str, Any]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     frame = _seen(frame, hidden)
-    pieces = _triangles(frame, known)
-    corners = np.concatenate(pieces) if pieces else np.zeros((0, 3, 2))
-    if not len(corners):  # napari has no empty surface
-        return np.zeros((3, 2)), np.array([[0, 1, 2]]), np.zeros((3, 4), np.float32)
-    each = np.array([colours.get(c, _WHITE) for c in frame[CLASS]], np.float32)
-    repeated = np.repeat(each, [3 * len(p) for p in pieces], axis=0)
-    vertices = affine.apply(corners.reshape(-1, 2)[:, ::-1])
-    return vertices, np.arange(len(vertices)).reshape(-1, 3), repeated
+    meshes = _meshes(frame, known)
+    if not meshes:  # napari has no empty surface
+        return np.zeros((3, 2)), np.array([[0, 1, 2]]), np.zeros(3, np.float32)
+    lengths = np.array([len(corners) for corners, _ in meshes])
+    vertices = affine.apply(np.concatenate([corners for corners, _ in meshes])[:, ::-1])
+    shifts = np.cumsum(lengths) - lengths
+    faces = np.concatenate([triangles + shift for (_, triangles), shift in zip(meshes, shifts, strict=True)])
+    codes = np.array([classes.index(c) for c in frame[CLASS]], np.float32)
+    return vertices, faces, np.repeat(codes, lengths)
 
 
-def _triangles(frame: Any, known: dict[str, Any]) -> list[npt.NDArray[np.float64]]:
-    """Return the triangles (k, 3, 2) of each region as (x, y), made where the region is not known yet."""
-    import shapely
-
+def _meshes(frame: Any, known: dict[str, Any]) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]]:
+    """Return the corners (n, 2) as (x, y) and the triangles (m, 3) of each region, made where it is not known yet."""
     geometry = frame.geometry.to_numpy()
     ids = [str(i) for i in frame.index]
+    for k, i in enumerate(ids):  # a copied frame holds other objects of the same outlines
+        if i in known and known[i][0] is not geometry[k] and known[i][0].equals_exact(geometry[k], 0):
+            known[i] = (geometry[k], known[i][1])
     new = [k for k, i in enumerate(ids) if i not in known or known[i][0] is not geometry[k]]
-    for k in new:  # a copied frame holds other objects of the same outlines
-        held = known.get(ids[k])
-        if held is not None and held[0].equals_exact(geometry[k], 0):
-            known[ids[k]] = (geometry[k], held[1])
-    new = [k for k in new if ids[k] not in known or known[ids[k]][0] is not geometry[k]]
-    if new:
-        meshes = shapely.constrained_delaunay_triangles(geometry[new])
-        parts, owner = shapely.get_parts(meshes, return_index=True)
-        corners = shapely.get_coordinates(parts).reshape(-1, 4, 2)[:, :3]
-        ends = np.searchsorted(owner, np.arange(len(new) + 1))
-        for k, a, b in zip(new, ends[:-1], ends[1:], strict=True):
-            known[ids[k]] = (geometry[k], corners[a:b])
+    for k, mesh in zip(new, _divided(geometry[new]), strict=True):
+        known[ids[k]] = (geometry[k], mesh)
     for gone in set(known) - set(ids) if len(known) > 2 * len(ids) + 1000 else ():
         del known[gone]
     return [known[i][1] for i in ids]
+
+
+def _divided(geometry: Any) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]]:
+    """Divide polygons into triangles between their corners."""
+    import shapely
+
+    if not len(geometry):
+        return []
+    parts, owner = shapely.get_parts(shapely.constrained_delaunay_triangles(geometry), return_index=True)
+    corners = shapely.get_coordinates(parts).reshape(-1, 4, 2)[:, :3].reshape(-1, 2)
+    region = np.repeat(owner, 3)
+    order = np.lexsort((corners[:, 1], corners[:, 0], region))
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(region[order]) != 0) | (np.diff(corners[order], axis=0) != 0).any(axis=1)
+    place = np.empty(len(order), np.int64)
+    place[order] = np.cumsum(new) - 1
+    vertices, of_vertex = corners[order[new]], region[order[new]]
+    starts = np.searchsorted(of_vertex, np.arange(len(geometry) + 1))
+    ends = np.searchsorted(owner, np.arange(len(geometry) + 1))
+    faces = place.reshape(-1, 3)
+    return [
+        (vertices[starts[k] : starts[k + 1]], faces[ends[k] : ends[k + 1]] - starts[k]) for k in range(len(geometry))
+    ]

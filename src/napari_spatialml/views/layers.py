@@ -194,16 +194,34 @@ def _update_vectors(layer: Any, spec: VectorsSpec, changed: frozenset[str]) -> N
 def _surface(spec: SurfaceSpec, shared: dict[str, Any]) -> Any:
     from napari.layers import Surface
 
-    corners, triangles, colours = spec.make()
-    return Surface((corners, triangles), vertex_colors=colours, shading="none", **shared)
+    corners, triangles, codes = spec.make()
+    looks = {"colormap": _steps(spec.colours), "contrast_limits": (0, _top(spec.colours)), "shading": "none"}
+    return Surface((corners, triangles, codes + 0.5), **looks, **shared)
 
 
 def _update_surface(layer: Any, spec: SurfaceSpec, changed: frozenset[str]) -> None:
     if "token" in changed:
-        corners, triangles, colours = spec.make()
-        layer.vertex_colors = None  # those of before are of another number
-        layer.data = (corners, triangles)
-        layer.vertex_colors = colours
+        corners, triangles, codes = spec.make()
+        layer.data = (corners, triangles, codes + 0.5)
+    if "colours" in changed:
+        top = _top(spec.colours)
+        layer.contrast_limits_range = (0, top)
+        layer.contrast_limits = (0, top)
+        layer.colormap = _steps(spec.colours)
+
+
+def _top(colours: tuple[str, ...]) -> int:
+    return max(len(colours), 2)  # napari draws no map of one step
+
+
+def _steps(colours: tuple[str, ...]) -> Any:
+    """A map that gives k + ½ the colour k."""
+    from napari.utils.colormaps import Colormap
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    several = [*colours, *["white"] * (_top(colours) - len(colours))]
+    each = np.concatenate([transform_color(c) for c in several])
+    return Colormap(each, controls=np.linspace(0, 1, len(each) + 1), interpolation="zero")
 
 
 _MAKERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {

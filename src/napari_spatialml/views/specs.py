@@ -161,4 +161,6 @@ class VectorsSpec(LayerSpec):
 
 @dataclass(frozen=True)
 class SurfaceSpec(LayerSpec):
-    """Filled areas; ``make`` returns (n, 2) corners in µm, (m, 3) triangles of them, and (n, 4) colours."""
+    """Filled areas; ``make`` returns (n, 2) corners in µm, (m, 3) triangles of them, and (n,) which colour each has."""
+
+    colours: tuple[str, ...] = ()
