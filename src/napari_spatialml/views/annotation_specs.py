@@ -127,16 +127,16 @@ def _outlined(
 
 def _filled(
     frame: Any, classes: tuple[str, ...], hidden: frozenset[str], affine: Affine, known: dict[str, Any]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     frame = _seen(frame, hidden)
     meshes = _meshes(frame, known)
     if not meshes:  # napari has no empty surface
-        return np.zeros((3, 2)), np.array([[0, 1, 2]]), np.zeros(3, np.float32)
+        return np.zeros((3, 2)), np.array([[0, 1, 2]]), np.zeros(3, np.int64)
     lengths = np.array([len(corners) for corners, _ in meshes])
     vertices = affine.apply(np.concatenate([corners for corners, _ in meshes])[:, ::-1])
     shifts = np.cumsum(lengths) - lengths
     faces = np.concatenate([triangles + shift for (_, triangles), shift in zip(meshes, shifts, strict=True)])
-    codes = np.array([classes.index(c) for c in frame[CLASS]], np.float32)
+    codes = np.array([classes.index(c) for c in frame[CLASS]], np.int64)
     return vertices, faces, np.repeat(codes, lengths)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, SurfaceSpec, VectorsSpec
 
-__all__ = ["ELEMENT", "make_layer", "update_layer"]
+__all__ = ["ELEMENT", "make_layer", "shown_first", "update_layer"]
 
 ELEMENT = "element"
 """The one key of ``layer.metadata``: the element's name."""
@@ -195,33 +195,27 @@ def _surface(spec: SurfaceSpec, shared: dict[str, Any]) -> Any:
     from napari.layers import Surface
 
     corners, triangles, codes = spec.make()
-    looks = {"colormap": _steps(spec.colours), "contrast_limits": (0, _top(spec.colours)), "shading": "none"}
-    return Surface((corners, triangles, codes + 0.5), **looks, **shared)
+    return Surface((corners, triangles), vertex_colors=_rgba(spec.colours)[codes], shading="none", **shared)
 
 
 def _update_surface(layer: Any, spec: SurfaceSpec, changed: frozenset[str]) -> None:
-    if "token" in changed:
+    if "token" in changed or "colours" in changed:
         corners, triangles, codes = spec.make()
-        layer.data = (corners, triangles, codes + 0.5)
-    if "colours" in changed:
-        top = _top(spec.colours)
-        layer.contrast_limits_range = (0, top)
-        layer.contrast_limits = (0, top)
-        layer.colormap = _steps(spec.colours)
+        layer.vertex_colors = None  # those of before are of another number
+        layer.data = (corners, triangles)
+        layer.vertex_colors = _rgba(spec.colours)[codes]
 
 
-def _top(colours: tuple[str, ...]) -> int:
-    return max(len(colours), 2)  # napari draws no map of one step
+def shown_first(layer: Any, spec: LayerSpec) -> None:
+    """Finish a layer that was just put into a viewer: napari draws a new surface white until it gets its colours again."""
+    if isinstance(spec, SurfaceSpec):
+        layer.vertex_colors = layer.vertex_colors
 
 
-def _steps(colours: tuple[str, ...]) -> Any:
-    """A map that gives k + ½ the colour k."""
-    from napari.utils.colormaps import Colormap
+def _rgba(colours: tuple[str, ...]) -> Any:
     from napari.utils.colormaps.standardize_color import transform_color
 
-    several = [*colours, *["white"] * (_top(colours) - len(colours))]
-    each = np.concatenate([transform_color(c) for c in several])
-    return Colormap(each, controls=np.linspace(0, 1, len(each) + 1), interpolation="zero")
+    return np.concatenate([transform_color(c) for c in colours or ("white",)]).astype(np.float32)
 
 
 _MAKERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
