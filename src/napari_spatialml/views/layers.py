@@ -207,9 +207,9 @@ def _update_surface(layer: Any, spec: SurfaceSpec, changed: frozenset[str]) -> N
 
 
 def shown_first(layer: Any, spec: LayerSpec) -> None:
-    """Finish a layer that was just put into a viewer: napari draws a new surface white until it gets its colours again."""
+    """Finish a layer that was just put into a viewer: napari draws a new surface white."""
     if isinstance(spec, SurfaceSpec):
-        layer.vertex_colors = layer.vertex_colors
+        update_layer(layer, spec, frozenset({"token"}))
 
 
 def _rgba(colours: tuple[str, ...]) -> Any:
