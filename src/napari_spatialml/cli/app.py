@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 from .. import __version__
 from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
+from .exchange import export, import_
 from .terminal import Progress, print_table
 
 __all__ = ["main"]
@@ -81,7 +82,7 @@ def _app(given: Sequence[str]) -> App:
         version=__version__,
         suppress_keyboard_interrupt=False,
     )
-    for command in (demo, open_, convert, methods, replay, recipe, history, review, doctor):
+    for command in (demo, open_, convert, import_, export, methods, replay, recipe, history, review, doctor):
         app.command(command, name=command.__name__.rstrip("_"))
     for kind, verb in zip(KINDS, VERBS, strict=True):
         sub = App(name=kind, help=verb)

@@ -1,4 +1,4 @@
-"""The four ways in which a document changes. Each knows its inverse and holds absolute values.
+"""The five ways in which a document changes. Each knows its inverse and holds absolute values.
 
 Since the values are absolute (what is there afterwards, not how to get there), applying a list of
 changes again from any moment in its middle ends in the same document. Recovery after a crash
@@ -17,12 +17,24 @@ import pandas as pd
 from ..errors import DocumentError
 from .grid import Coarse
 from .rows import picked, replace
+from .shape_rows import EditShapes
 from .values import Encoder, decode
 
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["Change", "EditColumn", "EditLabels", "EditRows", "Put", "Rows", "Slot", "decode_change", "slot_of"]
+__all__ = [
+    "Change",
+    "EditColumn",
+    "EditLabels",
+    "EditRows",
+    "EditShapes",
+    "Put",
+    "Rows",
+    "Slot",
+    "decode_change",
+    "slot_of",
+]
 
 Slot = tuple[str, ...]
 """An address in the document: ("labels", "nuclei"), ("tables", "counts", "obs", "domain"), ("attrs", "landmarks"),
@@ -170,7 +182,7 @@ class EditRows:
         return {"c": "rows", "table": self.table, **sides}
 
 
-Change = Put | EditLabels | EditColumn | EditRows
+Change = Put | EditLabels | EditColumn | EditRows | EditShapes
 
 
 def _same_cells(whole: Any, old: Rows, new: Rows) -> bool:
@@ -216,4 +228,6 @@ def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:
     if kind == "rows":
         sides = [Rows(decode(meta[s]["positions"], buffers), decode(meta[s]["table"], buffers)) for s in ("old", "new")]
         return EditRows(meta["table"], *sides)
+    if kind == "shapes":
+        return EditShapes.decode(meta, buffers)
     raise DocumentError(f"The journal holds a change of the unknown kind '{kind}'.", "Open it with a newer version.")

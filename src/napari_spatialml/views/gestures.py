@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import BadInput, SpatialMLError
+from .annotate import DrawRegion, EditRegion
 from .brush import Brush
 from .canvas import Canvas
 from .cell_brush import Erase, Paint
@@ -42,8 +43,17 @@ _TOOLS: dict[str, type[Any]] = {
     "accept": Accept,
     "brush": Brush,
     "landmark": Landmark,
+    "region": DrawRegion,
+    "region-edit": EditRegion,
 }
-_KEYS = {"Control-Z": "undo", "Control-Shift-Z": "redo", "Control-Y": "redo", "Escape": "cancel", "Delete": "delete"}
+_KEYS = {
+    "Control-Z": "undo",
+    "Control-Shift-Z": "redo",
+    "Control-Y": "redo",
+    "Escape": "cancel",
+    "Delete": "delete",
+    "Enter": "enter",
+}
 _PAN = "Space"
 CORRECT_KEY = "E"
 

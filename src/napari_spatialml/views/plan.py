@@ -11,6 +11,8 @@ import numpy as np
 from ..core.colours import limits
 from ..errors import SpatialMLError
 from ..session import Document
+from ..session.annotating import annotation_names, is_annotations
+from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
 from .choices import colour_of, title_of
 from .density import counts_of, density_spec
 from .images import image_specs, is_histology
@@ -95,6 +97,9 @@ def _of_element(
     if kind == "points":
         spec, _ = density_spec(document, element, system, memory, beside=beside, offset=offset)
         return [replace(spec, limits=_density_limits(spec, memory))]
+    if kind == "shapes" and is_annotations(document, element):
+        hidden, marked = frozenset(state.hidden_categories.get(element, frozenset())), state.regions
+        return annotation_specs(document, element, system, hidden, marked, memory, beside=beside, offset=offset)
     try:
         return _of_rows(document, state, memory, element, system, beside=beside, offset=offset)
     except SpatialMLError as error:  # one table that does not fit must not hide the section
@@ -135,11 +140,16 @@ def _quietly(document: Document, specs: list[LayerSpec], placing: bool) -> list[
         s.key.element for s in specs if document.type_of(s.key.element) == "images"
         and is_histology(document, s.key.element)
     ]  # fmt: skip
-    annotated = any(document.type_of(s.key.element) in ("labels", "shapes") for s in specs)
+    drawn = annotation_names(document)
+    annotated = any(
+        document.type_of(s.key.element) in ("labels", "shapes") for s in specs if s.key.element not in drawn
+    )
     rasters = any(document.type_of(s.key.element) == "labels" for s in specs)
     first = next(iter(sorted(histology, key=lambda n: (n.endswith("_warped"), n))), None)
 
     def hidden(spec: LayerSpec) -> bool:
+        if is_annotation_spec(document, spec):
+            return placing and first is not None
         kind = document.type_of(spec.key.element)
         if kind == "images":
             return first is not None and spec.key.element != first
@@ -168,6 +178,8 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         return None
     if kind == "points":
         return _density_legend(document, memory, element, system)
+    if kind == "shapes" and is_annotations(document, element):
+        return annotation_legend(document, element, frozenset(state.hidden_categories.get(element, frozenset())))
     colour = colour_of(document, state, element)
     if element in memory.problems:
         return None

@@ -15,6 +15,7 @@ from ..session.changes import EditLabels, Slot
 from ..session.corrections import correct
 from ..session.planes import split_plane, stack_name
 from ..session.session import Entry
+from .annotation_specs import keep_width
 from .canvas import Canvas
 from .cell_tools import CellTool
 from .choices import choices_of, colour_of, title_of
@@ -83,6 +84,7 @@ class Presenter:
         self._correcting = Correcting(self, later)
         for moved in self._moves():
             moved.connect(self._correcting.follow_view)
+        viewer.scene.camera.events.zoom.connect(self._keep_width)
         session.changed.connect(self._on_changed)
 
     # what is shown -----------------------------------------------------------------------------
@@ -191,6 +193,7 @@ class Presenter:
     def _refresh(self, *, again: bool) -> None:
         told = dict(self._memory.problems)
         self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
+        self._keep_width()
         self._painting.watch()
         for spec, layer in self.canvas.layers():
             if isinstance(spec, LabelsSpec):
@@ -198,6 +201,11 @@ class Presenter:
         for element, sentence in self._memory.problems.items():
             if told.get(element) != sentence:
                 self.tell("warning", sentence)
+
+    def _keep_width(self, event: Any = None) -> None:
+        keep_width(self.canvas, float(self.viewer.scene.camera.zoom))
+        if event is not None and self._tool is not None:
+            self._tool.zoomed()
 
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
@@ -243,7 +251,7 @@ class Presenter:
         tool
             "choose", "draw", "paint", "erase", "delete", "merge", "split", "grow", "shrink", "smooth",
             "fill", "expand", "accept" (cells), "brush" (spots, pixels or cells into a category),
-            "landmark", or "".
+            "landmark", "region", "region-edit" (annotations), or "".
         **options
             As the tool takes them: ``labels``, and for cells what is in the `Hand`; ``table``,
             ``column``, ``value`` and ``radius_um``; ``landmarks``.
@@ -295,6 +303,11 @@ class Presenter:
         self._tool.cancel()
         if self._correcting.labels and not begun:
             self.use("")
+
+    def enter(self) -> None:
+        """End the gesture that was begun."""
+        if self._tool is not None:
+            self._tool.enter()
 
     def delete(self) -> None:
         """Take away what lies under the mouse, with the tool in use."""
@@ -459,6 +472,7 @@ class Presenter:
         self.session.changed.disconnect(self._on_changed)
         for moved in self._moves():
             moved.disconnect(self._correcting.follow_view)
+        self.viewer.scene.camera.events.zoom.disconnect(self._keep_width)
         self._correcting.close()
         self._gestures.disconnect()
         self.canvas.clear()

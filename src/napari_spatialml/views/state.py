@@ -108,6 +108,8 @@ class ViewState:
         The set of landmarks that is drawn; "" for none.
     model
         The transform whose misses are drawn at the landmarks: "similarity" or "affine".
+    regions
+        The regions of annotations that are marked.
     correcting
         Labels that are too large for one array, and the window (y0, y1, x0, x1) of them that can be painted.
     """
@@ -119,6 +121,7 @@ class ViewState:
     hidden_categories: Mapping[str, frozenset[str]] = field(default_factory=_nothing)
     landmarks: str = ""
     model: str = "similarity"
+    regions: tuple[str, ...] = ()
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:

@@ -144,6 +144,12 @@ class Tool:
         self.press(at)
         self.release(at)
 
+    def zoomed(self) -> None:
+        """The view is closer or farther."""
+
+    def enter(self) -> None:
+        """The Enter key: end what was begun."""
+
     def delete(self) -> None:
         """The Delete key: take away what lies under the mouse."""
 

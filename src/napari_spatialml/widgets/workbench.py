@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
+from .annotate import AnnotateDock
 from .correct import CorrectDock
 from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
@@ -32,6 +33,7 @@ STEPS: tuple[type[StepDock], ...] = (
     SegmentDock,
     CorrectDock,
     ReviewDock,
+    AnnotateDock,
     RegisterDock,
     DomainsDock,
     DeconvolveDock,
