@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from .changes import Change
 from .command import Command
 from .journal import Line
 
-__all__ = ["Entry", "entry_of", "fold", "who"]
+__all__ = ["Entry", "entry_of", "fold"]
 
 
 @dataclass
@@ -71,11 +70,3 @@ def entry_of(number: int, line: Line) -> Entry:
     """Return the step that a line of the journal tells."""
     meta = line.meta
     return Entry(number, meta["label"], meta.get("record", {}), meta.get("when", ""), meta.get("who", ""), line)
-
-
-def who() -> str:
-    """Return the name of the person at the keyboard, as the operating system knows it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such entry: a container's numeric user, for instance
-        return "unknown"

@@ -15,10 +15,11 @@ from ..errors import DocumentError, SpatialMLError
 from .changes import Change, Put, Slot
 from .command import Command
 from .document import Document, digest
-from .history import Entry, entry_of, fold, who
+from .history import Entry, entry_of, fold
 from .homes import locked, of_another, state_folder, state_home
 from .journal import Journal, Line
 from .names import check_names
+from .reader import reader_name
 from .saving import HOME, finish, save_changes, save_whole, set_aside, settle
 
 __all__ = ["Entry", "Session"]
@@ -41,6 +42,8 @@ class Session:
         self.document = document
         self.store = store
         self.home = document.home = home
+        self.reader = reader_name()
+        """Who does the steps from now on, as the history names them."""
         self.chunks_written = 0
         """How many chunks of painted labels the last save into the store wrote."""
         self._done: list[Entry] = []
@@ -195,7 +198,7 @@ class Session:
         packed = command.encode()
         if self._pending:
             self.discard()
-        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": who(), **packed.meta}
+        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": self.reader, **packed.meta}
         line = self._append(meta, packed.buffers)
         entry = entry_of(len(self._journal.lines) - 1, line)
         entry._command = command

@@ -15,7 +15,7 @@ from ..cells import table_name
 from ..command import Command
 from ..document import Document
 from ..summary import summary_of
-from . import cells, columns, elements, landmarks  # noqa: F401  (importing them registers the corrections)
+from . import bringing, cells, columns, elements, landmarks, readers  # noqa: F401  (importing them registers the corrections)
 from .registry import MADE, packed, unpacked
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
