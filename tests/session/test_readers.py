@@ -18,8 +18,9 @@ from napari_spatialml.session import Session, correct, recipe, replay, scratch
 from napari_spatialml.session.changes import Put
 from napari_spatialml.session.command import Command
 from napari_spatialml.session.comparing import compare_areas, compare_cells, compare_columns
+from napari_spatialml.session.history import readers_of
 from napari_spatialml.session.other_section import open_other
-from napari_spatialml.session.reader import READER, login_name, reader_name, readers_of, remember_reader
+from napari_spatialml.session.reader import READER, login_name, remember_reader, who
 from napari_spatialml.session.settling import decisions, left_of, tasks_of
 
 from .conftest import small_section, state_of
@@ -71,12 +72,12 @@ def settle(session, task, keep):
 
 def test_the_reader_is_the_login_name_until_somebody_says_another(state, monkeypatch):
     monkeypatch.delenv(READER, raising=False)
-    assert reader_name() == login_name()
-    assert remember_reader("  Anna\tWeiß ") == "Anna Weiß" and reader_name() == "Anna Weiß"
+    assert who() == login_name()
+    assert remember_reader("  Anna\tWeiß ") == "Anna Weiß" and who() == "Anna Weiß"
     monkeypatch.setenv(READER, "Ben")
-    assert reader_name() == "Ben"
+    assert who() == "Ben"
     monkeypatch.setenv(READER, "x" * 500)
-    assert reader_name() == login_name()
+    assert who() == login_name()
     monkeypatch.delenv(READER)
     assert remember_reader("") == login_name()
     with pytest.raises(BadInput, match="name"):

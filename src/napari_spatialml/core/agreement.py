@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,18 @@ class Measure:
     name: str
     estimate: Estimate
     unit: str = ""
+
+    def row(self) -> tuple[str, str, str, str]:
+        """Return the name, the value, the interval and the unit as a person reads them."""
+        low, high = (self._shown(v) for v in (self.estimate.low, self.estimate.high))
+        interval = f"{low} – {high}" if isfinite(self.estimate.low) or isfinite(self.estimate.high) else ""
+        return self.name, self._shown(self.estimate.value), interval, self.unit
+
+    def _shown(self, value: float) -> str:
+        if not isfinite(value):
+            return "?"
+        whole = float(value).is_integer() and self.unit not in ("", "µm", "mm²")
+        return f"{value:,.0f}" if whole else f"{value:.2f}" if self.unit else f"{value:.3f}"
 
 
 @dataclass(frozen=True, eq=False)

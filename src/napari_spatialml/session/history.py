@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from .changes import Change
 from .command import Command
 from .journal import Line
+from .reader import who
 
-__all__ = ["Entry", "entry_of", "fold"]
+__all__ = ["Entry", "entry_of", "fold", "readers_of", "who"]
 
 
 @dataclass
@@ -70,3 +72,8 @@ def entry_of(number: int, line: Line) -> Entry:
     """Return the step that a line of the journal tells."""
     meta = line.meta
     return Entry(number, meta["label"], meta.get("record", {}), meta.get("when", ""), meta.get("who", ""), line)
+
+
+def readers_of(history: Sequence[Entry]) -> dict[str, int]:
+    """Return who made steps of a history and how many, most first."""
+    return dict(Counter(entry.who for entry in history if entry.who).most_common())

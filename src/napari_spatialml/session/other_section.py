@@ -11,9 +11,8 @@ from ..errors import BadInput, SpatialMLError
 from .areas import area_sets
 from .comparing import classes_of, require_same_frame
 from .document import Document
-from .history import fold
+from .history import fold, readers_of
 from .journal import Journal
-from .reader import readers_of
 from .saving import HOME, interrupted
 
 __all__ = ["Offer", "OtherSection", "brought_name", "open_other"]

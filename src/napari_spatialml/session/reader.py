@@ -5,22 +5,19 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections import Counter
-from collections.abc import Sequence
 
 from ..errors import BadInput
-from .history import Entry
 from .homes import state_folder
 from .journal import write_whole
 
-__all__ = ["READER", "checked_reader", "login_name", "reader_name", "readers_of", "remember_reader"]
+__all__ = ["READER", "checked_reader", "login_name", "remember_reader", "who"]
 
 READER = "NAPARI_SPATIALML_READER"
 """The environment variable that names the reader, for one command or one window."""
 _LONGEST = 60
 
 
-def reader_name() -> str:
+def who() -> str:
     """Return who is at work: as the environment says, else as was last said in the window, else the login name."""
     said = os.environ.get(READER, "")
     if not said.strip():
@@ -47,6 +44,7 @@ def remember_reader(name: str) -> str:
     try:
         place.mkdir(parents=True, exist_ok=True)
         write_whole(place / "reader.txt", found.encode())
+        os.environ.pop(READER, None)  # what is said last counts
     except OSError as error:
         raise BadInput(f"The name could not be kept ({error.strerror}).", f"Set the variable {READER}.") from error
     return found
@@ -72,8 +70,3 @@ def login_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # no such entry: a container's numeric user, for instance
         return "unknown"
-
-
-def readers_of(history: Sequence[Entry]) -> dict[str, int]:
-    """Return who made steps of a history and how many, most first."""
-    return dict(Counter(entry.who for entry in history if entry.who).most_common())

@@ -15,11 +15,10 @@ from ..errors import DocumentError, SpatialMLError
 from .changes import Change, Put, Slot
 from .command import Command
 from .document import Document, digest
-from .history import Entry, entry_of, fold
+from .history import Entry, entry_of, fold, who
 from .homes import locked, of_another, state_folder, state_home
 from .journal import Journal, Line
 from .names import check_names
-from .reader import reader_name
 from .saving import HOME, finish, save_changes, save_whole, set_aside, settle
 
 __all__ = ["Entry", "Session"]
@@ -42,7 +41,7 @@ class Session:
         self.document = document
         self.store = store
         self.home = document.home = home
-        self.reader = reader_name()
+        self.reader = who()
         """Who does the steps from now on, as the history names them."""
         self.chunks_written = 0
         """How many chunks of painted labels the last save into the store wrote."""
