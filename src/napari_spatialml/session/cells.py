@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from ..core.labels import cell_table
 from ..core.patch import Patch
+from .averaging import averages_of
 from .changes import Change, EditRows, Put, Rows
 from .counting import INTENSITIES, count_near, require_same_genes, with_counts
 from .document import GLOBAL, Document
@@ -94,7 +95,8 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     """Return the changes that make the tables of labels follow a patch, in the same command.
 
     A table that this program measured gets new rows for the touched cells, counted again where it
-    counts transcripts. Other tables lose the rows of cells that are gone, and keep the rest.
+    counts transcripts, averaged again where it averages spots or pixels. Other tables lose the rows of
+    cells that are gone, and keep the rest.
 
     Raises
     ------
@@ -107,6 +109,7 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         return changes
     window, offset = around(document.grid(labels), patch, pixels_known(document, labels, touched))
     left: set[int] | None = None
+    averaged = document.attribute("averages", {})
     for name in tables:
         instances = document.instances(name)
         own = document.rows(name, labels)
@@ -115,6 +118,9 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         if name == table_name(labels):
             before = document.table(name)[old].copy()
             new = _measured_again(document, labels, before, window, offset)
+        elif name in averaged:
+            before = document.table(name)[old].copy()
+            new = _completed(averages_of(document, labels, averaged[name]["table"], window, offset), before)
         else:
             left = set(np.unique(window).tolist()) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]

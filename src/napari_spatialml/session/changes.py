@@ -22,7 +22,7 @@ from .values import Encoder, decode
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["Change", "EditColumn", "EditLabels", "EditRows", "Put", "Rows", "Slot", "decode_change"]
+__all__ = ["Change", "EditColumn", "EditLabels", "EditRows", "Put", "Rows", "Slot", "decode_change", "slot_of"]
 
 Slot = tuple[str, ...]
 """An address in the document: ("labels", "nuclei"), ("tables", "counts", "obs", "domain"), ("attrs", "landmarks"),
@@ -178,6 +178,16 @@ def _same_cells(whole: Any, old: Rows, new: Rows) -> bool:
     if not np.array_equal(old.positions, new.positions):
         return False
     return bool((np.asarray(whole.obs_names[old.positions]) == np.asarray(new.table.obs_names)).all())
+
+
+def slot_of(meta: dict[str, Any]) -> Slot:
+    """Return the address that a change touches, from what its ``encode`` described."""
+    kind = meta["c"]
+    if kind == "put":
+        return tuple(meta["slot"])
+    if kind == "labels":
+        return ("labels", meta["name"])
+    return ("tables", meta["table"], "obs", meta["column"]) if kind == "column" else ("tables", meta["table"])
 
 
 def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:
