@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.disagreement import KINDS, Disagreements
 from ..core.patch import Window
@@ -15,13 +17,19 @@ __all__ = [
     "CONSENSUS",
     "KEEPS",
     "Left",
+    "RowTask",
     "Task",
+    "cell_tasks",
     "consensus_of",
+    "decided_cells",
+    "decided_rows",
     "decisions",
     "key_of",
     "left_of",
+    "next_open",
+    "row_tasks",
+    "settled_mark",
     "settled_slot",
-    "tasks_of",
 ]
 
 CONSENSUS = "consensus"
@@ -46,8 +54,6 @@ class Task:
         Where they lie: (y0, y1, x0, x1) in pixels.
     iou
         Intersection over union of a pair, NaN for others.
-    decision
-        What was kept, "skip", or "" while it is open.
     """
 
     group: int
@@ -56,7 +62,16 @@ class Task:
     cells_b: tuple[int, ...]
     window: Window
     iou: float
-    decision: str
+
+    @property
+    def key(self) -> str:
+        """The name under which a decision is kept."""
+        return key_of(self.cells_a, self.cells_b)
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """What can be decided."""
+        return KEEPS if self.cells_a and self.cells_b else ("A", "B", "skip")
 
     @property
     def words(self) -> str:
@@ -68,9 +83,52 @@ class Task:
         shared = f", IoU {self.iou:.2f}" if self.kind == "different outline" else ""
         return " and ".join(part for part in (pair, other) if part) + shared
 
+    def correction(self, labels: str, keep: str) -> tuple[str, dict[str, Any]]:
+        """Return the name and the arguments of the correction that decides it."""
+        told = {"cells_a": list(self.cells_a), "cells_b": list(self.cells_b), "keep": keep, "window": list(self.window)}
+        return "settle-cells", {"labels": labels, **told}
+
 
 def _cells(cells: tuple[int, ...]) -> str:
     return f"{len(cells)} cell{'s' if len(cells) != 1 else ''}"
+
+
+@dataclass(frozen=True)
+class RowTask:
+    """One row to which two readers gave different classes.
+
+    Parameters
+    ----------
+    row
+        Its place in the table.
+    table, instance
+        The table, and the id of what the row annotates.
+    class_a, class_b
+        What either reader called it; "" for nothing.
+    """
+
+    row: int
+    table: str
+    instance: Any
+    class_a: str
+    class_b: str
+    kind: str = "different class"
+    keeps: tuple[str, ...] = ("A", "B", "none", "skip")
+
+    @property
+    def key(self) -> str:
+        """The name under which a decision is kept."""
+        return str(self.row)
+
+    @property
+    def words(self) -> str:
+        """What the person reads."""
+        said = (f"{side} says {name or 'nothing'}" for side, name in (("A", self.class_a), ("B", self.class_b)))
+        return f"{self.instance}: {', '.join(said)}"
+
+    def correction(self, column: str, keep: str) -> tuple[str, dict[str, Any]]:
+        """Return the name and the arguments of the correction that decides it."""
+        return "settle-rows", {"table": self.table, "column": column, "rows": [self.row], "keep": keep}
 
 
 @dataclass(frozen=True)
@@ -114,20 +172,54 @@ def decisions(document: Document, labels: str) -> dict[str, dict[str, Any]]:
     return made
 
 
-def tasks_of(document: Document, labels: str, groups: Disagreements) -> list[Task]:
-    """Return every disagreement of a comparison with its decision, in the order of the queue."""
-    made = decisions(document, labels)
+def settled_mark(column: str) -> str:
+    """Return the column that says how each row of a consensus column was settled."""
+    return f"{column}_settled"
+
+
+def cell_tasks(groups: Disagreements) -> list[Task]:
+    """Return every disagreement about cells, in the order of the queue."""
     tasks = []
     for group in groups.queue():
         a, b = groups.cells(int(group))
-        decision = str(made.get(key_of(a, b), {}).get("keep", ""))
         kind = KINDS[groups.kinds[group]]
-        tasks.append(Task(int(group), kind, a, b, groups.box(int(group)), float(groups.iou[group]), decision))
+        tasks.append(Task(int(group), kind, a, b, groups.box(int(group)), float(groups.iou[group])))
     return tasks
 
 
-def left_of(decided: list[str]) -> Left:
+def row_tasks(document: Document, table: str, column_a: str, column_b: str) -> list[RowTask]:
+    """Return every row to which two columns of a table give different classes."""
+    obs, instances = document.table(table).obs, document.instances(table)
+    a, b = (obs[c].astype(object).where(obs[c].notna(), "").astype(str).to_numpy() for c in (column_a, column_b))
+    rows = np.flatnonzero(a != b)
+    return [RowTask(int(r), table, instances[r], a[r], b[r]) for r in rows]
+
+
+def decided_cells(document: Document, labels: str, tasks: Sequence[Task]) -> list[str]:
+    """Return what was decided on each task: one of `KEEPS`, or ""."""
+    made = decisions(document, labels)
+    return [str(made.get(task.key, {}).get("keep", "")) for task in tasks]
+
+
+def decided_rows(document: Document, column: str, tasks: Sequence[RowTask]) -> list[str]:
+    """Return what was decided on each row: one of `KEEPS`, or ""."""
+    if not tasks or settled_mark(column) not in document.table(tasks[0].table).obs:
+        return [""] * len(tasks)
+    marks = document.table(tasks[0].table).obs[settled_mark(column)].astype(object)
+    return ["" if pd.isna(v) else str(v) for v in marks.iloc[[t.row for t in tasks]]]
+
+
+def left_of(decided: Sequence[str]) -> Left:
     """Count what is settled, skipped and left."""
-    held = np.array(decided, dtype=object)
-    skipped = int((held == "skip").sum())
-    return Left(len(held), int((held != "").sum()) - skipped, skipped)
+    skipped = sum(d == "skip" for d in decided)
+    return Left(len(decided), sum(d != "" for d in decided) - skipped, skipped)
+
+
+def next_open(decided: Sequence[str], after: int = -1) -> int:
+    """Return the place of the next task that nobody decided on, then of the next skipped one; -1 if none is left."""
+    order = [*range(after + 1, len(decided)), *range(min(after + 1, len(decided)))]
+    for wanted in ("", "skip"):
+        found = next((k for k in order if decided[k] == wanted), -1)
+        if found >= 0:
+            return found
+    return -1
