@@ -21,7 +21,15 @@ from napari_spatialml.session.comparing import compare_areas, compare_cells, com
 from napari_spatialml.session.history import readers_of
 from napari_spatialml.session.other_section import open_other
 from napari_spatialml.session.reader import READER, login_name, remember_reader, who
-from napari_spatialml.session.settling import decisions, left_of, tasks_of
+from napari_spatialml.session.settling import (
+    cell_tasks,
+    decided_cells,
+    decided_rows,
+    decisions,
+    left_of,
+    next_open,
+    row_tasks,
+)
 
 from .conftest import small_section, state_of
 
@@ -59,12 +67,16 @@ def compared(session, a="nuclei", b="nuclei_b", **options):
 
 def begun(session):
     do(session, "start-consensus", labels="consensus", labels_a="nuclei", labels_b="nuclei_b")
-    return tasks_of(session.document, "consensus", compared(session).cells.groups)
+    return cell_tasks(compared(session).cells.groups)
 
 
 def settle(session, task, keep):
-    do(session, "settle-cells", labels="consensus", cells_a=list(task.cells_a), cells_b=list(task.cells_b), keep=keep,
-       window=list(task.window))  # fmt: skip
+    name, arguments = task.correction("consensus", keep)
+    do(session, name, **arguments)
+
+
+def decided(session):
+    return decided_cells(session.document, "consensus", cell_tasks(compared(session).cells.groups))
 
 
 # who ----------------------------------------------------------------------------------------------
@@ -187,7 +199,7 @@ def test_areas_are_compared_in_um_of_the_section(session):
 
 def test_keeping_one_reader_everywhere_gives_that_reader(two):
     tasks = begun(two)
-    assert len(tasks) == 5 and {t.decision for t in tasks} == {""}
+    assert len(tasks) == 5 and set(decided(two)) == {""}
     start = two.document.grid("consensus").read()
     assert np.array_equal(start, two.document.grid("nuclei").read())
     for task in tasks:
@@ -220,7 +232,7 @@ def test_none_both_and_skip(two):
     before = two.document.grid("consensus").read()
     settle(two, missed, "skip")
     assert np.array_equal(two.document.grid("consensus").read(), before)
-    left = left_of([t.decision for t in tasks_of(two.document, "consensus", compared(two).cells.groups)])
+    left = left_of(decided(two))
     assert (left.total, left.settled, left.skipped, left.open) == (5, 1, 1, 4)
     with pytest.raises(BadInput, match="decision"):
         settle(two, outline, "C")
@@ -258,7 +270,7 @@ def test_settling_survives_saving_a_restart_and_a_replay(two, tmp_path):
     again = Session.open_store(store)
     try:
         assert state_of(again) == before
-        kept = [t.decision for t in tasks_of(again.document, "consensus", compared(again).cells.groups)]
+        kept = decided(again)
         assert kept == ["B", "A", "skip", "B", ""]
         found = recipe(again)
     finally:
@@ -329,8 +341,17 @@ def test_classes_are_settled_row_by_row(session):
     for bad in ({"keep": "both", "rows": [1]}, {"keep": "A", "rows": [99]}):
         with pytest.raises(BadInput):
             do(session, "settle-rows", table="counts", column="agreed", **bad)
+    tasks = row_tasks(session.document, "counts", "domain", "second")
+    assert [t.row for t in tasks] == [6, 7, 8, 9, 10, 11] and tasks[2].words == "8: A says D2, B says D3"
+    assert decided_rows(session.document, "agreed", tasks) == ["B", "none", "B", "skip", "", ""]
     session.jump(start)
     assert "agreed" not in session.document.table("counts").obs
+
+
+def test_the_queue_goes_round_and_comes_to_the_skipped_last():
+    assert next_open(["", "A", "", "skip"]) == 0 and next_open(["", "A", "", "skip"], 0) == 2
+    assert next_open(["", "A", "B", "skip"], 2) == 0 and next_open(["A", "skip", "B"], 2) == 1
+    assert next_open(["A", "B"]) == next_open([]) == -1
 
 
 # another store ------------------------------------------------------------------------------------

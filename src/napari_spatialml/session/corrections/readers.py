@@ -21,7 +21,7 @@ from ..comparing import require_same_frame
 from ..document import Document
 from ..elements import LabelsElement
 from ..grid import LabelGrid
-from ..settling import CONSENSUS, KEEPS, consensus_of, key_of, settled_slot
+from ..settling import CONSENSUS, KEEPS, consensus_of, key_of, settled_mark, settled_slot
 from ..store import put, put_entry
 from .cells import labels_changes, named
 from .registry import Made, correction, unpacked
@@ -231,14 +231,10 @@ def start_consensus_column(document: Document, table: str, column: str, column_a
     made = pd.Series(pd.Categorical(first, categories=names), index=obs.index)
     changes = [
         put(document, ("tables", table, "obs", column), made),
-        put(document, ("tables", table, "obs", _mark(column)), _undecided(obs.index)),
+        put(document, ("tables", table, "obs", settled_mark(column)), _undecided(obs.index)),
         put_entry(document, CONSENSUS, key, {"a": column_a, "b": column_b}),
     ]
     return f"begin {column} from {column_a}", changes
-
-
-def _mark(column: str) -> str:
-    return f"{column}_settled"
 
 
 def _undecided(index: Any) -> pd.Series[Any]:
@@ -250,16 +246,16 @@ def settle_rows(document: Document, table: str, column: str, rows: Any, keep: st
     """Settle the class of rows on which two readers disagree: as A or as B has it, none, or skip."""
     readers = consensus_of(document, f"{table}/{column}")
     obs = document.table(table).obs
-    if not readers or column not in obs or _mark(column) not in obs:
+    if not readers or column not in obs or settled_mark(column) not in obs:
         raise BadInput(f"'{column}' is not the consensus of two readers.", "Begin it under Compare.")
     if keep not in ("A", "B", "none", "skip"):
         raise BadInput(f"'{keep}' is no decision on a class.", "Choose A, B, none or skip.")
     at = np.unique(unpacked(rows).astype(np.int64))
     if not len(at) or at[0] < 0 or at[-1] >= len(obs):
         raise BadInput(f"The table '{table}' has {len(obs)} rows.", "Choose rows that are there.")
-    marks = obs[_mark(column)].iloc[at].reset_index(drop=True)
+    marks = obs[settled_mark(column)].iloc[at].reset_index(drop=True)
     now = pd.Series(pd.Categorical([keep] * len(at), dtype=marks.dtype))
-    changes: list[Change] = [EditColumn(table, _mark(column), at, marks, now)]
+    changes: list[Change] = [EditColumn(table, settled_mark(column), at, marks, now)]
     if keep != "skip":
         old = obs[column].iloc[at].reset_index(drop=True)
         source = pd.Series([None] * len(at)) if keep == "none" else obs[readers[keep.lower()]].iloc[at]
