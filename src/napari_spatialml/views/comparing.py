@@ -11,8 +11,11 @@ import numpy.typing as npt
 from ..core.colours import LookupTable, lookup_table
 from ..core.disagreement import AGREED, KINDS, Disagreements
 from ..core.transform import Affine
+from ..io.document import neighbour_distance
 from ..session import Document
+from ..session.gather import coordinates_of
 from ..session.grid import LabelGrid
+from .marks import circle, outline_of
 from .memory import Memory
 from .places import pixel_affine
 from .rasters import is_small
@@ -27,13 +30,15 @@ __all__ = [
     "compared_rows",
     "comparison_legend",
     "comparison_specs",
+    "mark_cells",
+    "mark_row",
     "row_values",
 ]
 
 COLOUR_A, COLOUR_B = "#e69f00", "#56b4e9"
 SETTLED = len(KINDS)
 NAMES = (*KINDS, "settled")
-COLOURS = ("#8c8c8c", COLOUR_A, COLOUR_B, "#cc79a7", "#f0e442", "#0072b2", "#009e73")
+COLOURS = ("#595959", COLOUR_A, COLOUR_B, "#cc79a7", "#f0e442", "#0072b2", "#009e73")
 """Okabe and Ito's, which the colour-blind tell apart, and grey for what needs no look."""
 
 
@@ -183,11 +188,49 @@ class _Pair:
         return np.asarray(self[:, :], dtype=dtype)
 
 
-def outline_lines(document: Document, labels: str, cells: tuple[int, ...], window: tuple[int, int, int, int],
-                  affine: Affine) -> npt.NDArray[np.float64]:  # fmt: skip
-    """Return the outlines of cells in a window, in µm, to be drawn over everything."""
-    from .marks import outline_of
+def mark_cells(
+    stage: Any, a: str, b: str, cells_a: tuple[int, ...], cells_b: tuple[int, ...], window: tuple[int, int, int, int]
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Draw the outlines of A's and B's cells over everything; return their middle (y, x) and extent in µm.
 
-    values = document.grid(labels).read(window)
-    lines = [outline_of(values == cell, (window[0], window[2]), affine) for cell in cells]
-    return np.concatenate(lines) if lines else np.zeros((0, 2, 2))
+    Raises
+    ------
+    LookupError
+        When they do not lie in the coordinate system that is shown.
+    """
+    parts = []
+    for labels, cells, colour in ((a, cells_a, COLOUR_A), (b, cells_b, COLOUR_B)):
+        affine = _affine_of(stage, labels)
+        values = stage.document.grid(labels).read(window)
+        lines = [outline_of(values == cell, (window[0], window[2]), affine) for cell in cells]
+        parts.append((np.concatenate(lines) if lines else np.zeros((0, 2, 2)), colour))
+    corners = affine.apply(np.array([[window[0], window[2]], [window[1], window[3]]], dtype=float))
+    stage.marks.draw(*parts)
+    return corners.mean(0), float(np.linalg.norm(corners[1] - corners[0]))
+
+
+def mark_row(stage: Any, table: str, row: int) -> tuple[npt.NDArray[np.float64], float]:
+    """Draw a ring around what a row annotates; return its place (y, x) and twenty times its size in µm.
+
+    Raises
+    ------
+    LookupError
+        When it does not lie in the coordinate system that is shown.
+    """
+    element = stage.document.annotated(table)
+    if not _here(stage, element):
+        raise LookupError(element)
+    where = coordinates_of(stage.document, table)
+    centre, apart = where[row], neighbour_distance(where) or 10.0
+    stage.marks.draw((circle(centre, 0.7 * apart), "white"))
+    return centre, 20 * apart
+
+
+def _here(stage: Any, element: str) -> bool:
+    return stage.state.coordinate_system in stage.document.placed(element)
+
+
+def _affine_of(stage: Any, labels: str) -> Affine:
+    if labels not in stage.document.names("labels") or not _here(stage, labels):
+        raise LookupError(labels)
+    return stage.document.affine(labels, stage.state.coordinate_system)

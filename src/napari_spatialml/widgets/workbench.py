@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
+from .compare import CompareDock
 from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
 from .domains import DomainsDock
@@ -29,6 +30,7 @@ STEPS: tuple[type[StepDock], ...] = (
     RegisterDock,
     DomainsDock,
     DeconvolveDock,
+    CompareDock,
     HistoryDock,
 )
 """The steps in the order of work."""
@@ -157,6 +159,9 @@ class Workbench(QWidget):
         # a tool whose buttons are out of sight would change the document unseen
         if presenter.tool:
             presenter.use("")
+        if presenter.state.compared is not None and self.tabs.tabText(index) != CompareDock.title:
+            presenter.marks.remove()
+            presenter.show(compared=None, shown=None)
         if presenter.state.beside and self.tabs.tabText(index) != RegisterDock.title:
             presenter.show(beside="", landmarks="", shown=None)
             presenter.fit()
