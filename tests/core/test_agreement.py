@@ -154,7 +154,7 @@ def test_nothing_and_nobody():
     assert compared(empty, empty).groups.counts["agreed"] == 0
     figures = {m.name: m.estimate.value for m in compared(one, empty).measures}
     assert figures["AP at IoU 0.5"] == 0 and figures["Dice of all pixels"] == 0
-    assert isnan(figures["Hausdorff distance, median"])
+    assert isnan(figures["Hausdorff, median"])
 
 
 # Hausdorff ----------------------------------------------------------------------------------------

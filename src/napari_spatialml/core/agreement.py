@@ -48,7 +48,10 @@ class Measure:
     def row(self) -> tuple[str, str, str, str]:
         """Return the name, the value, the interval and the unit as a person reads them."""
         low, high = (self._shown(v) for v in (self.estimate.low, self.estimate.high))
-        interval = f"{low} – {high}" if isfinite(self.estimate.low) or isfinite(self.estimate.high) else ""
+        known = isfinite(self.estimate.low), isfinite(self.estimate.high)
+        interval = {(True, True): f"{low} – {high}", (True, False): f"≥ {low}", (False, True): f"≤ {high}"}.get(
+            known, ""
+        )
         return self.name, self._shown(self.estimate.value), interval, self.unit
 
     def _shown(self, value: float) -> str:
@@ -163,8 +166,8 @@ def _measures(
         Measure("Dice of partners, mean", mean_of(dice)),
         Measure("Dice of all pixels", pixels),
         Measure("IoU of all pixels", pixels.map(lambda v: v / (2 - v))),
-        Measure("Hausdorff distance, median", quantile_of(far, 0.5), "µm"),
-        Measure("Hausdorff distance, 95th percentile", quantile_of(far, 0.95), "µm"),
+        Measure("Hausdorff, median", quantile_of(far, 0.5), "µm"),
+        Measure("Hausdorff, 95th percentile", quantile_of(far, 0.95), "µm"),
     )
 
 

@@ -15,7 +15,7 @@ from .arrays import require
 from .overlap import Overlap, matches
 from .patch import Window
 
-__all__ = ["AGREED", "KINDS", "Disagreements", "disagreements"]
+__all__ = ["AGREED", "KINDS", "Disagreements", "back_and_forth", "disagreements"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -84,10 +84,18 @@ class Disagreements:
     def queue(self) -> Ints:
         """Return the groups on which A and B disagree, neighbours after each other."""
         open_ = np.flatnonzero(self.kinds != AGREED)
-        middle_y, middle_x = self.boxes[open_, :2].mean(1), self.boxes[open_, 2:].mean(1)
-        band = (middle_y // _BAND).astype(np.int64)
-        along = np.where(band % 2 == 0, middle_x, -middle_x)  # back and forth, so that no step is long
-        return np.asarray(open_[np.lexsort((along, band))])
+        middle = np.stack([self.boxes[open_, :2].mean(1), self.boxes[open_, 2:].mean(1)], axis=1)
+        return np.asarray(open_[back_and_forth(middle, _BAND)])
+
+
+def back_and_forth(places: npt.NDArray[Any], band: float) -> Ints:
+    """Return the order in which places (n, 2) as (y, x) follow each other in bands of rows, every other one backwards.
+
+    So no step of the eye is long.
+    """
+    row = (places[:, 0] // band).astype(np.int64)
+    along = np.where(row % 2 == 0, places[:, 1], -places[:, 1])
+    return np.asarray(np.lexsort((along, row)), dtype=np.int64)
 
 
 def disagreements(

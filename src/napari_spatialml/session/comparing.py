@@ -29,6 +29,8 @@ __all__ = ["Comparison", "compare_areas", "compare_cells", "compare_columns", "r
 
 Compare = Callable[[Report], "Comparison"]
 _NEAR = 1e-6
+GROUPS = "groups"
+"""The unit of how many groups of cells agree or disagree in one way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +132,7 @@ def compare_cells(
         found = cell_agreement(
             lambda w: (grids[0].read(w), grids[1].read(w)), shape, size, outline=outline, classes=classes, report=report
         )
-        counts = tuple(Measure(k.capitalize(), Estimate(n), "groups") for k, n in found.groups.counts.items())
+        counts = tuple(Measure(k[0].upper() + k[1:], Estimate(n), GROUPS) for k, n in found.groups.counts.items())
         return Comparison("cells", a, b, (*found.measures, *counts), cells=found)
 
     return compare

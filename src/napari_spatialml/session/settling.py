@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.disagreement import KINDS, Disagreements
+from ..core.disagreement import KINDS, Disagreements, back_and_forth
 from ..core.patch import Window
+from ..errors import SpatialMLError
 from .document import Document
+from .gather import coordinates_of
 
 __all__ = [
     "CONSENSUS",
@@ -192,6 +194,11 @@ def row_tasks(document: Document, table: str, column_a: str, column_b: str) -> l
     obs, instances = document.table(table).obs, document.instances(table)
     a, b = (obs[c].astype(object).where(obs[c].notna(), "").astype(str).to_numpy() for c in (column_a, column_b))
     rows = np.flatnonzero(a != b)
+    try:
+        where = coordinates_of(document, table)[rows]
+    except SpatialMLError:  # rows without a place come in their own order
+        where = np.zeros((len(rows), 2))
+    rows = rows[back_and_forth(where, max(float(np.ptp(where[:, 0])) / 20, 1e-9))] if len(rows) else rows
     return [RowTask(int(r), table, instances[r], a[r], b[r]) for r in rows]
 
 

@@ -82,7 +82,7 @@ def comparison_legend(compared: Compared | None) -> Legend | None:
     if compared is None:
         return None
     found = tuple((name, colour, n) for name, colour, n in zip(NAMES, COLOURS, compared.counts, strict=True) if n)
-    note = f"outlines: A {compared.a}, B {compared.b}" if compared.b else ""
+    note = "A's outlines orange, B's blue" if compared.b else ""
     return Legend(compared.a, "disagreement", "categories", found, note=note)
 
 
@@ -210,7 +210,7 @@ def mark_cells(
 
 
 def mark_row(stage: Any, table: str, row: int) -> tuple[npt.NDArray[np.float64], float]:
-    """Draw a ring around what a row annotates; return its place (y, x) and twenty times its size in µm.
+    """Draw a ring around what a row annotates; return its place (y, x) and the extent of its surroundings in µm.
 
     Raises
     ------
@@ -223,7 +223,7 @@ def mark_row(stage: Any, table: str, row: int) -> tuple[npt.NDArray[np.float64],
     where = coordinates_of(stage.document, table)
     centre, apart = where[row], neighbour_distance(where) or 10.0
     stage.marks.draw((circle(centre, 0.7 * apart), "white"))
-    return centre, 20 * apart
+    return centre, 8 * apart
 
 
 def _here(stage: Any, element: str) -> bool:

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from ..core.report import Report
 from ..errors import BadInput
 from ..session.areas import area_sets
-from ..session.comparing import Comparison, compare_areas, compare_cells, compare_columns
+from ..session.comparing import GROUPS, Comparison, compare_areas, compare_cells, compare_columns
 from ..session.history import readers_of
 from ..session.settling import CONSENSUS
 from .bring_in import BringIn
@@ -287,7 +287,7 @@ def _figures() -> QTableWidget:
 
 
 def _fill(table: QTableWidget, found: Comparison) -> None:
-    rows = [measure.row() for measure in found.measures]
+    rows = [m.row() for m in found.measures if m.unit != GROUPS]  # those stand in the sentence and in the legend
     table.setRowCount(len(rows))
     for i, (name, value, interval, unit) in enumerate(rows):
         shown = f"{value} {unit}" if unit in ("µm", "mm²") else value

@@ -37,8 +37,9 @@ _BUTTONS = (
     ("none", "Keep none", "Keep what neither of them has: no cell, or no class.", "4"),
     ("skip", "Skip", "Leave it for later; it comes again when the others are settled.", "5"),
 )
-_IN_VIEW = 220.0
-"""Pixels of the screen from corner to corner of what is to be settled."""
+_IN_VIEW = 200.0
+"""Pixels of the screen from corner to corner of what is to be settled; a crumb is seen with its surroundings."""
+_SMALLEST = 20.0
 
 
 class SettleBox(QWidget):
@@ -328,5 +329,5 @@ class SettleBox(QWidget):
         except LookupError:  # it does not lie in the coordinate system that is shown
             return
         if look:
-            self._desk.look_at(float(centre[0]), float(centre[1]), _IN_VIEW / max(size, 1e-6))
+            self._desk.look_at(float(centre[0]), float(centre[1]), _IN_VIEW / max(size, _SMALLEST))
             draw()  # lines are as wide as the zoom asks for

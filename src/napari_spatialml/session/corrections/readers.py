@@ -126,7 +126,7 @@ def settle_cells(
         changes = _replaced(document, labels, ours, wanted, box)
     fresh = sorted(set(new.values()) - set(a)) or (before.get("new", []) if keep == "skip" else [])
     changes.append(put(document, slot, {**held, key: {"keep": keep, "new": fresh}}))
-    return f"{_verb(keep)} {_which(a, b)} in {labels}", changes
+    return f"{_verb(keep)}: {_which(a, b)} in {labels}", changes
 
 
 def _require_readers(document: Document, labels: str, keep: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _verb(keep: str) -> str:
 
 
 def _which(a: tuple[int, ...], b: tuple[int, ...]) -> str:
-    return " / ".join(f"{named(cells)} of {side}" for side, cells in (("A", a), ("B", b)) if cells)
+    return ", ".join(f"{named(cells)} of {side}" for side, cells in (("A", a), ("B", b)) if cells)
 
 
 def _grown(window: Window, shape: tuple[int, int]) -> Window:
