@@ -18,6 +18,7 @@ from .counting import INTENSITIES, count_near, require_same_genes, with_counts
 from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .neighbourhood import around
+from .planes import split_plane
 
 __all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
 
@@ -122,7 +123,7 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
             before = document.table(name)[old].copy()
             new = _completed(averages_of(document, labels, averaged[name]["table"], window, offset), before)
         else:
-            left = set(np.unique(window).tolist()) if left is None else left
+            left = _left(document, labels, window, touched) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
             before, new = document.table(name)[old].copy(), document.table(name)[:0].copy()
         if len(old) == 0 and new.n_obs == 0:
@@ -137,6 +138,14 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         if name == table_name(labels):
             changes += _unassigned(document, labels, before, new)
     return changes
+
+
+def _left(document: Document, labels: str, window: npt.NDArray[Any], touched: tuple[int, ...]) -> set[int]:
+    """Return which of the touched cells are still there: in the window, or in another plane of a stack."""
+    here = set(np.unique(window).tolist())
+    plane = split_plane(labels)[1]
+    gone = set(touched) - here
+    return here if plane is None or not gone else here | document.in_other_planes(labels, gone)
 
 
 def _unassigned(document: Document, labels: str, before: Any, after: Any) -> list[Change]:

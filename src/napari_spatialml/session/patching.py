@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .chunks import chunk_shape, record_largest
 from .document import Document
+from .planes import plane_name
 
 __all__ = ["move_chunks", "stage_chunks"]
 
@@ -34,6 +37,8 @@ def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> d
     """
     import zarr
 
+    if document.planes(name):
+        return _stage_planes(document, store, staging, name)
     grid = document.grid(name)
     group: Any = zarr.open_group(store, mode="r", use_consolidated=False)[f"labels/{name}"]
     moves: list[str] = []
@@ -52,6 +57,29 @@ def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> d
             key = f"{place}/{array.metadata.encode_chunk_key((i, j))}"
             (moves if (staging / key).exists() else empty).append(key)  # zarr writes no chunk of background only
     return {"name": name, "move": moves, "remove": empty, "largest": grid.largest}
+
+
+def _stage_planes(document: Document, store: Path, staging: Path, name: str) -> dict[str, Any]:
+    """Do the same for a stack, whose chunks may hold several planes."""
+    import zarr
+
+    group: Any = zarr.open_group(store, mode="r", use_consolidated=False)[f"labels/{name}"]
+    n, moves, empty = document.planes(name), list[str](), list[str]()
+    for level, dataset in enumerate(group.attrs["ome"]["multiscales"][0]["datasets"]):
+        place, stored = f"labels/{name}/{dataset['path']}", group[dataset["path"]]
+        depth, h, w = (int(v) for v in (stored.shards or stored.chunks))
+        grids = [document.grid(plane_name(name, k)) for k in range(n)]
+        touched = {(k // depth, i, j) for k, g in enumerate(grids) for i, j in g.unsaved_chunks(level, (h, w))}
+        if not touched:
+            continue
+        array = _like(store / place, staging / place)
+        for c, i, j in sorted(touched):
+            window, z = (i * h, (i + 1) * h, j * w, (j + 1) * w), slice(c * depth, min((c + 1) * depth, n))
+            values = np.stack([grids[k].read(window, level) for k in range(z.start, z.stop)])
+            array[z, i * h : i * h + values.shape[1], j * w : j * w + values.shape[2]] = values
+            key = f"{place}/{array.metadata.encode_chunk_key((c, i, j))}"
+            (moves if (staging / key).exists() else empty).append(key)
+    return {"name": name, "move": moves, "remove": empty, "largest": None}
 
 
 def _like(source: Path, target: Path) -> Any:

@@ -20,10 +20,11 @@ import pandas as pd
 from ..errors import DocumentError
 from .changes import Slot
 from .chunks import record_largest
-from .document import ELEMENT_TYPES, Document
+from .document import ELEMENT_TYPES, Document, kept_slot
 from .elements import matrices, with_matrices
 from .journal import Journal, write_whole
 from .patching import move_chunks, stage_chunks
+from .planes import stack_name
 
 __all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "set_aside", "settle"]
 
@@ -79,6 +80,8 @@ def _record_largest(document: Document, store: Path) -> None:
     import zarr
 
     for name in document.names("labels"):
+        if document.planes(name):
+            continue  # its planes are looked through again when a cell is added
         largest = document.grid(name).largest
         if largest is not None:
             record_largest(zarr.open_group(store / "labels" / name, mode="r+"), largest)
@@ -118,7 +121,7 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
         _check_targets(store, dirty, replaced)
         staging.mkdir(parents=True)
         with _quiet():
-            intent = _stage(document, store, staging, set(dirty), replaced)
+            intent = _stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced)
         write_whole(home / "intent.json", json.dumps(intent).encode())
     except DocumentError:
         shutil.rmtree(staging, ignore_errors=True)
@@ -147,7 +150,7 @@ def _why(error: Exception) -> str:
 
 def _check_targets(store: Path, dirty: Iterable[Slot], replaced: frozenset[str]) -> None:
     """Make sure that what is to be changed in place is still there: nothing is begun that cannot end."""
-    changed = set(dirty)
+    changed = {(s[0], stack_name(s[1]), *s[2:]) if s[0] == "labels" else kept_slot(s) for s in dirty}
     for slot in sorted(changed):
         place = slot[1:3] if slot[0] == "transforms" else slot[:2]
         whole = place in changed and (place[0] != "labels" or place[1] in replaced)
@@ -169,7 +172,7 @@ def _stage(
     for name in replaced:
         wholes.add(("labels", name))
     swaps = _stage_elements(document, staging, wholes)
-    painted = sorted(s[1] for s in dirty if s[0] == "labels" and s not in wholes)
+    painted = sorted({stack_name(s[1]) for s in dirty if s[0] == "labels" and s not in wholes})
     columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes)
     swaps += [_stage_part(document, staging, slot) for slot in columns]
     moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in {w[:2] for w in wholes}}

@@ -230,7 +230,7 @@ class SettleBox(QWidget):
         return list(row_tasks(self._presenter().document, table_a, a, b)) if table_a == table_b else []
 
     def _target(self) -> str:
-        return re.sub(r"[^A-Za-z0-9_.-]+", "_", self.name.text().strip()).strip("_.-") or "consensus"
+        return _spelt(self.name.text()) or "consensus"
 
     def _readers(self) -> dict[str, Any]:
         if self._desk.session is None:
@@ -252,7 +252,7 @@ class SettleBox(QWidget):
     def _fresh_name(self) -> str:
         document, table = self._presenter().document, self._table()
         taken = set(document.table(table).obs.columns) if table else set(document.names("labels"))
-        base = f"{self._pair()[0]}_consensus"
+        base = f"{_spelt(self._pair()[0])}_consensus"
         return next(n for n in (base, *(f"{base}_{k}" for k in range(2, 1000))) if n not in taken)
 
     def _decisions(self) -> list[str]:
@@ -331,3 +331,8 @@ class SettleBox(QWidget):
         if look:
             self._desk.look_at(float(centre[0]), float(centre[1]), _IN_VIEW / max(size, _SMALLEST))
             draw()  # lines are as wide as the zoom asks for
+
+
+def _spelt(name: str) -> str:
+    """Return a name as a store takes it."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name.strip()).strip("_.-")

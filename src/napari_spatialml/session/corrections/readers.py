@@ -19,7 +19,7 @@ from ..cells import pixels_known, table_name
 from ..changes import Change, EditColumn
 from ..comparing import require_same_frame
 from ..document import Document
-from ..elements import LabelsElement
+from ..elements import LabelsElement, matrices
 from ..grid import LabelGrid
 from ..settling import CONSENSUS, KEEPS, consensus_of, key_of, settled_mark, settled_slot
 from ..store import put, put_entry
@@ -61,7 +61,7 @@ def copied_labels(source: Document, target: Document, name: str, new: str) -> li
         )
     dtype = grid.dtype if grid.dtype.itemsize >= 4 else np.dtype(np.int32)  # there is to be room for new ids
     levels = [grid.read(None, k).astype(dtype) for k in range(len(grid.levels))]
-    transforms = LabelsElement(grid, source.get(("labels", name)).transforms).transforms
+    transforms = matrices(source.element(name))
     changes: list[Change] = [put(target, ("labels", new), LabelsElement(LabelGrid(levels), transforms))]
     own = table_name(name)
     if own in source.tables_of(name):
