@@ -116,7 +116,8 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         own = document.rows(name, labels)
         named = touched if instances.dtype.kind in "iu" else tuple(str(cell) for cell in touched)
         old = own[np.isin(instances[own], named)]
-        if name == table_name(labels):
+        ours = name == table_name(labels) and instances.dtype.kind in "iu"  # one that names cells by words is another's
+        if ours:
             before = document.table(name)[old].copy()
             new = _measured_again(document, labels, before, window, offset)
         elif name in averaged:
@@ -128,14 +129,14 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
             before, new = document.table(name)[old].copy(), document.table(name)[:0].copy()
         if len(old) == 0 and new.n_obs == 0:
             continue
-        if name != table_name(labels) and (len(document.table(name).obsp) or document.table(name).raw is not None):
+        if not ours and (len(document.table(name).obsp) or document.table(name).raw is not None):
             changes.append(_without(document, name, old))  # pairs of rows: only the whole table can be put back
             continue
         kept = np.delete(instances, old)
         ids = new.obs["instance_id"].to_numpy() if new.n_obs else np.empty(0, np.int64)
         positions = np.searchsorted(kept, ids) + np.arange(len(ids))
         changes.append(EditRows(name, Rows(old, before), Rows(positions, new)))
-        if name == table_name(labels):
+        if ours:
             changes += _unassigned(document, labels, before, new)
     return changes
 
