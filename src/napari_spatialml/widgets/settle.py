@@ -133,9 +133,10 @@ class SettleBox(QWidget):
         if self._desk.session is None:
             return
         before, self._decided = self._decided, self._decisions()
-        undone = [k for k, (old, new) in enumerate(zip(before, self._decided, strict=False)) if old and not new]
-        if undone:
-            self.at = undone[0]
+        # undone, or done again: that is where the person wants to look
+        changed = [k for k, (old, new) in enumerate(zip(before, self._decided, strict=False)) if old != new]
+        if changed:
+            self.at = changed[0]
         there, running = self._found is not None and bool(self._tasks), self.running
         self.nothing.setVisible(self._found is None)
         self.shown.setVisible(self._found is not None)
@@ -146,7 +147,7 @@ class SettleBox(QWidget):
             part.setVisible(there and running)
         self.begin.setEnabled(self._desk.session is not None and not self._desk.session.read_only)
         self._tell_left()
-        self._follow_task(look=bool(undone))
+        self._follow_task(look=bool(changed))
         if before != self._decided and self._presenter().state.compared is not None:
             self.show_disagreement(True)
 
@@ -160,9 +161,12 @@ class SettleBox(QWidget):
             arguments["rows"] = [t.row for t in self._alike(task)]
         here = self.at
         if self._desk.correct(name, **arguments):
-            self.refresh()
+            self._decided = self._decisions()
             self.at = next_open(self._decided, here)
+            self.refresh()
             self._follow_task(look=True)
+            if self._presenter().state.compared is not None:
+                self.show_disagreement(True)
 
     def next(self) -> None:
         """Go to the next one that is open."""
