@@ -46,7 +46,7 @@ def test_the_steps_stand_in_the_order_of_work_and_fit_the_dock(viewer, show):
     bench = show(Workbench(viewer))
     titles = [bench.tabs.tabText(i) for i in range(bench.tabs.count())]
     assert titles == [cls.title for cls in STEPS]
-    assert titles == ["Section", "Segment", "Register", "Domains", "Deconvolve", "History"]
+    assert titles == ["Section", "Segment", "Register", "Domains", "Deconvolve", "Compare", "History"]
     assert bench.width() <= PANEL_WIDTH
     assert bench.tabs.tabBar().sizeHint().width() <= PANEL_WIDTH, "a step would be out of sight"
 
