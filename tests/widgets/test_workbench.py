@@ -47,7 +47,10 @@ def test_the_steps_stand_in_the_order_of_work_and_fit_the_dock(viewer, show):
     bench = show(Workbench(viewer))
     titles = [bench.tabs.tabText(i) for i in range(bench.tabs.count())]
     assert titles == [cls.title for cls in STEPS]
-    assert titles == ["Section", "Segment", "Correct", "Register", "Domains", "Deconvolve", "History"]
+    assert titles == [
+        "Section", "Segment", "Correct", "Review", "Annotate",
+        "Register", "Domains", "Deconvolve", "Compare", "History",
+    ]  # fmt: skip
     assert bench.width() <= PANEL_WIDTH
     assert [b.text() for b in bench.bar.buttons] == titles and not bench.tabs.tabBar().isVisible()
     in_sight(bench.bar)

@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 from .. import __version__
 from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
+from .comparing import compare
 from .exchange import export, import_
 from .terminal import Progress, print_table
 
@@ -27,6 +28,7 @@ KINDS = ("segmentation", "registration", "domains", "deconvolution")
 VERBS = ("Find cells or nuclei in an image.", "Bring one coordinate system onto another.",
          "Divide spots, pixels or cells into spatial domains.", "Estimate cell types in spots.")  # fmt: skip
 STOPPED = 130
+READER_OPTION = "--reader"
 
 UNSTATED = StatedUnits()
 Units = Annotated[StatedUnits, Parameter(name="*")]
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = [_LONGER.get(word, word) for word in (sys.argv[1:] if arguments is None else arguments)]
     _quiet()
     try:
+        given = _named_reader(given)
         result = _app(given)(given, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return _fail(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, error)
@@ -60,6 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _named_reader(given: list[str]) -> list[str]:
+    """Take ``--reader NAME`` out of any command: who works, for this command and the window that it opens."""
+    if READER_OPTION not in given:
+        return given
+    at = given.index(READER_OPTION)
+    if at + 1 >= len(given):
+        raise BadInput(f"{READER_OPTION} names nobody.", "Give a name after it.")
+    from ..session.reader import READER, checked_reader
+
+    os.environ[READER] = checked_reader(given[at + 1])
+    return given[:at] + given[at + 2 :]
+
+
 def _fail(sentence: str, error: BaseException) -> int:
     if os.environ.get(DEBUG):
         raise error
@@ -78,11 +94,13 @@ def _quiet() -> None:
 def _app(given: Sequence[str]) -> App:
     app = App(
         name="napari-spatialml",
-        help="Segment, register, find domains, deconvolve and correct a tissue section; undo, save and prove it.",
+        help="Segment, register, find domains, deconvolve and correct a tissue section; undo, save and prove it. "
+        "With --reader NAME any command says who works (else NAPARI_SPATIALML_READER, else your login name).",
         version=__version__,
         suppress_keyboard_interrupt=False,
     )
-    for command in (demo, open_, convert, import_, export, methods, replay, recipe, history, review, doctor):
+    named = (demo, open_, convert, import_, export, compare, methods, replay, recipe, history, review, doctor)
+    for command in named:
         app.command(command, name=command.__name__.rstrip("_"))
     for kind, verb in zip(KINDS, VERBS, strict=True):
         sub = App(name=kind, help=verb)

@@ -21,7 +21,7 @@ from .neighbourhood import around
 from .planes import split_plane
 from .reviewed import by_hand
 
-__all__ = ["MEASURED", "follow", "measure", "table_name"]
+__all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
 
 MEASURED = {"area_um2": 2, "centroid_y_um": 1, "centroid_x_um": 1, "diameter_um": 1}
 """What is measured of a cell, with its power of µm."""
@@ -109,7 +109,7 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     changes: list[Change] = []
     if not touched or not tables:
         return changes
-    window, offset = around(document.grid(labels), patch, _pixels_known(document, labels, touched))
+    window, offset = around(document.grid(labels), patch, pixels_known(document, labels, touched))
     left: set[int] | None = None
     averaged = document.attribute("averages", {})
     for name in tables:
@@ -163,7 +163,7 @@ def _unassigned(document: Document, labels: str, before: Any, after: Any) -> lis
     return [Put(("attrs", "segmentations"), held, {**held, labels: now})]
 
 
-def _pixels_known(document: Document, labels: str, cells: tuple[int, ...]) -> dict[int, int]:
+def pixels_known(document: Document, labels: str, cells: tuple[int, ...]) -> dict[int, int]:
     """Return how many pixels the table says that cells have; none for what it does not know."""
     name = table_name(labels)
     if name not in document.tables_of(labels) or "area_um2" not in document.table(name).obs:

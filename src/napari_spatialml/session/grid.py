@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..core.pyramid import factor_between
 from ..errors import DocumentError
-from .chunks import Stored
+from .chunks import ChunkCache, Stored
 from .tiles import Tiles
 
 __all__ = ["Coarse", "LabelGrid", "LevelView", "Window"]
@@ -90,6 +90,14 @@ class LabelGrid:
             b0, b1 = max(tx, x0), min(tx + tile.shape[1], x1)
             out[a0 - y0 : a1 - y0, b0 - x0 : b1 - x0] = tile[a0 - ty : a1 - ty, b0 - tx : b1 - tx]
         return out
+
+    def snapshot(self) -> LabelGrid:
+        """Return the labels as they are now, for another thread: what is painted meanwhile does not reach it."""
+        cache = ChunkCache(40_000_000)  # of its own: two threads must not turn over one cache
+        levels = [Stored(b.array, cache) if isinstance(b, Stored) else b for b in self._base]
+        made = LabelGrid(levels, self.largest)
+        made._tiles = [tiles.copy() for tiles in self._tiles]
+        return made
 
     def write(self, offset: tuple[int, int], values: npt.NDArray[Any], coarser: Sequence[Coarse] | None = None) -> None:
         """Replace a window of the full resolution, and what shows it in every other level.

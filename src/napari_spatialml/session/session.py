@@ -42,6 +42,8 @@ class Session:
         self.document = document
         self.store = store
         self.home = document.home = home
+        self.reader = who()
+        """Who does the steps from now on, as the history names them."""
         self.chunks_written = 0
         """How many chunks of painted labels the last save into the store wrote."""
         self._done: list[Entry] = []
@@ -196,7 +198,7 @@ class Session:
         packed = command.encode()
         if self._pending:
             self.discard()
-        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": who(), **packed.meta}
+        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": self.reader, **packed.meta}
         line = self._append(meta, packed.buffers)
         entry = entry_of(len(self._journal.lines) - 1, line)
         entry._command = command

@@ -42,6 +42,14 @@ class Tiles:
     def __iter__(self) -> Iterator[Key]:
         return iter(self._arrays.keys() | self._packed.keys())
 
+    def copy(self) -> Tiles:
+        """Return what the tiles hold now; a later change of these does not reach it."""
+        made = Tiles(self._keep)
+        made._packed = dict(self._packed)
+        for key, values in self._arrays.items():
+            made._arrays[key] = values.copy() if values.flags.writeable else values
+        return made
+
     def read(self, key: Key) -> npt.NDArray[Any]:
         """Return a tile, only to be read."""
         if key not in self._arrays:

@@ -14,6 +14,7 @@ from ..session import Document
 from ..session.annotating import annotation_names, is_annotations
 from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
 from .choices import colour_of, title_of
+from .comparing import comparison_legend, comparison_specs, row_values
 from .density import counts_of, density_spec
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
@@ -50,6 +51,7 @@ def plan(document: Document, state: ViewState, memory: Memory | None = None) -> 
     if state.beside:
         specs += _of_system(document, state, memory, state.beside, beside=True, offset=offset)
     specs += landmark_specs(document, state, offset)
+    specs += comparison_specs(document, state.compared, state.coordinate_system, memory)
     return tuple(sorted(specs, key=lambda spec: spec.order))
 
 
@@ -112,7 +114,9 @@ def _of_rows(
     document: Document, state: ViewState, memory: Memory, element: str, system: str, *, beside: bool, offset: Offset
 ) -> list[LayerSpec]:
     """Return the layers of what a table may annotate: cells, pixels, spots."""
-    values, token = coloured(document, colour_of(document, state, element), memory, element)
+    values, token = row_values(state.compared, element) or coloured(
+        document, colour_of(document, state, element), memory, element
+    )
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
@@ -164,6 +168,9 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
     """Return what the colours mean, of the elements of the first coordinate system and of the one beside it."""
     memory = memory or Memory()
     made: dict[str, Legend] = {}
+    disagreement = comparison_legend(state.compared)
+    if disagreement is not None:
+        made[disagreement.element] = disagreement
     for system in filter(None, (state.coordinate_system, state.beside)):
         for element in elements_shown(document, state, system):
             legend = _legend(document, state, memory, element, system)

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from .annotate import AnnotateDock
+from .compare import CompareDock
 from .correct import CorrectDock
 from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
@@ -37,6 +38,7 @@ STEPS: tuple[type[StepDock], ...] = (
     RegisterDock,
     DomainsDock,
     DeconvolveDock,
+    CompareDock,
     HistoryDock,
 )
 """The steps in the order of work."""
@@ -165,6 +167,9 @@ class Workbench(QWidget):
         # a tool whose buttons are out of sight would change the document unseen
         if presenter.tool:
             presenter.use("")
+        if presenter.state.compared is not None and self.tabs.tabText(index) != CompareDock.title:
+            presenter.marks.remove()
+            presenter.show(compared=None, shown=None)
         if presenter.state.beside and self.tabs.tabText(index) != RegisterDock.title:
             presenter.show(beside="", landmarks="", shown=None)
             presenter.fit()

@@ -19,12 +19,14 @@ from ..expansion import has_labels
 from ..summary import summary_of
 from . import (  # noqa: F401  (importing them registers the corrections)
     annotate,
+    bringing,
     cells,
     columns,
     counts,
     elements,
     expanding,
     landmarks,
+    readers,
     review,
     shaping,
 )
