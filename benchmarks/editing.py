@@ -201,7 +201,7 @@ def _saved(store: Path, scattered: bool) -> dict[str, float]:
         else:
             _doing(session, "delete-cells", cells=[cell], window=_around(slide, cell))()
     grid = session.document.grid("cells")
-    touched = {(level, y0 // CHUNK, x0 // CHUNK) for level, (y0, _, x0, _), _ in grid.unsaved()}
+    touched = [chunk for level in range(len(grid.levels)) for chunk in grid.unsaved_chunks(level, (CHUNK, CHUNK))]
     found = {"save": seconds(session.save), "chunks": session.chunks_written, "touched": len(touched)}
     found["memory"] = _gb()
     session.close()
