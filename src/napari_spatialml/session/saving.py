@@ -205,14 +205,17 @@ def _stage(
 
 
 def _fits(document: Document, store: Path, name: str) -> bool:
-    """Whether a table in the store becomes the document's by its rows alone: what it annotates is the same,
-    and it keeps nothing of pairs of rows, which the hand leaves out."""
+    """Whether a table in the store becomes the document's by its rows alone.
+
+    What it annotates must be the same, and it must keep nothing that the hand leaves out: pairs of rows, raw counts.
+    """
     folder = store / "tables" / name
     if name not in document.names("tables") or not folder.is_dir():
         return False
-    table, pairs = document.table(name), folder / "obsp"
+    table = document.table(name)
     told = (folder / "uns" / "spatialdata_attrs").is_dir() == ("spatialdata_attrs" in table.uns)
-    return bool(told and table.n_obs) and not (folder / "raw").is_dir() and not any(p.is_dir() for p in pairs.glob("*"))
+    left_out = (folder / "raw" / "X", *(folder / "obsp").glob("*"))
+    return bool(told and table.n_obs) and not any(place.is_dir() for place in left_out)
 
 
 def _parts(document: Document, store: Path, name: str) -> Iterator[tuple[Slot, Any]]:
