@@ -155,9 +155,9 @@ def test_damaged_tags_are_refused_and_never_crash(tmp_path):
             assert error.hint
 
 
-def test_a_stack_of_planes_is_refused(tmp_path):
-    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((4, 20, 20), np.uint8), metadata={"axes": "ZYX"})
-    with pytest.raises(BadInput, match="4 z planes"):
+def test_a_time_series_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((4, 20, 20), np.uint8), metadata={"axes": "TYX"})
+    with pytest.raises(BadInput, match="4 time points"):
         open_files(tmp_path / "a.ome.tif", pixel_size_um=1)
 
 

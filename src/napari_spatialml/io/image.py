@@ -62,12 +62,20 @@ def image_element(path: Path, units: Units, notes: list[str], pixel_um: float | 
     if pixel_um is not None:
         y, x = pixel_um, pixel_um
     else:
-        y, x = pixel_size(path, units, metadata)
+        y, x = pixel_size(path, units, None if metadata is None else (metadata[0], metadata[1]))
+    if levels[0].ndim == 4:
+        apart = metadata[2] if metadata is not None and len(metadata) > 2 else None
+        if apart is None:
+            notes.append(f"'{path.name}' does not say how far its planes lie apart: 1 µm was taken.")
+        return stack(levels[0], channels, Scale([x, y, apart or 1.0], axes=("x", "y", "z")))
     return raster(levels, channels, Scale([x, y], axes=("x", "y")))
 
 
-def load(path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], tuple[float, float] | None]:
-    """Return the levels (c, y, x), channel names and (y, x) pixel size in µm, None if not stated."""
+def load(path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], tuple[float, ...] | None]:
+    """Return the levels (c, y, x), channel names and (y, x) pixel size in µm, None if not stated.
+
+    See `load_tiff` for stacks.
+    """
     if path.stat().st_size == 0:
         raise BadInput(f"The image '{path.name}' has 0 bytes.", "Copy or export it again.")
     with path.open("rb") as file:
@@ -154,15 +162,34 @@ def split_channels(values: Any, path: Path, notes: list[str]) -> tuple[Any, list
     return values.transpose(axes), names
 
 
+def stack(planes: da.Array, channels: list[str], transformation: Any) -> Any:
+    """Return the image element of a stack (c, z, y, x), with coarser levels of every plane where it is large."""
+    from spatialdata.models import Image3DModel
+
+    steps = _steps(planes.shape)
+    return Image3DModel.parse(
+        planes,
+        dims=("c", "z", "y", "x"),
+        c_coords=channels,
+        transformations={GLOBAL: transformation},
+        scale_factors=[{"z": 1, "y": 2, "x": 2}] * steps or None,
+    )
+
+
+def _steps(shape: tuple[int, ...]) -> int:
+    """Return how many coarser levels an image gets that has none."""
+    longest, shortest = max(shape[-2:]), min(shape[-2:])
+    steps = int(np.ceil(np.log2(longest / SMALLEST))) if longest > LARGE else 0
+    return min(steps, int(np.log2(shortest)))
+
+
 def raster(levels: list[da.Array], channels: list[str], transformation: Any) -> Any:
     """Return the image element of one level, or of a pyramid; a large single level gets one, lazily."""
     from spatialdata.models import Image2DModel
 
     if len(levels) > 1:
         return pyramid(levels, channels, transformation)
-    longest = max(levels[0].shape[1:])
-    steps = int(np.ceil(np.log2(longest / SMALLEST))) if longest > LARGE else 0
-    steps = min(steps, int(np.log2(min(levels[0].shape[1:]))))
+    steps = _steps(levels[0].shape)
     return Image2DModel.parse(
         levels[0],
         dims=("c", "y", "x"),

@@ -157,12 +157,14 @@ def _factor(value: object, path: Path) -> float:
 
 
 def _rescale(document: SpatialData, factors: dict[str, float]) -> None:
+    from spatialdata.models import get_axes_names
     from spatialdata.transformations import Scale, Sequence, get_transformation, set_transformation
 
     for _, _, element in document.gen_spatial_elements():
         held = get_transformation(element, get_all=True)
+        axes = ("x", "y", "z") if "z" in get_axes_names(element) else ("x", "y")
         scaled = {
-            system: Sequence([old, Scale([factors[system]] * 2, axes=("x", "y"))]) for system, old in held.items()
+            system: Sequence([old, Scale([factors[system]] * len(axes), axes=axes)]) for system, old in held.items()
         }
         set_transformation(element, scaled, set_all=True)
 

@@ -33,8 +33,11 @@ PRINT_DENSITIES = (1, 72, 75, 96, 100, 120, 144, 150, 180, 200, 240, 300, 350, 3
 """Dots per inch that programs write when they know no size: said to a printer, not of the tissue."""
 
 
-def load_tiff(path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], tuple[float, float] | None]:
-    """Return the levels (c, y, x), channel names and (y, x) pixel size in µm, None if not stated."""
+def load_tiff(path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], tuple[float, ...] | None]:
+    """Return the levels (c, y, x), channel names and (y, x) pixel size in µm, None if not stated.
+
+    Of a stack the levels are (c, z, y, x), and the distance of the planes comes last, where the file says it.
+    """
     import tifffile
 
     try:
@@ -50,7 +53,7 @@ def load_tiff(path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], 
         ) from error
 
 
-def _load(file: TiffFile, path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], tuple[float, float] | None]:
+def _load(file: TiffFile, path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], tuple[float, ...] | None]:
     series = file.series[0]
     _check_complete(series, path)
     levels = _levels(series, path)
@@ -59,7 +62,8 @@ def _load(file: TiffFile, path: Path, notes: list[str]) -> tuple[list[da.Array],
     if any(axis in series.axes for axis in "IQ") and len(channels) > 1:
         notes.append(f"The {len(channels)} pages of '{path.name}' were taken as channels.")
     levels, channels = _without_alpha(series, levels, channels, path, notes)
-    return levels, channels, _pixel_size(file, path, notes)
+    size, apart = _pixel_size(file, path, notes), _plane_distance(file) if levels[0].ndim == 4 else None
+    return levels, channels, size if size is None or apart is None else (*size, apart)
 
 
 def _check_complete(series: TiffPageSeries, path: Path) -> None:
@@ -120,7 +124,8 @@ def _lazy(series: TiffPageSeries, i: int) -> da.Array:
         mapped = tifffile.memmap(level.keyframe.parent.filehandle.path, series=0, mode="r")
         if mapped.shape == level.shape:
             sizes = tuple(
-                min(n, CHUNK) if axis in "YX" else n for axis, n in zip(level.axes, mapped.shape, strict=True)
+                min(n, CHUNK) if axis in "YX" else 1 if axis == "Z" else n
+                for axis, n in zip(level.axes, mapped.shape, strict=True)
             )
             return da.from_array(_Mapped(mapped), chunks=sizes, name=False)
     array: Any = zarr.open_array(series.aszarr(level=i), mode="r")
@@ -131,34 +136,33 @@ def _lazy(series: TiffPageSeries, i: int) -> da.Array:
         )
     # several tiles a chunk: fewer, larger tasks; a multiple, so that no tile is decoded twice
     chunks = tuple(
-        min(n, max(t, CHUNK // t * t)) if axis in "YX" else n
+        min(n, max(t, CHUNK // t * t)) if axis in "YX" else t if axis == "Z" else n
         for axis, n, t in zip(level.axes, array.shape, array.chunks, strict=True)
     )
     return da.from_array(array, chunks=chunks, name=False)
 
 
 def _as_cyx(values: da.Array, axes: str, path: Path) -> da.Array:
-    """Return the array as (c, y, x); one z plane and one time point only."""
-    for axis, word in (("T", "time points"), ("Z", "z planes")):
-        if axis in axes:
-            at = axes.index(axis)
-            if values.shape[at] > 1:
-                raise BadInput(
-                    f"The image '{path.name}' has {values.shape[at]} {word}.",
-                    "Export one of them, or a projection, and open that.",
-                )
-            values, axes = values.squeeze(axis=at), axes.replace(axis, "")
+    """Return the array as (c, y, x), or (c, z, y, x) where it has several planes; one time point only."""
+    if "T" in axes and values.shape[axes.index("T")] > 1:
+        raise BadInput(
+            f"The image '{path.name}' has {values.shape[axes.index('T')]} time points.",
+            "Export one of them, or a projection, and open that.",
+        )
+    for axis in "TZ":
+        if axis in axes and values.shape[axes.index(axis)] == 1:
+            values, axes = values.squeeze(axis=axes.index(axis)), axes.replace(axis, "")
     if "Y" not in axes or "X" not in axes:
         raise BadInput(f"The image '{path.name}' has the axes '{axes}', without y and x.", "Export it as an image.")
-    order = [i for i, axis in enumerate(axes) if axis not in "YX"] + [axes.index("Y"), axes.index("X")]
-    values = values.transpose(order)
-    return values.reshape((-1, *values.shape[-2:]))
+    last = [axes.index(axis) for axis in "ZYX" if axis in axes]
+    values = values.transpose([i for i in range(len(axes)) if i not in last] + last)
+    return values.reshape((-1, *values.shape[-len(last) :]))
 
 
 def _rechunked(values: da.Array) -> da.Array:
-    """Return the array in regular chunks of at most about 1024 × 1024 and three channels."""
-    c, y, x = (n if n <= 2 * CHUNK else CHUNK for n in values.chunksize)
-    return values.rechunk((min(c, 3), y, x))
+    """Return the array in regular chunks of at most about 1024 × 1024 and three channels, plane by plane."""
+    c, *_, y, x = (n if n <= 2 * CHUNK else CHUNK for n in values.chunksize)
+    return values.rechunk((min(c, 3), *(1,) * (values.ndim - 3), y, x))
 
 
 def _channels(file: TiffFile, series: TiffPageSeries, n: int) -> list[str]:
@@ -232,6 +236,16 @@ def _pixel_size(file: TiffFile, path: Path, notes: list[str]) -> tuple[float, fl
         notes.append(f"'{path.name}' says {dots:.0f} dots per inch, which is meant for print: not used as pixel size.")
         return None
     return unit / per_unit[0], unit / per_unit[1]
+
+
+def _plane_distance(file: TiffFile) -> float | None:
+    """Return the distance of two planes in µm as OME or ImageJ say it."""
+    if file.is_ome:
+        return _ome_size(_ome_pixels(file), "Z")
+    told = file.imagej_metadata if file.is_imagej else None
+    apart, unit = (told or {}).get("spacing"), str((told or {}).get("unit", "")).strip().lower()
+    um = UM_PER.get(unit.replace("\\u00b5", "µ"))
+    return float(apart) * um if apart is not None and um is not None and float(apart) > 0 else None
 
 
 def _ome_size(pixels: dict[str, Any], axis: str) -> float | None:

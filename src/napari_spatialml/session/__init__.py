@@ -3,6 +3,7 @@
 from .command import Command
 from .corrections import correct, corrections
 from .document import GLOBAL, Document
+from .outdated import Outdated, outdated
 from .provenance import read_recipe, recipe, replay, scratch, write_recipe
 from .run import finish, prepare, run
 from .selection import (
@@ -22,6 +23,7 @@ __all__ = [
     "Document",
     "DomainsSelection",
     "Entry",
+    "Outdated",
     "RegistrationSelection",
     "SegmentationSelection",
     "Selection",
@@ -29,6 +31,7 @@ __all__ = [
     "correct",
     "corrections",
     "finish",
+    "outdated",
     "prepare",
     "read_recipe",
     "recipe",

@@ -12,11 +12,13 @@ import scipy.sparse as sp
 
 from ..core.labels import cell_table
 from ..core.patch import Patch
+from .averaging import averages_of
 from .changes import Change, EditRows, Put, Rows
 from .counting import INTENSITIES, count_near, require_same_genes, with_counts
 from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .neighbourhood import around
+from .planes import split_plane
 from .rows import rows_with, taken
 
 __all__ = ["MEASURED", "follow", "measure", "table_name"]
@@ -95,7 +97,8 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     """Return the changes that make the tables of labels follow a patch, in the same command.
 
     A table that this program measured gets new rows for the touched cells, counted again where it
-    counts transcripts. Other tables lose the rows of cells that are gone, and keep the rest.
+    counts transcripts, averaged again where it averages spots or pixels. Other tables lose the rows of
+    cells that are gone, and keep the rest.
 
     Raises
     ------
@@ -108,30 +111,43 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         return changes
     window, offset = around(document.grid(labels), patch, _pixels_known(document, labels, touched))
     left: set[int] | None = None
+    averaged = document.attribute("averages", {})
     for name in tables:
         instances = document.instances(name)
         own = document.rows(name, labels)
         named = touched if instances.dtype.kind in "iu" else tuple(str(cell) for cell in touched)
         old = own[rows_with(instances[own], named)]
-        if name == table_name(labels):
+        ours = name == table_name(labels) and instances.dtype.kind in "iu"  # one that names cells by words is another's
+        if ours:
             before = taken(document.table(name), old)
             new = _measured_again(document, labels, before, window, offset)
+        elif name in averaged:
+            before = taken(document.table(name), old)
+            new = _completed(averages_of(document, labels, averaged[name]["table"], window, offset), before)
         else:
-            left = set(np.unique(window).tolist()) if left is None else left
+            left = _left(document, labels, window, touched) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
             before, new = (taken(document.table(name), rows) for rows in (old, old[:0]))
         if len(old) == 0 and new.n_obs == 0:
             continue
-        if name != table_name(labels) and (len(document.table(name).obsp) or document.table(name).raw is not None):
+        if not ours and (len(document.table(name).obsp) or document.table(name).raw is not None):
             changes.append(_without(document, name, old))  # pairs of rows: only the whole table can be put back
             continue
         kept = np.delete(instances, old)
         ids = new.obs["instance_id"].to_numpy() if new.n_obs else np.empty(0, np.int64)
         positions = np.searchsorted(kept, ids) + np.arange(len(ids))
         changes.append(EditRows(name, Rows(old, before), Rows(positions, new)))
-        if name == table_name(labels):
+        if ours:
             changes += _unassigned(document, labels, before, new)
     return changes
+
+
+def _left(document: Document, labels: str, window: npt.NDArray[Any], touched: tuple[int, ...]) -> set[int]:
+    """Return which of the touched cells are still there: in the window, or in another plane of a stack."""
+    here = set(np.unique(window).tolist())
+    plane = split_plane(labels)[1]
+    gone = set(touched) - here
+    return here if plane is None or not gone else here | document.in_other_planes(labels, gone)
 
 
 def _unassigned(document: Document, labels: str, before: Any, after: Any) -> list[Change]:

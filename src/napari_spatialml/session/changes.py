@@ -23,7 +23,7 @@ from .values import Encoder, decode
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["Change", "EditColumn", "EditLabels", "EditRows", "Put", "Rows", "Slot", "decode_change"]
+__all__ = ["Change", "EditColumn", "EditLabels", "EditRows", "Put", "Rows", "Slot", "decode_change", "slot_of"]
 
 Slot = tuple[str, ...]
 """An address in the document: ("labels", "nuclei"), ("tables", "counts", "obs", "domain"), ("attrs", "landmarks"),
@@ -161,6 +161,16 @@ class EditRows:
 
 
 Change = Put | EditLabels | EditColumn | EditRows
+
+
+def slot_of(meta: dict[str, Any]) -> Slot:
+    """Return the address that a change touches, from what its ``encode`` described."""
+    kind = meta["c"]
+    if kind == "put":
+        return tuple(meta["slot"])
+    if kind == "labels":
+        return ("labels", meta["name"])
+    return ("tables", meta["table"], "obs", meta["column"]) if kind == "column" else ("tables", meta["table"])
 
 
 def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:

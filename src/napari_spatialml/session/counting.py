@@ -13,7 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..core.assignment import assign, count, moved, rows_of
-from ..core.report import Report, silent
+from ..core.report import Report, part, silent
 from ..core.transform import Affine
 from ..errors import DocumentError
 from .document import GLOBAL, Document
@@ -82,7 +82,7 @@ def index_first(document: Document, image: str) -> Callable[[Report], object] | 
 def count_all(
     document: Document,
     points: str,
-    labels: npt.NDArray[Any],
+    labels: Any,
     to_um: Affine,
     cells: npt.NDArray[Any],
     report: Report = silent,
@@ -96,18 +96,19 @@ def count_all(
     points
         Their name.
     labels
-        (y, x) whole labels.
+        (y, x) whole labels: an array, or what gives one when it is sliced.
     to_um
         From pixel corners of the labels to µm in "global".
     cells
         All ids, ascending.
     report
-        Told how far the index is, if it has to be made.
+        Told how far it is.
     """
-    index = index_of(document, points, report)
+    index = index_of(document, points, part(report, 0.0, 0.5))
     values = sp.csr_matrix((len(cells), len(index.genes)), dtype=np.float32)
     for top in range(0, labels.shape[0], _ROWS):  # a region of a slide reads its own transcripts only
-        band = labels[top : top + _ROWS]
+        report(0.5 + 0.5 * top / labels.shape[0], "counting transcripts")
+        band = np.asarray(labels[top : top + _ROWS, :])
         values = values + count_near(document, points, band, (top, 0), to_um, cells)[0]
     return Counts(values, index.genes, index.total - _sum(values))
 

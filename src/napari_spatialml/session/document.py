@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ import pandas as pd
 from ..core.transform import Affine
 from ..errors import DocumentError
 from .changes import Slot
-from .elements import LabelsElement, labels_of, matrices, with_matrices
+from .elements import LabelsElement, labels_of, matrices, stack_of, with_matrices
 from .grid import LabelGrid
+from .planes import Stack, n_planes, plane_name, plane_of_image, split_plane, stack_name, z_step
 from .tidying import tidy, tidy_column
 from .values import encode
 
-__all__ = ["ELEMENT_TYPES", "GLOBAL", "Document"]
+__all__ = ["ELEMENT_TYPES", "GLOBAL", "Document", "kept_slot"]
 
 ELEMENT_TYPES = ("images", "labels", "shapes", "points", "tables")
 GLOBAL = "global"
@@ -47,6 +48,9 @@ class Document:
         self._clock = 0
         self._revisions: dict[Slot, int] = {}
         self._labels: dict[str, LabelsElement] = {}
+        self._stacks: dict[str, Stack] = {}
+        self._depths: dict[str, tuple[Any, int]] = {}
+        self._height = 0.0
         if not isinstance(sdata.attrs.get(_ATTRS), dict):
             sdata.attrs[_ATTRS] = {}
         for table in sdata.tables.values():
@@ -55,8 +59,8 @@ class Document:
     # reading ---------------------------------------------------------------------------------
 
     def names(self, element_type: str) -> tuple[str, ...]:
-        """Return the names of the elements of a type, sorted."""
-        return tuple(sorted(getattr(self.sdata, element_type)))
+        """Return the names of the elements of a type, sorted; of a stack, the address of the plane in view."""
+        return tuple(sorted(self._in_view(name) for name in getattr(self.sdata, element_type)))
 
     def type_of(self, name: str) -> str:
         """Return the type of an element.
@@ -67,14 +71,22 @@ class Document:
             When there is no such element.
         """
         for element_type in ELEMENT_TYPES:
-            if name in getattr(self.sdata, element_type):
+            if stack_name(name) in getattr(self.sdata, element_type):
                 return element_type
         have = ", ".join(n for t in ELEMENT_TYPES for n in self.names(t)) or "nothing"
         raise DocumentError(f"The section has no element '{name}'.", f"It has: {have}.")
 
     def element(self, name: str) -> Any:
-        """Return an element or a table by its name."""
-        return getattr(self.sdata, self.type_of(name))[name]
+        """Return an element or a table by its name; of a stack, one plane."""
+        held, plane = self._kept(name), split_plane(name)[1]
+        if plane is None:
+            return held
+        kind = self.type_of(name)
+        return plane_of_image(held, plane) if kind == "images" else self._labels_element(name).to_spatialdata()
+
+    def _kept(self, name: str) -> Any:
+        """Return an element as SpatialData keeps it: whole, for a plane."""
+        return getattr(self.sdata, self.type_of(name))[stack_name(name)]
 
     def table(self, name: str) -> Any:
         """Return a table (an AnnData).
@@ -91,6 +103,9 @@ class Document:
 
     def grid(self, name: str) -> LabelGrid:
         """Return the pixels of a labels element, readable by window."""
+        stack, plane = split_plane(name)
+        if plane is not None:
+            return self._stack(stack).plane(plane)
         if name in self._labels and name in self.sdata.labels:  # asked for at every move of the mouse
             return self._labels[name].grid
         return self._labels_element(name).grid
@@ -110,12 +125,12 @@ class Document:
         if region is None:
             empty = held.n_obs == 0  # see `_holdable`
             return tuple(name for name in self.names("labels") if empty and table == f"{name}_table")
-        return (region,) if isinstance(region, str) else tuple(str(r) for r in region)
+        return tuple(self._in_view(str(r)) for r in ([region] if isinstance(region, str) else region))
 
     def tables_of(self, element: str) -> tuple[str, ...]:
         """Return the tables that annotate an element, or what it was warped from."""
         origin = self.attribute("warped_from", {}).get(element, element)
-        return tuple(t for t in self.names("tables") if origin in self.regions(t))
+        return tuple(t for t in self.names("tables") if stack_name(origin) in map(stack_name, self.regions(t)))
 
     def rows(self, table: str, element: str) -> npt.NDArray[np.int64]:
         """Return the positions of the rows of a table that annotate one element."""
@@ -124,7 +139,7 @@ class Document:
             return np.arange(frame.n_obs)
         element = self.attribute("warped_from", {}).get(element, element)
         key = frame.uns["spatialdata_attrs"]["region_key"]
-        return np.flatnonzero(frame.obs[key].astype(str).to_numpy() == element)
+        return np.flatnonzero(frame.obs[key].astype(str).to_numpy() == stack_name(element))
 
     def instances(self, table: str) -> npt.NDArray[Any]:
         """Return, for each row of a table, the id of what it annotates."""
@@ -143,7 +158,7 @@ class Document:
 
     def placed(self, element: str) -> tuple[str, ...]:
         """Return the coordinate systems in which an element lies."""
-        return tuple(sorted(matrices(self.element(element))))
+        return tuple(sorted(matrices(self._kept(element))))
 
     def affine(self, element: str, coordinate_system: str = GLOBAL) -> Affine:
         """Return the affine from an element's own coordinates (y, x) to µm in a coordinate system.
@@ -155,7 +170,7 @@ class Document:
         DocumentError
             When the element does not lie in that coordinate system.
         """
-        found = matrices(self.element(element))
+        found = matrices(self._kept(element))
         if coordinate_system not in found:
             systems = ", ".join(sorted(found)) or "none"
             raise DocumentError(
@@ -163,6 +178,55 @@ class Document:
                 f"It lies in: {systems}. Register it first.",
             )
         return Affine.from_xy(found[coordinate_system])
+
+    # stacks ----------------------------------------------------------------------------------
+
+    def planes(self, name: str) -> int:
+        """Return how many planes the stack of an element has; 0 where it is none."""
+        stack = stack_name(name)
+        for element_type in ("images", "labels"):
+            if stack in getattr(self.sdata, element_type):
+                return self._depth(stack, getattr(self.sdata, element_type)[stack])
+        return 0
+
+    @property
+    def deepest(self) -> str:
+        """The stack with the most planes, by its name; "" where there is none."""
+        names = [n for t in ("images", "labels") for n in getattr(self.sdata, t)]
+        return max((n for n in names if self.planes(n)), key=self.planes, default="")
+
+    @property
+    def plane(self) -> int:
+        """The plane in view, counted in the deepest stack; others show the one nearest to it in height."""
+        return round(self._height / z_step(self._kept(self.deepest))) if self.deepest else 0
+
+    def view_plane(self, plane: int) -> None:
+        """Show another plane: `names` and `regions` tell of it from now on. Nothing of the data changes."""
+        if self.deepest:
+            self._height = min(max(plane, 0), self.planes(self.deepest) - 1) * z_step(self._kept(self.deepest))
+
+    def in_other_planes(self, name: str, cells: Iterable[int]) -> set[int]:
+        """Return which cells lie in another plane of a stack than the one named."""
+        stack, plane = split_plane(name)
+        return set() if plane is None else self._stack(stack).holds(sorted(cells), beside=plane)
+
+    def _depth(self, name: str, element: Any) -> int:
+        known = self._depths.get(name)
+        if known is None or known[0] is not element:
+            known = self._depths[name] = (element, n_planes(element))
+        return known[1]
+
+    def _in_view(self, name: str) -> str:
+        """Return the address of the plane of a stack that is in view; any other name as it is."""
+        n = self.planes(name) if split_plane(name)[1] is None else 0
+        return plane_name(name, min(round(self._height / z_step(self._kept(name))), n - 1)) if n else name
+
+    def _stack(self, name: str) -> Stack:
+        if name not in self._stacks:
+            made, held = stack_of(self.sdata.labels[name])
+            self._stacks[name] = made
+            _set(self.sdata.labels, name, held)
+        return self._stacks[name]
 
     # addresses -------------------------------------------------------------------------------
 
@@ -172,9 +236,11 @@ class Document:
         if head == "attrs":
             return self.sdata.attrs[_ATTRS].get(slot[1])
         if head == "transforms":
-            return matrices(getattr(self.sdata, slot[1])[slot[2]]).get(slot[3])
+            return matrices(getattr(self.sdata, slot[1])[stack_name(slot[2])]).get(slot[3])
         if head == "labels" and len(slot) == 2:
-            return self._labels_element(slot[1]) if slot[1] in self.sdata.labels else None
+            return self._labels_element(slot[1]) if stack_name(slot[1]) in self.sdata.labels else None
+        if head == "images" and split_plane(slot[1])[1] is not None:
+            return self.element(slot[1])
         if head in ELEMENT_TYPES and len(slot) == 2:
             container = getattr(self.sdata, head)
             return container.get(slot[1])
@@ -189,6 +255,11 @@ class Document:
     def put(self, slot: Slot, value: Any) -> None:
         """Set what stands at an address; None takes it away. Called by commands only."""
         head = slot[0]
+        if len(slot) == 2 and head in ELEMENT_TYPES and self.planes(slot[1]):
+            raise DocumentError(
+                f"'{stack_name(slot[1])}' is a stack of planes, which cannot be replaced or removed here.",
+                "Correct its planes; take a whole stack away before the section is opened.",
+            )
         if head == "attrs":
             _set(self.sdata.attrs[_ATTRS], slot[1], value)
         elif head == "transforms":
@@ -211,16 +282,16 @@ class Document:
     def touch(self, slot: Slot) -> None:
         """Say that what stands at an address has changed."""
         self._clock += 1
-        self._revisions[slot] = self._clock
+        self._revisions[kept_slot(slot)] = self._clock
 
     def revision(self, slot: Slot) -> int:
         """Return the moment at which an address, what lies in it or what holds it last changed."""
-        n = len(slot)
+        slot, n = kept_slot(slot), len(slot)
         related = (r for s, r in self._revisions.items() if s[:n] == slot or slot[: len(s)] == s)
         return max(related, default=0)
 
     def _put_transform(self, slot: Slot, value: Any) -> None:
-        element = getattr(self.sdata, slot[1])[slot[2]]
+        element = getattr(self.sdata, slot[1])[stack_name(slot[2])]
         wanted = matrices(element)
         _set(wanted, slot[3], value)
         with_matrices(element, wanted)
@@ -240,6 +311,9 @@ class Document:
             obs[column] = tidy_column(value.set_axis(obs.index))
 
     def _labels_element(self, name: str) -> LabelsElement:
+        stack, plane = split_plane(name)
+        if plane is not None:
+            return LabelsElement(self.grid(name), matrices(self.sdata.labels[stack]))
         if name not in self.sdata.labels:
             have = ", ".join(self.names("labels")) or "none"
             raise DocumentError(f"The section has no labels '{name}'.", f"Its labels: {have}.")
@@ -253,7 +327,7 @@ class Document:
     def transform_slots(self) -> Iterator[Slot]:
         """Yield the address of every transformation."""
         for kind in ELEMENT_TYPES[:4]:
-            for name in self.names(kind):
+            for name in map(stack_name, self.names(kind)):
                 for system in self.placed(name):
                     yield ("transforms", kind, name, system)
 
@@ -262,8 +336,9 @@ class Document:
     def slots(self) -> Iterator[Slot]:
         """Yield every address that holds something; of tables, each column and array."""
         for element_type in ELEMENT_TYPES:
-            for name in self.names(element_type):
-                yield (element_type, name)
+            for name in sorted(getattr(self.sdata, element_type)):
+                n = self.planes(name)
+                yield from ((element_type, plane_name(name, k)) for k in range(n)) if n else [(element_type, name)]
         for key in sorted(self.sdata.attrs[_ATTRS]):
             yield ("attrs", key)
 
@@ -281,6 +356,11 @@ class Document:
     def fingerprints(self) -> dict[str, str]:
         """Return the hash of every address, by its path."""
         return {"/".join(slot): self.fingerprint(slot) for slot in self.slots()}
+
+
+def kept_slot(slot: Slot) -> Slot:
+    """Return an address with the stack in place of its plane, where the stack has it and not the plane."""
+    return (*slot[:2], stack_name(slot[2]), *slot[3:]) if slot[0] == "transforms" and len(slot) > 2 else slot
 
 
 def digest(*parts: bytes) -> str:

@@ -17,11 +17,12 @@ from ..core.pyramid import downsample
 from ..errors import DocumentError
 from .chunks import recorded_largest, stored
 from .grid import LabelGrid
+from .planes import Stack, n_planes, z_step
 
 if TYPE_CHECKING:
     from .values import Encoder
 
-__all__ = ["SAVED", "LabelsElement", "matrices", "new_labels", "with_matrices"]
+__all__ = ["SAVED", "LabelsElement", "matrices", "new_labels", "stack_of", "with_matrices"]
 
 CHUNK = 1024
 """Pixels along the pieces in which labels are shown."""
@@ -59,16 +60,19 @@ class LabelsElement:
         if len(arrays) == 1:
             element = Labels2DModel.parse(arrays[0], dims=("y", "x"))
         else:
-            element = _placed_pyramid(dask_arrays_to_datatree(arrays, ["y", "x"]), self.transforms)
+            element = _placed_pyramid(
+                dask_arrays_to_datatree(arrays, ["y", "x"]),
+                {name: transformation_of(m) for name, m in self.transforms.items()},
+            )
         return with_matrices(element, self.transforms)
 
 
-def _placed_pyramid(tree: Any, transforms: dict[str, list[list[float]]]) -> Any:
+def _placed_pyramid(tree: Any, transformations: dict[str, Any]) -> Any:
     """Give a pyramid that has no transformations yet its first ones, and its pixels their coordinates."""
     from spatialdata.transformations import set_transformation
     from spatialdata.transformations._utils import compute_coordinates
 
-    set_transformation(tree, {name: transformation_of(m) for name, m in transforms.items()}, set_all=True)
+    set_transformation(tree, transformations, set_all=True)
     return compute_coordinates(tree)
 
 
@@ -93,9 +97,29 @@ def labels_of(element: Any) -> LabelsElement:
     """
     arrays = _levels(element)
     if arrays[0].ndim != 2:
-        raise DocumentError(f"Labels of {arrays[0].ndim} dimensions cannot be corrected.", "Choose one plane first.")
+        raise DocumentError("These labels are a stack of planes.", "Name one of its planes, such as 'nuclei[0]'.")
     levels = stored(arrays)
     return LabelsElement(LabelGrid(levels, recorded_largest(levels[0])), matrices(element))
+
+
+def stack_of(element: Any) -> tuple[Stack, Any]:
+    """Return labels (z, y, x) as planes that can be edited, and the element that shows every change of them."""
+    import dask.array as da
+    from spatialdata.models import Labels3DModel
+    from spatialdata.models.pyramids_utils import dask_arrays_to_datatree
+    from spatialdata.transformations import get_transformation
+
+    arrays, places = _levels(element), get_transformation(element, get_all=True)
+    stack = Stack(arrays)
+    lazily: Any = da.from_array  # untyped
+    views = [stack.level(k) for k in range(len(arrays))]
+    shown = [
+        lazily(v, chunks=(1, CHUNK, CHUNK), name=f"stack-{id(stack)}-{k}", meta=np.empty((0, 0, 0), v.dtype))
+        for k, v in enumerate(views)
+    ]
+    if len(shown) == 1:
+        return stack, Labels3DModel.parse(shown[0], dims=("z", "y", "x"), transformations=dict(places))
+    return stack, _placed_pyramid(dask_arrays_to_datatree(shown, ["z", "y", "x"]), dict(places))
 
 
 def _levels(element: Any) -> list[Any]:
@@ -124,18 +148,30 @@ def with_matrices(element: Any, transforms: dict[str, list[list[float]]]) -> Any
     from spatialdata.transformations import get_transformation, remove_transformation, set_transformation
 
     old = set(get_transformation(element, get_all=True))
+    step, area = (z_step(element), _area(next(iter(matrices(element).values())))) if n_planes(element) else (None, 1.0)
     for name, matrix in transforms.items():
-        set_transformation(element, transformation_of(matrix), to_coordinate_system=name)
+        # what makes a pixel larger makes the planes lie farther apart
+        apart = None if step is None else step * float(np.sqrt(_area(matrix) / area))
+        set_transformation(element, transformation_of(matrix, apart), to_coordinate_system=name)
     for name in old - set(transforms):
         remove_transformation(element, to_coordinate_system=name)
     return element
 
 
-def transformation_of(matrix: list[list[float]]) -> Any:
-    """Return a SpatialData transformation of a 3 × 3 matrix on (x, y, 1)."""
+def _area(matrix: list[list[float]]) -> float:
+    """Return the area of what was a pixel of area 1."""
+    return float(abs(np.linalg.det(np.asarray(matrix)[:2, :2])))
+
+
+def transformation_of(matrix: list[list[float]], z_step: float | None = None) -> Any:
+    """Return a SpatialData transformation of a 3 × 3 matrix on (x, y, 1), with the planes of a stack so far apart."""
     from spatialdata.transformations import Affine, Identity
 
     m = np.asarray(matrix, dtype=float)
+    if z_step is not None:
+        whole = np.diag([1.0, 1.0, z_step, 1.0])
+        whole[np.ix_([0, 1, 3], [0, 1, 3])] = m
+        return Affine(whole, input_axes=("x", "y", "z"), output_axes=("x", "y", "z"))
     if np.array_equal(m, np.eye(3)):
         return Identity()
     return Affine(m, input_axes=("x", "y"), output_axes=("x", "y"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from .changes import Change
+from .changes import Change, Slot, slot_of
 from .command import Command
 from .journal import Line
 
@@ -25,6 +26,11 @@ class Entry:
     who: str
     line: Line
     _command: Command | None = None
+
+    @cached_property
+    def touched(self) -> frozenset[Slot]:
+        """The addresses that change, without reading what changed."""
+        return frozenset(slot_of(change) for change in self.line.meta["changes"])
 
     @property
     def loaded(self) -> tuple[Change, ...]:

@@ -21,6 +21,7 @@ from .codec import ChunkCodec
 from .document import Document
 from .durable import on_disk
 from .grid import LabelGrid
+from .planes import plane_name
 
 __all__ = ["move_chunks", "stage_chunks"]
 
@@ -46,6 +47,8 @@ def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> d
     """
     import zarr
 
+    if document.planes(name):
+        return _stage_planes(document, store, staging, name)
     grid = document.grid(name)
     group: Any = zarr.open_group(store, mode="r", use_consolidated=False)[f"labels/{name}"]
     moves: list[str] = []
@@ -107,13 +110,9 @@ def _read(path: str) -> bytes:
 
 def _through_zarr(grid: LabelGrid, level: int, source: Path, target: Path, touched: list[Chunk]) -> list[bool]:
     """Stage chunks that only zarr knows how to pack; return of each whether it holds a cell."""
-    import zarr
-
     if not touched:
         return []
-    target.mkdir(parents=True)
-    (target / "zarr.json").write_bytes((source / "zarr.json").read_bytes())
-    array: Any = zarr.open_array(target, mode="r+")
+    array: Any = _like(source, target)
     kept = []
     h, w = chunk_shape(array)
     for i, j in touched:
@@ -122,6 +121,38 @@ def _through_zarr(grid: LabelGrid, level: int, source: Path, target: Path, touch
         written = target / array.metadata.encode_chunk_key((i, j))
         kept.append(written.exists())  # zarr writes no chunk of background only
     return kept
+
+
+def _stage_planes(document: Document, store: Path, staging: Path, name: str) -> dict[str, Any]:
+    """Do the same for a stack, whose chunks may hold several planes."""
+    import zarr
+
+    group: Any = zarr.open_group(store, mode="r", use_consolidated=False)[f"labels/{name}"]
+    n, moves, empty = document.planes(name), list[str](), list[str]()
+    for level, dataset in enumerate(group.attrs["ome"]["multiscales"][0]["datasets"]):
+        place, stored = f"labels/{name}/{dataset['path']}", group[dataset["path"]]
+        depth, h, w = (int(v) for v in (stored.shards or stored.chunks))
+        grids = [document.grid(plane_name(name, k)) for k in range(n)]
+        touched = {(k // depth, i, j) for k, g in enumerate(grids) for i, j in g.unsaved_chunks(level, (h, w))}
+        if not touched:
+            continue
+        array = _like(store / place, staging / place)
+        for c, i, j in sorted(touched):
+            window, z = (i * h, (i + 1) * h, j * w, (j + 1) * w), slice(c * depth, min((c + 1) * depth, n))
+            values = np.stack([grids[k].read(window, level) for k in range(z.start, z.stop)])
+            array[z, i * h : i * h + values.shape[1], j * w : j * w + values.shape[2]] = values
+            key = f"{place}/{array.metadata.encode_chunk_key((c, i, j))}"
+            (moves if (staging / key).exists() else empty).append(key)
+    return {"name": name, "move": moves, "remove": empty, "largest": None}
+
+
+def _like(source: Path, target: Path) -> Any:
+    """Return an empty array that encodes its chunks as another one does."""
+    import zarr
+
+    target.mkdir(parents=True)
+    (target / "zarr.json").write_bytes((source / "zarr.json").read_bytes())
+    return zarr.open_array(target, mode="r+")
 
 
 def move_chunks(store: Path, staging: Path, todo: dict[str, Any], inside: Inside) -> int:

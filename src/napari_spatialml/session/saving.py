@@ -21,11 +21,12 @@ import scipy.sparse as sp
 from ..errors import DocumentError
 from .changes import Slot
 from .chunks import record_largest
-from .document import ELEMENT_TYPES, Document
+from .document import ELEMENT_TYPES, Document, kept_slot
 from .durable import all_on_disk, on_disk, write_whole
 from .elements import SAVED, matrices, with_matrices
 from .journal import Journal
 from .patching import move_chunks, stage_chunks
+from .planes import stack_name
 from .rows import plain
 
 __all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "set_aside", "settle"]
@@ -89,9 +90,9 @@ def _plain(document: Document) -> Any:
 
 def _written(document: Document, name: str) -> Any:
     """Return an element as it is written: labels in chunks that a stroke can rewrite, tables as plain AnnData."""
-    if name in document.names("labels"):
+    if name in document.names("labels") and not document.planes(name):
         return document.get(("labels", name)).to_spatialdata(SAVED)
-    return plain(document.element(name))
+    return plain(document.sdata[name])
 
 
 def _record_largest(document: Document, store: Path) -> None:
@@ -99,6 +100,8 @@ def _record_largest(document: Document, store: Path) -> None:
     import zarr
 
     for name in document.names("labels"):
+        if document.planes(name):
+            continue  # its planes are looked through again when a cell is added
         largest = document.grid(name).largest
         if largest is not None:
             record_largest(zarr.open_group(store / "labels" / name, mode="r+"), largest)
@@ -138,7 +141,7 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
         _check_targets(store, dirty, replaced)
         staging.mkdir(parents=True)
         with _quiet():
-            intent = _stage(document, store, staging, set(dirty), replaced)
+            intent = _stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced)
         all_on_disk(staging)  # a power failure must not leave an intent that names what is not there
         write_whole(home / "intent.json", json.dumps(intent).encode())
     except DocumentError:
@@ -168,7 +171,7 @@ def _why(error: Exception) -> str:
 
 def _check_targets(store: Path, dirty: Iterable[Slot], replaced: frozenset[Slot]) -> None:
     """Make sure that what is to be changed in place is still there: nothing is begun that cannot end."""
-    changed = set(dirty)
+    changed = {(s[0], stack_name(s[1]), *s[2:]) if s[0] == "labels" else kept_slot(s) for s in dirty}
     for slot in sorted(changed):
         place = slot[1:3] if slot[0] == "transforms" else slot[:2]
         whole = place in changed and (place[0] != "labels" or place in replaced)
@@ -185,10 +188,10 @@ def _stage(
 ) -> dict[str, Any]:
     """Put everything new under ``staging`` and return what `finish` has to do with it."""
     edited = {s for s in dirty if len(s) == 2 and s[0] in ("labels", "tables") and s not in replaced}
+    labels = {s for s in edited if s[0] == "labels"}
     rows = {s for s in edited if s[0] == "tables" and _fits(document, store, s[1])}
-    painted = sorted(s[1] for s in edited if s[0] == "labels")
-    wholes = replaced | {s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - rows
-    wholes -= {("labels", name) for name in painted}
+    painted = sorted({stack_name(s[1]) for s in labels})
+    wholes = replaced | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
     swaps = _stage_elements(document, staging, set(wholes))
     columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes | rows)
     parts = [part for slot in sorted(rows) for part in _parts(document, store, slot[1])]

@@ -19,6 +19,7 @@ from .history import Entry, entry_of, fold, who
 from .homes import locked, of_another, state_folder, state_home
 from .journal import Journal, Line
 from .names import check_names
+from .planes import stack_name
 from .saving import HOME, finish, save_changes, save_whole, set_aside, settle
 
 __all__ = ["Entry", "Session"]
@@ -333,8 +334,8 @@ class Session:
         return target
 
     def _mark_saved(self) -> None:
-        for name in self.document.names("labels"):
-            if name in {s[1] for s in self._dirty if s[0] == "labels"}:
+        for name in {s[1] for s in self._dirty if s[0] == "labels"}:
+            if stack_name(name) in self.document.sdata.labels:
                 self.document.grid(name).mark_saved()
         for entry in (*self._done, *self._undone):  # the files of what it replaced are gone: read it from the journal
             if any(isinstance(c, Put) and len(c.slot) == 2 for c in entry.loaded):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .diff import Add, Remove, Update, diff
@@ -90,6 +91,15 @@ class Canvas:
         """Return the layer on which labels can be painted, or None."""
         return next((layer for name, layer, _ in self.painted() if name == labels), None)
 
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Let the layers of elements show others, as those of another plane of a stack."""
+        self.specs = tuple(replace(s, key=_renamed(s.key, names)) for s in self.specs)
+        self._layers = {_renamed(key, names): layer for key, layer in self._layers.items()}
+        self._orders = {_renamed(key, names): order for key, order in self._orders.items()}
+        self._deleted = {_renamed(key, names) for key in self._deleted}
+        for layer in self._layers.values():
+            layer.metadata[ELEMENT] = names.get(layer.metadata[ELEMENT], layer.metadata[ELEMENT])
+
     def clear(self) -> None:
         """Take all our layers away."""
         for key in list(self._layers):
@@ -115,3 +125,7 @@ class Canvas:
         for key in [k for k, layer in self._layers.items() if layer not in self.viewer.layers]:
             del self._layers[key]
             self._deleted.add(key)
+
+
+def _renamed(key: Key, names: Mapping[str, str]) -> Key:
+    return replace(key, element=names.get(key.element, key.element))

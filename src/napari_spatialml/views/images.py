@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.colours import limits
 from ..session import Document
+from ..session.planes import stack_name
 from .memory import Memory
 from .places import pixel_affine
 from .specs import ImageSpec, Key
@@ -64,7 +65,7 @@ def image_specs(
     specs = []
     for i, channel in enumerate(names):
         single = len(names) == 1
-        found = memory.get(("limits", image, revision, i), _limits_of(levels, i))
+        found = memory.get(("limits", stack_name(image), revision, i), _limits_of(levels, i))
         specs.append(
             ImageSpec(
                 Key(image, "" if single else channel, beside),

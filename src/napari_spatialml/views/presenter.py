@@ -13,6 +13,7 @@ from ..errors import BadInput, SpatialMLError
 from ..session import Document, Session
 from ..session.changes import EditLabels, Slot
 from ..session.corrections import correct
+from ..session.planes import split_plane, stack_name
 from ..session.session import Entry
 from .canvas import Canvas
 from .choices import choices_of, colour_of, title_of
@@ -61,6 +62,7 @@ class Presenter:
         self.tool, self.hint = "", ""
         self._memory = Memory()
         self._tool: Tool | None = None
+        self._options: dict[str, Any] = {}
         self._shown = self._closed = False
         self._gestures = Gestures(self)
         self._painting = Painting(self, later, self._gestures.after_paint)
@@ -194,6 +196,24 @@ class Presenter:
         elif self._tool is not None:
             self._tool.refresh()
 
+    def to_plane(self, plane: int) -> None:
+        """Show another plane of the stacks; the tool in the hand goes on there."""
+        self.flush()
+        before = {stack_name(n): n for t in ("images", "labels") for n in self.document.names(t)}
+        self.document.view_plane(plane)
+        after = {stack_name(n): n for t in ("images", "labels") for n in self.document.names(t)}
+        names = {before[n]: after[n] for n in before if before[n] != after[n]}
+        if not names:
+            return
+        tool, options = self.tool, self._options
+        self.use("")
+        self.canvas.rename(names)
+        self._painting.rename(names)
+        self.state = self.state.renamed(names)
+        self.show()
+        if tool:
+            self.use(tool, **{k: names.get(v, v) if isinstance(v, str) else v for k, v in options.items()})
+
     # tools -------------------------------------------------------------------------------------
 
     @property
@@ -219,6 +239,7 @@ class Presenter:
         if before is not None:
             before.stop()
         self.marks.remove()
+        self._options = options
         self._take_up(tool, options)
         if getattr(self._tool, "labels", "") != self._correcting.labels:
             self._correcting.end()
@@ -289,7 +310,12 @@ class Presenter:
     def _whereabouts(self, entry: Entry) -> str:
         """Return where a change of labels lies that cannot be seen now; "" where it is in view."""
         for change in entry.command.changes:
-            if isinstance(change, EditLabels) and change.name in self.document.names("labels"):
+            if not isinstance(change, EditLabels):
+                continue
+            plane = split_plane(change.name)[1]
+            if plane is not None and change.name not in self.document.names("labels"):
+                return f", in plane {plane + 1}"
+            if change.name in self.document.names("labels"):
                 return outside_view(self.viewer, self, change)
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -120,3 +120,12 @@ class ViewState:
     landmarks: str = ""
     model: str = "similarity"
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
+
+    def renamed(self, names: Mapping[str, str]) -> ViewState:
+        """Return the same of other elements, as of another plane of a stack."""
+        return replace(
+            self,
+            shown=None if self.shown is None else tuple(names.get(n, n) for n in self.shown),
+            colours={names.get(n, n): c for n, c in self.colours.items()},
+            hidden_categories={names.get(n, n): h for n, h in self.hidden_categories.items()},
+        )

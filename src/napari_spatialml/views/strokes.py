@@ -5,7 +5,7 @@ napari says when something was painted, never what. So the layer is compared wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -145,6 +145,12 @@ class Painting:
                 layer.mouse_drag_callbacks.append(self._after_paint)
                 # napari's own history of the layer would go behind the session's back
                 layer.undo, layer.redo = self._owner.undo, self._owner.redo
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Let the layers of labels be those of others, as of another plane of a stack."""
+        self._buffers = {names.get(n, n): b for n, b in self._buffers.items()}
+        for name, buffer in self._buffers.items():
+            buffer.labels = name
 
     def follow(self, touched: Collection[str]) -> None:
         """Make the layers of labels show what the document holds now."""

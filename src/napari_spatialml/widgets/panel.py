@@ -179,7 +179,7 @@ class MethodPanel(QWidget):
         self._make_run()
         self.methods = MethodChooser(self._classes)
         self.methods.currentIndexChanged.connect(self._choose)
-        self.message = MessageLine()
+        self.message, self.notice = MessageLine(), MessageLine()
         self._inputs, self._form, self._correct = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._correct_heading = Heading("Correct")
 
@@ -216,7 +216,7 @@ class MethodPanel(QWidget):
         column.setSpacing(SPACING + 2)
         parts = (
             self._head(), what, self._inputs, rows, self.help, self._form, self._run_row(), self._step, self.message,
-            self._correct_heading, self._correct,
+            self.notice, self._correct_heading, self._correct,
         )  # fmt: skip
         for part in parts:
             if isinstance(part, QLayout):

@@ -14,6 +14,7 @@ from ..methods import methods
 from ..session import SegmentationSelection, Selection
 from ..session.gather import full_resolution
 from ..views.rasters import is_pixel_grid
+from .by_cell import ByCell
 from .hand import HandTools, length_field
 from .messages import Message, MessageLine
 from .step import MethodStep, choose
@@ -114,6 +115,8 @@ class SegmentDock(MethodStep):
         layout.addWidget(self.tools)
         self.became = MessageLine()
         layout.addWidget(self.became)
+        self.by_cell = ByCell(self.desk, lambda: str(self.labels.currentData() or ""))
+        layout.addWidget(self.by_cell)
         return self.correct
 
     def make(self) -> QWidget:
@@ -134,6 +137,7 @@ class SegmentDock(MethodStep):
         found = document.attribute("segmentations", {})
         choose(self.labels, sorted(cells, key=lambda n: (n not in found, n)))
         self.correct.setEnabled(self.labels.count() > 0 and not self.session.read_only)
+        self.by_cell.refresh()
         summary = self._last_summary()
         self.became.show_message(Message("ok", f"{summary[0].upper()}{summary[1:]}.") if summary else None)
 

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QStacked
 from ..core.method import Method
 from ..core.report import Report
 from ..errors import DocumentError, Stale
-from ..methods import methods
-from ..session import Selection, Session, finish, prepare
+from ..methods import method, methods
+from ..session import Outdated, Selection, Session, finish, outdated, prepare, selection_from
 from ..session.run import Job
 from .desk import desk_of
 from .messages import Message, MessageLine, tell
@@ -204,6 +204,7 @@ class MethodStep(StepDock):
     def make(self) -> QWidget:
         """Make the panel."""
         self._started: tuple[Session, Job] | None = None
+        self._again: Selection | None = None  # what a result that is made again was made from
         self._kept: tuple[Session, Job, Any] | None = None
         self._reason = ""
         self.panel = _RunPanel(
@@ -232,6 +233,21 @@ class MethodStep(StepDock):
         if reason != self._reason:
             self._reason = reason
             self.panel.set_waiting_for(reason)
+        self._tell_outdated()
+
+    def _tell_outdated(self) -> None:
+        """Say which result is older than what it was made from, and offer to make it again."""
+        old = next((o for o in outdated(self.session) if o.kind == self.kind), None)
+        if old is None or self.panel.state != "idle":
+            self.panel.notice.show_message(None)
+            return
+        self.panel.notice.show_message(Message("warning", old.sentence), {"Run again": lambda: self._run_again(old)})
+
+    def _run_again(self, old: Outdated) -> None:
+        self.panel.set_method(method(self.kind, old.record["method"]).from_settings(old.record["settings"]))
+        self._again = selection_from(self.kind, old.record["selection"])
+        self.panel.notice.show_message(None)
+        self.panel.run()
 
     def _on_opened(self) -> None:
         if hasattr(self, "panel"):
@@ -241,9 +257,10 @@ class MethodStep(StepDock):
             self._reason = "?"  # a new section is waited for anew
         super()._on_opened()
 
-    def _job(self, method: Method) -> Callable[[Report], Any]:
+    def _job(self, chosen: Method) -> Callable[[Report], Any]:
         self._kept = None
-        job = prepare(self.session, method, self.selection())
+        selection, self._again = self._again or self.selection(), None
+        job = prepare(self.session, chosen, selection)
         self._started = (self.session, job)
         return job
 

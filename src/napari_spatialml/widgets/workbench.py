@@ -11,6 +11,7 @@ from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
 from .domains import DomainsDock
 from .history import HistoryDock
+from .plane_slider import PlaneSlider
 from .register import RegisterDock
 from .section import SectionDock
 from .segment import SegmentDock
@@ -137,6 +138,7 @@ class Workbench(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.tour)
         layout.addWidget(self.header)
+        layout.addWidget(PlaneSlider(self.desk))
         layout.addWidget(self.tabs, 1)
 
     def sizeHint(self) -> QSize:
