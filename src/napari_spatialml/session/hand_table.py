@@ -21,6 +21,11 @@ class HandTable(AnnData):  # type: ignore[misc]  # anndata's types are not compl
     Everything that was read from it before stays as it was read: parts are replaced, never written into.
     """
 
+    _obs: pd.DataFrame
+    _obsm: dict[str, Any]
+    _layers: dict[str, Any]
+    _obsp: dict[str, Any]
+
     @classmethod
     def of(cls, table: Any) -> HandTable:
         """Return a table with the parts of another one, not copied."""

@@ -15,19 +15,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import scipy.sparse as sp
-
 from ..errors import DocumentError
 from .changes import Slot
 from .chunks import record_largest
 from .document import ELEMENT_TYPES, Document, kept_slot
 from .durable import all_on_disk, on_disk, write_whole
-from .elements import SAVED, matrices, with_matrices
+from .elements import with_matrices
 from .journal import Journal
-from .patching import move_chunks, stage_chunks
+from .patching import move_chunks
 from .planes import stack_name
-from .rows import plain
+from .staging import plain_section, stage
 
 __all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "set_aside", "settle"]
 
@@ -63,7 +60,7 @@ def save_whole(document: Document, path: Path, journal: Journal) -> None:
     sdata, before = document.sdata, document.sdata.path
     try:
         with _quiet():
-            _plain(document).write(partial)
+            plain_section(document).write(partial)
             _record_largest(document, partial)
         (partial / HOME).mkdir()
         journal.copy_to(partial / HOME / "journal.log", {"op": "saved"})
@@ -78,21 +75,6 @@ def save_whole(document: Document, path: Path, journal: Journal) -> None:
             "Free some disk space or choose another place; your work is kept in the journal.",
         ) from error
     sdata.path = path
-
-
-def _plain(document: Document) -> Any:
-    """Return the section as SpatialData writes it, with the same arrays."""
-    from spatialdata import SpatialData
-
-    elements = {name: _written(document, name) for kind in ELEMENT_TYPES for name in document.names(kind)}
-    return SpatialData.init_from_elements(elements, attrs=document.sdata.attrs)
-
-
-def _written(document: Document, name: str) -> Any:
-    """Return an element as it is written: labels in chunks that a stroke can rewrite, tables as plain AnnData."""
-    if name in document.names("labels") and not document.planes(name):
-        return document.get(("labels", name)).to_spatialdata(SAVED)
-    return plain(document.sdata[name])
 
 
 def _record_largest(document: Document, store: Path) -> None:
@@ -141,7 +123,7 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
         _check_targets(store, dirty, replaced)
         staging.mkdir(parents=True)
         with _quiet():
-            intent = _stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced)
+            intent = stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced)
         all_on_disk(staging)  # a power failure must not leave an intent that names what is not there
         write_whole(home / "intent.json", json.dumps(intent).encode())
     except DocumentError:
@@ -181,99 +163,6 @@ def _check_targets(store: Path, dirty: Iterable[Slot], replaced: frozenset[Slot]
                 f"'{'/'.join(place)}' has vanished from '{store.name}' since it was opened.",
                 "Save the section to a new place.",
             )
-
-
-def _stage(
-    document: Document, store: Path, staging: Path, dirty: set[Slot], replaced: frozenset[Slot]
-) -> dict[str, Any]:
-    """Put everything new under ``staging`` and return what `finish` has to do with it."""
-    edited = {s for s in dirty if len(s) == 2 and s[0] in ("labels", "tables") and s not in replaced}
-    labels = {s for s in edited if s[0] == "labels"}
-    rows = {s for s in edited if s[0] == "tables" and _fits(document, store, s[1])}
-    painted = sorted({stack_name(s[1]) for s in labels})
-    wholes = replaced | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
-    swaps = _stage_elements(document, staging, set(wholes))
-    columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes | rows)
-    parts = [part for slot in sorted(rows) for part in _parts(document, store, slot[1])]
-    swaps += [_stage_part(document, staging, slot) for slot in columns]
-    swaps += [_stage_value(staging, slot, value) for slot, value in parts]
-    moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in wholes}
-    return {
-        "swaps": swaps,
-        "painted": [stage_chunks(document, store, staging / "chunks", name) for name in painted],
-        "tables": sorted({s[1] for s in columns}),
-        "transforms": {"/".join(m): matrices(getattr(document.sdata, m[0])[m[1]]) for m in moved},
-        "attrs": document.sdata.attrs if any(s[0] == "attrs" for s in dirty) else None,
-    }
-
-
-def _fits(document: Document, store: Path, name: str) -> bool:
-    """Whether a table in the store becomes the document's by its rows alone.
-
-    What it annotates must be the same, and it must keep nothing that the hand leaves out: pairs of rows, raw counts.
-    """
-    folder = store / "tables" / name
-    if name not in document.names("tables") or not folder.is_dir():
-        return False
-    table = document.table(name)
-    told = (folder / "uns" / "spatialdata_attrs").is_dir() == ("spatialdata_attrs" in table.uns)
-    left_out = (folder / "raw" / "X", *(folder / "obsp").glob("*"))
-    return bool(told and table.n_obs) and not any(place.is_dir() for place in left_out)
-
-
-def _parts(document: Document, store: Path, name: str) -> Iterator[tuple[Slot, Any]]:
-    """Yield the parts of a table that have a row a cell; None for those that the store has too many."""
-    table = document.table(name)
-    if table.X is not None:
-        yield ("tables", name, "X"), table.X
-    yield ("tables", name, "obs"), table.obs
-    for part in ("obsm", "layers"):
-        held = dict(getattr(table, part).items())
-        there = {p.name for p in (store / "tables" / name / part).glob("*") if p.is_dir()}
-        for key in sorted(there | held.keys()):
-            yield ("tables", name, part, key), held.get(key)
-
-
-def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> list[dict[str, str]]:
-    from spatialdata import SpatialData
-
-    present = {s[1]: document.get(s) for s in wholes if document.get(s) is not None}
-    if present:
-        held = {name: _written(document, name) for name in present}
-        SpatialData.init_from_elements(held).write(staging / "elements.zarr")
-    return [
-        {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
-        for s in sorted(wholes)
-    ]
-
-
-def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]:
-    """Stage a column or an array of a table, as anndata writes it."""
-    value = document.get(slot)
-    if isinstance(value, pd.Series):
-        value = value.array if isinstance(value.dtype, pd.CategoricalDtype) else value.to_numpy()
-    return _stage_value(staging, slot, value)
-
-
-def _stage_value(staging: Path, slot: Slot, value: Any) -> dict[str, str]:
-    import zarr
-    from anndata.io import write_elem
-
-    if value is None:
-        return {"target": "/".join(slot), "staged": ""}
-    group = zarr.open_group(staging / "tables.zarr", mode="a", zarr_format=3)
-    parent = group.require_group("/".join(slot[1:-1]))
-    write_elem(parent, slot[-1], value, dataset_kwargs=_packing_of(value))
-    return {"target": "/".join(slot), "staged": f"tables.zarr/{'/'.join(slot[1:])}"}
-
-
-def _packing_of(value: Any) -> dict[str, Any]:
-    """Return how a matrix of counts is packed: LZ4 is five times as fast as zarr's default, and as small for rows."""
-    import zarr
-
-    if not sp.issparse(value):
-        return {}
-    return {"compressor": zarr.codecs.BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")}
 
 
 def finish(store: Path) -> bool:
