@@ -1,9 +1,9 @@
-"""Cut one cell in two along a line, straight or along the neck that a watershed finds."""
+"""Cut one cell in two along a line: straight, at the neck, on a membrane, or where the expression changes."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,13 @@ import numpy.typing as npt
 from ..errors import BadInput
 from .arrays import require
 from .patch import LabelArray, Patch, Window, found_in, patch_of, read
+from .seams import Transcripts, along_membrane, between_profiles
 
-__all__ = ["split_cell"]
+__all__ = ["WAYS", "How", "split_cell"]
+
+How = Literal["straight", "watershed", "membrane", "transcripts"]
+WAYS: tuple[str, ...] = get_args(How)
+"""The ways to cut."""
 
 Mask = npt.NDArray[np.bool_]
 Parts = npt.NDArray[np.int64]
@@ -25,8 +30,11 @@ def split_cell(
     line: npt.ArrayLike,
     *,
     new_id: int,
-    how: Literal["straight", "watershed"] = "straight",
+    how: How = "straight",
     image: npt.NDArray[Any] | None = None,
+    image_offset: tuple[int, int] = (0, 0),
+    transcripts: Transcripts | None = None,
+    pixel_um: tuple[float, float] = (1.0, 1.0),
     window: Window | None = None,
 ) -> Patch:
     """Cut a cell in two; the larger part keeps the id.
@@ -44,25 +52,41 @@ def split_cell(
         The id of the smaller part; not yet used.
     how
         "straight" cuts along the line. "watershed" starts from the middle of either side and lets
-        the cut follow the neck between them.
+        the cut follow the neck between them. "membrane" moves the cut onto the bright ridge of the image,
+        "transcripts" to where the expression changes.
     image
-        (y, x) signal of the same shape as ``labels``, bright in the cells: the watershed then follows its
-        dark seam. Without it, the distance to the cell's border is used.
+        (h, w) signal that covers the cell, bright on membranes. With "watershed" it is bright in the cells,
+        and the cut follows its dark seam; without it, the distance to the cell's border is used.
+    image_offset
+        (y, x) of the image's first pixel in the labels.
+    transcripts
+        Those in and around the cell.
+    pixel_um
+        (y, x) size of a pixel in µm.
     window
         Rows and columns in which the whole cell lies, so that the rest is not searched.
 
     Raises
     ------
     BadInput
-        When the cell is absent, the new id is taken, or the line does not cross the cell.
+        When the cell is absent, the new id is taken, the line does not cross the cell, or what a way to
+        cut goes by is missing.
     """
-    require(how in ("straight", "watershed"), f"There is no way to cut called '{how}'.")
+    require(how in WAYS, f"There is no way to cut called '{how}'.", f"Choose one of {', '.join(WAYS)}.")
     mask, offset = found_in(labels, cell, window)
     _require_free(labels, new_id, window)
     parts = _straight(mask, _as_line(line) - offset, cell)
+    seam = None if image is None else _crop(image, image_offset, mask, offset)
     if how == "watershed":
-        seam = None if image is None else _crop(image, labels, mask, offset)
         parts = _watershed(mask, parts, seam)
+    elif how == "membrane":
+        if seam is None:
+            raise BadInput("There is no image of membranes.", "Choose an image and its channel, or cut it straight.")
+        parts = along_membrane(mask, parts, seam, pixel_um)
+    elif how == "transcripts":
+        if transcripts is None:
+            raise BadInput("There are no transcripts.", "Choose transcripts, or cut it straight.")
+        parts = between_profiles(mask, parts, offset, transcripts, pixel_um, cell)
     first, second = np.bincount(parts[mask], minlength=3)[1:3]
     patch = patch_of(labels, parts == (2 if second <= first else 1), offset, new_id)
     assert patch is not None  # both parts hold pixels, so something changes
@@ -87,9 +111,12 @@ def _as_line(line: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return points
 
 
-def _crop(image: npt.NDArray[Any], labels: LabelArray, mask: Mask, offset: tuple[int, int]) -> npt.NDArray[np.float64]:
-    require(image.shape == labels.shape, f"The image {image.shape} and the labels {labels.shape} do not fit.")
-    (y, x), (h, w) = offset, mask.shape
+def _crop(
+    image: npt.NDArray[Any], start: tuple[int, int], mask: Mask, offset: tuple[int, int]
+) -> npt.NDArray[np.float64]:
+    (h, w), y, x = mask.shape, offset[0] - start[0], offset[1] - start[1]
+    covers = image.ndim == 2 and y >= 0 and x >= 0 and y + h <= image.shape[0] and x + w <= image.shape[1]
+    require(covers, f"The image {image.shape} does not cover the cell.", "Give the whole image, or a window around it.")
     return np.asarray(image[y : y + h, x : x + w], dtype=np.float64)
 
 

@@ -18,6 +18,7 @@ from ..errors import BadInput
 from .arrays import require
 from .cutting import split_cell
 from .patch import LabelArray, Patch, Window, diff, found_in, patch_of, read
+from .seams import Transcripts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LabelArray",
     "Patch",
+    "Transcripts",
     "Window",
     "cell_table",
     "delete_cells",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..errors import BadInput, Stale
 from .arrays import frozen, require
 
-__all__ = ["LabelArray", "Patch", "Window", "diff", "found_in", "patch_of", "read"]
+__all__ = ["LabelArray", "Patch", "Window", "diff", "found_in", "patch_of", "read", "require_whole"]
 
 LabelArray = npt.NDArray[Any]
 """(y, x) integers of any width; 0 is background."""
@@ -149,7 +149,7 @@ def found_in(labels: Any, cell: int, window: Window | None) -> tuple[npt.NDArray
     y0, y1 = int(rows[0]), int(rows[-1]) + 1
     columns = np.flatnonzero(mask[y0:y1].any(axis=0))
     x0, x1 = int(columns[0]), int(columns[-1]) + 1
-    _require_whole(cell, (oy + y0, oy + y1, ox + x0, ox + x1), labels.shape, window)
+    require_whole(cell, (oy + y0, oy + y1, ox + x0, ox + x1), labels.shape, window)
     return mask[y0:y1, x0:x1], (oy + y0, ox + x0)
 
 
@@ -164,8 +164,8 @@ def patch_of(
     return diff(old, new, offset)
 
 
-def _require_whole(cell: int, box: Window, shape: tuple[int, ...], window: Window | None) -> None:
-    """A cell that ends exactly at the window's edge may go on behind it: then half of it would be edited."""
+def require_whole(cell: int, box: Window, shape: tuple[int, ...], window: Window | None) -> None:
+    """Raise `BadInput` for a cell whose box ends at the window's edge: half of it may lie behind, unread."""
     if window is None:
         return
     cut = (

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..core.pyramid import downsample
 from ..errors import DocumentError
+from .blank import decode_tiles, encode_tiles, is_tiled
 from .chunks import recorded_largest, stored
 from .grid import LabelGrid
 from .planes import Stack, n_planes, z_step
@@ -187,6 +188,8 @@ def encode_element(encoder: Encoder, value: Any) -> dict[str, Any]:
     """
     from anndata import AnnData
 
+    if isinstance(value, LabelsElement) and is_tiled(value.grid):
+        return {"t": "tiled labels", **encode_tiles(encoder, value.grid), "transforms": value.transforms}
     if isinstance(value, LabelsElement):
         levels = [encoder.array(value.grid.read(None, k)) for k in range(len(value.grid.levels))]
         return {"t": "labels", "levels": levels, "transforms": value.transforms}
@@ -216,6 +219,8 @@ def decode_element(meta: dict[str, Any], buffers: list[bytes]) -> Any:
     kind = meta.get("t")
     if kind == "labels":
         return LabelsElement(LabelGrid([decode(m, buffers) for m in meta["levels"]]), meta["transforms"])
+    if kind == "tiled labels":
+        return LabelsElement(decode_tiles(meta, buffers), meta["transforms"])
     if kind == "table":
         return _decode_table(meta, buffers)
     if kind == "shapes":

@@ -67,6 +67,11 @@ class LabelGrid:
         """The levels as array-likes that show every change at once."""
         return tuple(LevelView(self, k) for k in range(len(self._base)))
 
+    @property
+    def below(self) -> tuple[Any, ...]:
+        """The arrays below the changed tiles, full resolution first."""
+        return self._base
+
     def _shape(self, level: int) -> tuple[int, int]:
         shape = self._base[level].shape
         return int(shape[-2]), int(shape[-1])
@@ -180,6 +185,17 @@ class LabelGrid:
     def written_since(self, moment: int) -> tuple[Window, ...]:
         """Return the windows of the full resolution that were written after a moment."""
         return tuple(self._written[moment:])
+
+    def changed(self) -> Iterator[tuple[int, tuple[int, int], npt.NDArray[Any]]]:
+        """Yield (level, offset, values) of every tile that was ever changed."""
+        for level, tiles in enumerate(self._tiles):
+            yield from ((level, (i * TILE, j * TILE), tiles.read((i, j))) for i, j in sorted(tiles))
+
+    def put(self, level: int, offset: tuple[int, int], values: npt.NDArray[Any]) -> None:
+        """Replace a window of one level, and leave the others as they are."""
+        if level == 0:
+            self._top = max(self._top, int(values.max(initial=0)))
+        self._write(level, offset, values)
 
     def put_unsaved(self, level: int, chunk: tuple[int, int], values: npt.NDArray[Any]) -> None:
         """Put what `mark_saved` has not seen over a chunk as it is stored; any thread, while nobody writes.

@@ -59,4 +59,5 @@ def rows_with(instances: npt.NDArray[Any], wanted: Any) -> npt.NDArray[np.int64]
     at = np.searchsorted(instances, sought)
     found = at < len(instances)
     found[found] = instances[at[found]] == sought[found]
-    return at[found]
+    rows: npt.NDArray[np.int64] = at[found]
+    return rows

@@ -15,8 +15,9 @@ from ...errors import BadInput
 from ..cells import table_name
 from ..command import Command
 from ..document import Document
+from ..expansion import has_labels
 from ..summary import summary_of
-from . import cells, columns, counts, elements, landmarks  # noqa: F401  (importing them registers the corrections)
+from . import cells, columns, counts, elements, expanding, landmarks, shaping  # noqa: F401  (registers them)
 from .registry import MADE, packed, unpacked
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
@@ -49,7 +50,7 @@ def correct(document: Document, name: str, /, *, report: Report = silent, **argu
     if name not in MADE:
         raise BadInput(f"There is no correction '{name}'.", f"Choose one of {', '.join(MADE)}.")
     if "new_id" in signature(MADE[name]).parameters and "new_id" not in arguments:
-        arguments["new_id"] = document.grid(arguments["labels"]).maximum() + 1  # recorded, so that a replay uses it
+        arguments["new_id"] = _next_id(document, arguments)  # recorded, so that a replay uses it
     heard = {"report": report} if "report" in signature(MADE[name]).parameters else {}
     label, changes = MADE[name](document, **arguments, **heard)
     record: dict[str, Any] = {"type": "correction", "name": name, "arguments": arguments}
@@ -57,3 +58,9 @@ def correct(document: Document, name: str, /, *, report: Report = silent, **argu
     if summary:
         record["summary"] = summary
     return Command(label, tuple(changes), record)
+
+
+def _next_id(document: Document, arguments: dict[str, Any]) -> int:
+    """Return an id that no cell ever had, neither in the labels nor in the nuclei from which cells are made."""
+    named = (arguments[key] for key in ("labels", "nuclei") if key in arguments)
+    return 1 + max((document.grid(n).maximum() for n in named if has_labels(document, n)), default=0)

@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core import labels as edits
-from ...core.patch import Patch, Window
+from ...core.patch import Patch, Window, found_in
 from ...errors import BadInput
 from ..cells import follow
 from ..changes import Change, EditLabels
+from ..cutting import image_near, pixel_um, transcripts_near
 from ..document import Document
 from .registry import Made, correction, unpacked
 
-__all__ = ["labels_changes", "named", "pixels_of"]
+__all__ = ["labels_changes", "named", "pixels_of", "split_patch"]
 
 _LARGEST = 64_000_000
 
@@ -69,11 +70,60 @@ def split_cell(
     new_id: int,
     how: Any = "straight",
     window: Window | None = None,
+    image: str = "",
+    channel: str = "",
+    points: str = "",
 ) -> Made:
-    """Cut a cell in two along a line of (y, x) pixel positions; the larger part keeps the id."""
-    pixels = pixels_of(document, labels, window)
-    patch = edits.split_cell(pixels, cell, line, new_id=new_id, how=how, window=window)
+    """Cut a cell in two along a line of (y, x) pixel positions; the larger part keeps the id.
+
+    ``how`` is "straight", "watershed" (at the neck), "membrane" (on the bright ridge of a channel of an
+    image) or "transcripts" (where the expression of the points changes).
+    """
+    patch = split_patch(document, labels, cell, line, new_id, how, window, image, channel, points)
     return f"split cell {cell} in {labels}", labels_changes(document, labels, patch)
+
+
+def split_patch(
+    document: Document,
+    labels: str,
+    cell: int,
+    line: Sequence[Sequence[float]],
+    new_id: int = 0,
+    how: Any = "straight",
+    window: Window | None = None,
+    image: str = "",
+    channel: str = "",
+    points: str = "",
+) -> Patch:
+    """Return what `split_cell` would change of the labels, and nothing that follows from it: for a preview.
+
+    Parameters
+    ----------
+    document, labels, cell, line, how, window, image, channel, points
+        As in `split_cell`.
+    new_id
+        The id of the smaller part; the next free one if 0.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When the cell cannot be cut so.
+    """
+    pixels = pixels_of(document, labels, window)
+    mask, (y, x) = found_in(pixels, cell, window)
+    box = (y, y + mask.shape[0], x, x + mask.shape[1])
+    return edits.split_cell(
+        pixels,
+        cell,
+        line,
+        new_id=new_id or document.grid(labels).maximum() + 1,
+        how=how,
+        image=image_near(document, labels, box, image, channel) if how == "membrane" else None,
+        image_offset=(y, x),
+        transcripts=transcripts_near(document, labels, box, points) if how == "transcripts" else None,
+        pixel_um=pixel_um(document, labels),
+        window=window,
+    )
 
 
 @correction

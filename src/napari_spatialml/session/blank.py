@@ -1,0 +1,56 @@
+"""Label pyramids that begin empty: what is written is kept as compressed tiles, so that a slide takes no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .grid import LabelGrid
+
+if TYPE_CHECKING:
+    from .values import Encoder
+
+__all__ = ["blank_grid", "decode_tiles", "encode_tiles", "is_tiled"]
+
+
+class Blank:
+    """An array (y, x) of background."""
+
+    ndim = 2
+
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        self.shape, self.dtype = (int(shape[0]), int(shape[1])), np.dtype(dtype)
+
+    def __getitem__(self, key: tuple[slice, slice]) -> npt.NDArray[Any]:
+        rows, columns = (len(range(*part.indices(n))) for part, n in zip(key, self.shape, strict=True))
+        return np.zeros((rows, columns), self.dtype)
+
+
+def blank_grid(shapes: Sequence[tuple[int, int]], dtype: np.dtype[Any]) -> LabelGrid:
+    """Return an empty pyramid with levels of these sizes."""
+    return LabelGrid([Blank(shape, dtype) for shape in shapes], largest=0)
+
+
+def is_tiled(grid: LabelGrid) -> bool:
+    """Whether a pyramid began empty, so that its tiles are all that it holds."""
+    return all(isinstance(level, Blank) for level in grid.below)
+
+
+def encode_tiles(encoder: Encoder, grid: LabelGrid) -> dict[str, Any]:
+    """Pack a pyramid that began empty, tile by tile."""
+    tiles = [[level, list(offset), encoder.array(values)] for level, offset, values in grid.changed()]
+    return {"dtype": grid.dtype.str, "shapes": [list(level.shape) for level in grid.levels], "tiles": tiles}
+
+
+def decode_tiles(meta: dict[str, Any], buffers: list[bytes]) -> LabelGrid:
+    """Unpack what `encode_tiles` packed."""
+    from .values import decode
+
+    grid = blank_grid([(h, w) for h, w in meta["shapes"]], np.dtype(meta["dtype"]))
+    for level, (y, x), values in meta["tiles"]:
+        grid.put(level, (y, x), decode(values, buffers))
+    grid.mark_saved()  # it is new as a whole: saving writes all of it
+    return grid
