@@ -197,6 +197,10 @@ class LabelGrid:
             self._top = max(self._top, int(values.max(initial=0)))
         self._write(level, offset, values)
 
+    def covers(self, level: int, chunk: tuple[int, int], shape: tuple[int, int]) -> bool:
+        """Whether all of a chunk of a level is unsaved, so that what is stored of it need not be read."""
+        return shape == (TILE, TILE) and chunk in self._unsaved[level]
+
     def put_unsaved(self, level: int, chunk: tuple[int, int], values: npt.NDArray[Any]) -> None:
         """Put what `mark_saved` has not seen over a chunk as it is stored; any thread, while nobody writes.
 

@@ -91,9 +91,7 @@ class _Packing:
         if not hasattr(self._mine, "values"):  # used again and again: fresh memory costs more than packing
             self._mine.values = np.empty(self.codec.shape, self.codec.dtype)
         values = self._mine.values
-        try:
-            self.codec.decode(_read(os.path.join(self.store, key)), out=values)
-        except FileNotFoundError:
+        if not self._read_into(values, chunk, key):
             values.fill(0)
         self.grid.put_unsaved(self.level, chunk, values)
         if not values.any():
@@ -102,10 +100,16 @@ class _Packing:
             file.write(self.codec.encode(values))
         return True
 
-
-def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.read()
+    def _read_into(self, values: Any, chunk: Chunk, key: str) -> bool:
+        """Read a chunk as it is stored; return False where nothing is stored, or all of it is to be replaced."""
+        if self.grid.covers(self.level, chunk, (int(values.shape[0]), int(values.shape[1]))):
+            return False
+        try:
+            with open(os.path.join(self.store, key), "rb", buffering=0) as file:
+                self.codec.decode(file.read(), out=values)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def _through_zarr(grid: LabelGrid, level: int, source: Path, target: Path, touched: list[Chunk]) -> list[bool]:
