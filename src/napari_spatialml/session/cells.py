@@ -20,6 +20,7 @@ from .gather import full_resolution, pixel_size
 from .neighbourhood import around
 from .planes import split_plane
 from .reviewed import by_hand
+from .rows import rows_with, taken
 
 __all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
 
@@ -116,18 +117,18 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         instances = document.instances(name)
         own = document.rows(name, labels)
         named = touched if instances.dtype.kind in "iu" else tuple(str(cell) for cell in touched)
-        old = own[np.isin(instances[own], named)]
+        old = own[rows_with(instances[own], named)]
         ours = name == table_name(labels) and instances.dtype.kind in "iu"  # one that names cells by words is another's
         if ours:
-            before = document.table(name)[old].copy()
+            before = taken(document.table(name), old)
             new = _measured_again(document, labels, before, window, offset)
         elif name in averaged:
-            before = document.table(name)[old].copy()
+            before = taken(document.table(name), old)
             new = _completed(averages_of(document, labels, averaged[name]["table"], window, offset), before)
         else:
             left = _left(document, labels, window, touched) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
-            before, new = document.table(name)[old].copy(), document.table(name)[:0].copy()
+            before, new = (taken(document.table(name), rows) for rows in (old, old[:0]))
         if len(old) == 0 and new.n_obs == 0:
             continue
         if not ours and (len(document.table(name).obsp) or document.table(name).raw is not None):
@@ -169,7 +170,7 @@ def pixels_known(document: Document, labels: str, cells: tuple[int, ...]) -> dic
     if name not in document.tables_of(labels) or "area_um2" not in document.table(name).obs:
         return {}
     instances = document.instances(name)
-    at = np.flatnonzero(np.isin(instances, cells))
+    at = rows_with(instances, cells)
     pixels = document.table(name).obs["area_um2"].to_numpy()[at] / pixel_size(document, labels) ** 2
     # not whole numbers: the pixel had another size when they were measured, so they say nothing
     whole = np.isfinite(pixels) & (np.abs(pixels - np.rint(pixels)) < 1e-6 * np.maximum(pixels, 1))

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DocumentError
+from .blocks import Exchange
 from .grid import Coarse
-from .rows import picked, replace
+from .rows import exchange_rows
 from .shape_rows import EditShapes
 from .values import Encoder, decode
 
@@ -153,19 +154,8 @@ class EditRows:
     new: Rows
 
     def apply(self, document: Document) -> None:
-        whole = document.table(self.table)
-        if _same_cells(whole, self.old, self.new):
-            replace(whole, self.new.positions, self.new.table)
-            document.touch(self.touched)
-            return
-        n = whole.n_obs - len(self.old.positions) + len(self.new.positions)
-        keep = np.setdiff1d(np.arange(whole.n_obs), self.old.positions, assume_unique=True)
-        place = np.setdiff1d(np.arange(n), self.new.positions, assume_unique=True)
-        if len(keep) != len(place):
-            raise DocumentError(f"The rows to change do not fit the table '{self.table}'.", "Undo, and try again.")
-        order = np.empty(n, dtype=np.int64)
-        order[place], order[self.new.positions] = keep, whole.n_obs + np.arange(n - len(keep))
-        document.replace_rows(self.table, picked(whole, self.new.table, order))
+        exchange = Exchange(document.table(self.table).n_obs, self.old.positions, self.new.positions)
+        exchange_rows(document, self.table, exchange, self.new.table)
 
     def inverse(self) -> EditRows:
         return EditRows(self.table, self.new, self.old)
@@ -183,13 +173,6 @@ class EditRows:
 
 
 Change = Put | EditLabels | EditColumn | EditRows | EditShapes
-
-
-def _same_cells(whole: Any, old: Rows, new: Rows) -> bool:
-    """Return whether the rows put in are those taken out, with other values."""
-    if not np.array_equal(old.positions, new.positions):
-        return False
-    return bool((np.asarray(whole.obs_names[old.positions]) == np.asarray(new.table.obs_names)).all())
 
 
 def slot_of(meta: dict[str, Any]) -> Slot:

@@ -51,7 +51,7 @@ class Session:
         self._saved: tuple[int, ...] = ()
         self._dirty: set[Slot] = set()
         self._pending: list[tuple[str, Entry]] = []
-        self._replaced: set[str] = set()
+        self._replaced: set[Slot] = set()
         self._lock = lock or locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log", read_only=self.read_only)
@@ -264,8 +264,8 @@ class Session:
             raise
         for change in command.changes:
             self._dirty.add(change.touched)
-            if isinstance(change, Put) and change.slot[0] == "labels":
-                self._replaced.add(change.slot[1])
+            if isinstance(change, Put) and len(change.slot) == 2 and change.slot[0] in ("labels", "tables"):
+                self._replaced.add(change.slot)
 
     def _step(self, op: str, entry: Entry) -> None:
         if op == "undo":

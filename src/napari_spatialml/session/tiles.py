@@ -15,7 +15,8 @@ from numcodecs import Blosc
 
 __all__ = ["Tiles"]
 
-_CODEC = Blosc(cname="zstd", clevel=1, shuffle=Blosc.BITSHUFFLE)
+_CODEC = Blosc(cname="zstd", clevel=1, shuffle=Blosc.NOSHUFFLE)
+"""Without shuffling: labels are long runs of one id, which it only cuts up (twice as fast, a sixth smaller)."""
 Key = tuple[int, int]
 
 
@@ -53,10 +54,17 @@ class Tiles:
     def read(self, key: Key) -> npt.NDArray[Any]:
         """Return a tile, only to be read."""
         if key not in self._arrays:
-            data, dtype, shape = self._packed[key]
-            self._put(key, np.frombuffer(_CODEC.decode(data), dtype).reshape(shape))
+            self._put(key, self.peek(key))
         self._arrays.move_to_end(key)
         return self._arrays[key]
+
+    def peek(self, key: Key) -> npt.NDArray[Any]:
+        """Return a tile, only to be read, and leave everything as it is: any thread may, while nobody writes."""
+        found = self._arrays.get(key)
+        if found is not None:
+            return found
+        data, dtype, shape = self._packed[key]
+        return np.frombuffer(_CODEC.decode(data), dtype).reshape(shape)
 
     def change(self, key: Key) -> npt.NDArray[Any]:
         """Return a tile that may be written, until another one is asked for."""
