@@ -23,8 +23,8 @@ from napari_spatialml.core.metrics import average_precision
 from .folder import STAINS, Picture, folds, pictures
 
 AT = (0.5, 0.75, 0.9)
-PROBABILITIES = (0.3, 0.4, 0.5, 0.6)
-ERRORS = (0.0, 0.4, 0.6, 0.8, 1.0)
+PROBABILITIES = (0.4, 0.5, 0.6)
+ERRORS = (0.0, 0.4, 0.6, 0.8)
 MIN_AREA = 24.0
 
 

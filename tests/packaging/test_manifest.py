@@ -75,7 +75,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     inside = ROOT / "src"
     sources = {file.relative_to(inside).as_posix() for file in inside.rglob("*.py")}
     assert sources <= names
-    assert "napari_spatialml/py.typed" in names
+    assert {"napari_spatialml/py.typed", "napari_spatialml/weights/starter.safetensors"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"napari_spatialml"}
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
