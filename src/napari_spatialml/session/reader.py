@@ -7,8 +7,8 @@ import os
 import re
 
 from ..errors import BadInput
+from .durable import write_whole
 from .homes import state_folder
-from .journal import write_whole
 
 __all__ = ["READER", "checked_reader", "login_name", "remember_reader", "who"]
 
