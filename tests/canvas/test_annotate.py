@@ -33,8 +33,9 @@ def test_a_region_is_clicked_closed_by_enter_seen_holed_and_undone(window):
     frame = frame_of(presenter.document, "seen")
     assert abs(frame.geometry.iloc[0].area - 360) < 10
     code = class_colours(presenter.document, "seen")["Tumour"]
+    window.settle()
     inside, outside = window.colours(*places)
-    assert max(abs(a - b) for a, b in zip(inside, blended(before[0], code), strict=True)) <= 6
+    assert max(abs(a - b) for a, b in zip(inside, blended(before[0], code), strict=True)) <= 6, (inside, before)
     assert outside == before[1]
     click(window, (12.0, 9.0), Qt.KeyboardModifier.AltModifier)
     for corner in ((12.0, 18.0), (20.0, 18.0), (20.0, 9.0)):
