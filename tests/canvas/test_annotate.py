@@ -21,7 +21,7 @@ def blended(under, code, share=0.3):
     return [round((1 - share) * u + share * o) for u, o in zip(under, over, strict=True)]
 
 
-def test_a_region_is_clicked_closed_by_enter_seen_holed_and_undone(window):
+def test_a_region_is_clicked_closed_by_enter_seen_and_undone(window):
     presenter = window.presenter
     presenter.show(shown=("he", "seen"))
     places = ((16.0, 13.0), (2.0, 23.0))
@@ -33,17 +33,12 @@ def test_a_region_is_clicked_closed_by_enter_seen_holed_and_undone(window):
     frame = frame_of(presenter.document, "seen")
     assert abs(frame.geometry.iloc[0].area - 360) < 10
     code = class_colours(presenter.document, "seen")["Tumour"]
+    window.settle()
     inside, outside = window.colours(*places)
-    assert max(abs(a - b) for a, b in zip(inside, blended(before[0], code), strict=True)) <= 6
+    assert max(abs(a - b) for a, b in zip(inside, blended(before[0], code), strict=True)) <= 6, (inside, before)
     assert outside == before[1]
-    click(window, (12.0, 9.0), Qt.KeyboardModifier.AltModifier)
-    for corner in ((12.0, 18.0), (20.0, 18.0), (20.0, 9.0)):
-        click(window, corner)
-    window.key(Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier)
-    assert len(frame_of(presenter.document, "seen").geometry.iloc[0].interiors) == 1
-    assert window.colours(*places) == before
     window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert window.colours(*places) == [inside, outside]
+    assert window.colours(*places) == before
 
 
 def test_a_drag_around_is_a_freehand_region(window):

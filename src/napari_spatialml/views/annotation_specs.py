@@ -56,7 +56,14 @@ def annotation_specs(
     lines = partial(_outlined, frame, _rgba(codes), hidden, affine)
     specs: list[LayerSpec] = [
         SurfaceSpec(
-            Key(annotations, FILL, beside), f"{annotations}: fill", (FILL, *token), made, shift, 70, opacity=0.3
+            Key(annotations, FILL, beside),
+            f"{annotations}: fill",
+            (FILL, tuple(codes), *token),
+            made,
+            shift,
+            70,
+            opacity=0.3,
+            colours=tuple(codes.values()),
         ),
         VectorsSpec(
             Key(annotations, OUTLINE, beside), annotations, (OUTLINE, colours, *token), lines, shift, 71, width=1.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .diff import Add, Remove, Update, diff
-from .layers import ELEMENT, make_layer, shown_first, update_layer
+from .layers import ELEMENT, make_layer, update_layer
 from .specs import Key, LabelsSpec, LayerSpec
 
 __all__ = ["Canvas"]
@@ -112,7 +112,6 @@ class Canvas:
         above = {lay for key, lay in self._layers.items() if self._orders[key] > spec.order}
         at = next((i for i, lay in enumerate(self.viewer.layers) if lay in above), len(self.viewer.layers))
         self.viewer.layers.insert(at, layer)
-        shown_first(layer, spec)
         self._layers[spec.key], self._orders[spec.key] = layer, spec.order
 
     def _remove(self, key: Key) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, SurfaceSpec, VectorsSpec
 
-__all__ = ["ELEMENT", "make_layer", "shown_first", "update_layer"]
+__all__ = ["ELEMENT", "make_layer", "update_layer"]
 
 ELEMENT = "element"
 """The one key of ``layer.metadata``: the element's name."""
@@ -204,12 +204,6 @@ def _update_surface(layer: Any, spec: SurfaceSpec, changed: frozenset[str]) -> N
         layer.vertex_colors = None  # those of before are of another number
         layer.data = (corners, triangles)
         layer.vertex_colors = _rgba(spec.colours)[codes]
-
-
-def shown_first(layer: Any, spec: LayerSpec) -> None:
-    """Finish a layer that was just put into a viewer: napari draws a new surface white."""
-    if isinstance(spec, SurfaceSpec):
-        update_layer(layer, spec, frozenset({"token"}))
 
 
 def _rgba(colours: tuple[str, ...]) -> Any:
