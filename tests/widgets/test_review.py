@@ -28,7 +28,9 @@ def dock(viewer, judge, show, qtbot):  # noqa: F811
     desk.correct("split-cell", labels="nuclei", cell=4, line=[[40, 0], [40, 40]])
     made = show(ReviewDock(viewer))
     made.refresh_now()
-    return made
+    yield made
+    made.run_row.runner.stop()
+    qtbot.waitUntil(lambda: {made.run_row.runner.state, made.desk.runner.state} == {"idle"}, timeout=60_000)
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def test_halves_are_glued_by_the_proposal_and_undo_brings_both_back(ranked, qtbo
     key(ranked, "G")
     assert f"merges it with cell {cut[1]}" in ranked.walk.proposal.words and state(ranked, cut[1]) == "pending"
     key(ranked, "G")
-    settle(qtbot, lambda: ranked.walk.proposal is None)
+    settle(qtbot, lambda: ranked.walk.current.cell not in cut)
     assert [state(ranked, c) for c in (4, 10)] == ["fixed", None]
     ranked.desk.undo()
     assert [state(ranked, c) for c in (4, 10)] == ["pending", "pending"]

@@ -22,7 +22,6 @@ from .file_dialogs import ask_where_to_save
 from .messages import Message, MessageLine, tell
 from .review_queue import QueuePanel
 from .run_row import RunRow
-from .runner import Runner
 from .step import StepDock, choose, title_label
 from .style import MARGIN, SPACING, Quiet, Rows, Tool, accent, tool_row
 from .tool_options import cells_of
@@ -40,7 +39,6 @@ class ReviewDock(StepDock):
         """Make what is reviewed, the run, and the queue."""
         self.review: Review | None = None
         self.walk: Walk | None = None
-        self.scoring = Runner(self)
         self.labels, self.image, self.nuclei = QComboBox(), QComboBox(), QComboBox()
         self.inputs = Rows()
         self.inputs.add("Cells", self.labels, "The labels that are reviewed.")
@@ -118,7 +116,6 @@ class ReviewDock(StepDock):
 
     def _let_go(self) -> None:
         self.run_row.runner.stop()
-        self.scoring.stop()
         self.queue.take(None)
         if self.walk is not None:
             self.walk.close()
@@ -171,7 +168,8 @@ class ReviewDock(StepDock):
         def scored(report: Report) -> Any:
             return job(report)
 
-        self.scoring.run(scored, on_result=take, on_error=self._not_scored, key="score again", replace=True)
+        # of the desk, which outlives the dock: a short job that nobody stops must not lose its runner
+        self.desk.runner.run(scored, on_result=take, on_error=self._not_scored, key="score again", replace=True)
 
     def _not_scored(self, error: BaseException) -> None:
         self.message_line().show_message(tell(error))
