@@ -358,8 +358,8 @@ def grown(features: npt.NDArray[Any], wrong: npt.NDArray[Any], weights: npt.NDAr
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     trees = HistGradientBoostingClassifier(
-        max_iter=140, learning_rate=0.06, max_leaf_nodes=10, min_samples_leaf=60, l2_regularization=10.0,
-        early_stopping=False, random_state=seed,
+        max_iter=150, learning_rate=0.06, max_leaf_nodes=14, min_samples_leaf=25, l2_regularization=10.0,
+        max_features=0.25, early_stopping=False, random_state=seed,
     )  # fmt: skip
     unknown = ~np.isfinite(features).any(axis=0)
     if unknown.any():  # the library wants one value at least
@@ -390,7 +390,7 @@ def plain(trees: Any) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def crossed(rows: Rows, folds: int = 5) -> npt.NDArray[np.float64]:
+def crossed(rows: Rows, folds: int = 4) -> npt.NDArray[np.float64]:
     """Return each cell's log-odds from trees that have not seen its image."""
     features, weights, origin = augmented(rows)
     fold = rows.image % folds
