@@ -29,8 +29,7 @@ def dock(viewer, judge, show, qtbot):  # noqa: F811
     made = show(ReviewDock(viewer))
     made.refresh_now()
     yield made
-    made.run_row.runner.stop()
-    qtbot.waitUntil(lambda: {made.run_row.runner.state, made.desk.runner.state} == {"idle"}, timeout=60_000)
+    qtbot.waitUntil(lambda: desk.runner.state == "idle", timeout=60_000)
 
 
 @pytest.fixture
@@ -192,6 +191,18 @@ def test_another_section_begins_another_review(ranked, qtbot, viewer):
     ranked.refresh_now()
     assert ranked.walk is not former and ranked.walk.current is None and not ranked.review.table
     assert not any(layer.name == "review" for layer in viewer.layers)
+
+
+def test_a_dock_that_was_closed_does_not_answer_to_corrections(ranked, qtbot):
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    desk = ranked.desk
+    queue, walk = ranked.queue, ranked.walk
+    ranked.deleteLater()
+    QCoreApplication.sendPostedEvents(ranked, QEvent.Type.DeferredDelete)
+    assert desk.correct("delete-cells", labels="nuclei", cells=[5])
+    walk.moved.emit()
+    assert queue is not None
 
 
 def test_the_table_is_written(ranked, tmp_path):
