@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit
 
@@ -193,16 +193,15 @@ def test_another_section_begins_another_review(ranked, qtbot, viewer):
     assert not any(layer.name == "review" for layer in viewer.layers)
 
 
-def test_a_dock_that_was_closed_does_not_answer_to_corrections(ranked, qtbot):
-    from qtpy.QtCore import QCoreApplication, QEvent
-
-    desk = ranked.desk
-    queue, walk = ranked.queue, ranked.walk
-    ranked.deleteLater()
-    QCoreApplication.sendPostedEvents(ranked, QEvent.Type.DeferredDelete)
-    assert desk.correct("delete-cells", labels="nuclei", cells=[5])
-    walk.moved.emit()
-    assert queue is not None
+def test_a_dock_that_was_closed_does_not_answer_to_corrections(ranked, viewer):
+    other = ReviewDock(viewer)
+    other.refresh_now()
+    other.queue.start()
+    other.deleteLater()
+    QCoreApplication.sendPostedEvents(other, QEvent.Type.DeferredDelete)
+    assert ranked.desk.correct("delete-cells", labels="nuclei", cells=[5])
+    other.walk.moved.emit()
+    other.review.changed.emit()
 
 
 def test_the_table_is_written(ranked, tmp_path):
