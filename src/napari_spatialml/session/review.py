@@ -134,8 +134,8 @@ class Review:
         told = {*held["right"], *held["wrong"]}
         there = set(self.queue.cells.tolist())
         gone = tuple(c for c in held["cells"] if c not in told and c not in there)
-        parts = (tuple(held[k]) for k in ("cells", "right", "wrong"))
-        return Sample(*parts, int(held["population"]), gone)
+        cells, right, wrong = (tuple(held[k]) for k in ("cells", "right", "wrong"))
+        return Sample(cells, right, wrong, int(held["population"]), gone)
 
     # deciding ----------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ class Review:
         """Execute a correction of the review, together with the scores that changed since the last one."""
         again = self._unsaved()
         takes = name in ("accept-cells", "flag-cells", "reopen-cells", "judge-cell") and again is not None
-        more = {"again": again} if takes else {}
+        more: dict[str, Any] = {"again": again} if takes else {}
         self.session.execute(correct(self.document, name, labels=self.labels, **arguments, **more))
 
     def ranking_job(self, sources: Sources) -> tuple[Callable[[Report], Command], Callable[[Command], str]]:
