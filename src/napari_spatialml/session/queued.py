@@ -111,4 +111,4 @@ class Queue:
     def _chosen(self, at_least: float, kind: str) -> npt.NDArray[np.bool_]:
         decided = ~self._undecided  # a fixed cell is no longer suspicious, and still counts as done
         high = (self.scores >= at_least) | decided | (self.states == STATES.index(WRONG))
-        return high & np.asarray(self.kinds == kind, dtype=bool) if kind else high
+        return np.asarray(high & (self.kinds == kind)) if kind else np.asarray(high)
