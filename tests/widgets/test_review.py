@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLineEdit
 
@@ -29,8 +29,7 @@ def dock(viewer, judge, show, qtbot):  # noqa: F811
     made = show(ReviewDock(viewer))
     made.refresh_now()
     yield made
-    made.run_row.runner.stop()
-    qtbot.waitUntil(lambda: {made.run_row.runner.state, made.desk.runner.state} == {"idle"}, timeout=60_000)
+    qtbot.waitUntil(lambda: desk.runner.state == "idle", timeout=60_000)
 
 
 @pytest.fixture
@@ -192,6 +191,17 @@ def test_another_section_begins_another_review(ranked, qtbot, viewer):
     ranked.refresh_now()
     assert ranked.walk is not former and ranked.walk.current is None and not ranked.review.table
     assert not any(layer.name == "review" for layer in viewer.layers)
+
+
+def test_a_dock_that_was_closed_does_not_answer_to_corrections(ranked, viewer):
+    other = ReviewDock(viewer)
+    other.refresh_now()
+    other.queue.start()
+    other.deleteLater()
+    QCoreApplication.sendPostedEvents(other, QEvent.Type.DeferredDelete)
+    assert ranked.desk.correct("delete-cells", labels="nuclei", cells=[5])
+    other.walk.moved.emit()
+    other.review.changed.emit()
 
 
 def test_the_table_is_written(ranked, tmp_path):

@@ -106,9 +106,9 @@ class Queue:
 
     @property
     def _undecided(self) -> npt.NDArray[np.bool_]:
-        return np.isin(self.states, [STATES.index(PENDING), STATES.index(WRONG)])
+        return np.asarray(np.isin(self.states, [STATES.index(PENDING), STATES.index(WRONG)]))
 
     def _chosen(self, at_least: float, kind: str) -> npt.NDArray[np.bool_]:
         decided = ~self._undecided  # a fixed cell is no longer suspicious, and still counts as done
         high = (self.scores >= at_least) | decided | (self.states == STATES.index(WRONG))
-        return np.asarray(high & (self.kinds == kind)) if kind else high
+        return np.asarray(high & (self.kinds == kind)) if kind else np.asarray(high)

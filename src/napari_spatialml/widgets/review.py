@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
@@ -156,7 +157,8 @@ class ReviewDock(StepDock):
         return line
 
     def _on_scores(self) -> None:
-        self.mark_stale()
+        if isalive(self):  # a dock that was closed is still told, until Python lets go of it
+            self.mark_stale()
 
     def _score_again(self) -> None:
         """Score again, beside the window, what was corrected, undone or done again since the last time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from qtpy.compat import isalive
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -146,6 +147,8 @@ class QueuePanel(QWidget):
 
     def show_walk(self) -> None:
         """Show the cell in hand, and how far the queue is."""
+        if not isalive(self):  # closed, and still told by the walk until Python lets go of it
+            return
         walk, mode = self.walk, self.mode
         if walk is None or not walk.review.table:
             self.hide()
