@@ -124,9 +124,9 @@ def _decoding(pictures: list[Picture]) -> Iterator[tuple[str, Figure]]:
     rate = sum(f.logit.size for f in fields) / 1e6 / took
     yield (
         "decoding, times as fast as Cellpose's",
-        Figure(took[1] / took[0], "×", DECODE_TIMES, False, "Cellpose 3", 1.0, data),
+        Figure(float(took[1] / took[0]), "×", DECODE_TIMES, False, "Cellpose 3", 1.0, data),
     )
-    yield "decoding", Figure(rate[0], "Mpx/s", None, False, "Cellpose 3", float(rate[1]), data)
+    yield "decoding", Figure(float(rate[0]), "Mpx/s", None, False, "Cellpose 3", float(rate[1]), data)
     yield (
         "AP@0.5 of decoding against Cellpose's cells",
         Figure(float(np.mean(alike)), "", AGREEMENT, False, data=data),

@@ -61,7 +61,7 @@ def main() -> None:
     read = pictures(given.folder)
     held = [p for p, f in zip(read, folds(read), strict=True) if f == given.fold]
     net = load(given.weights, given.weights.stat().st_mtime, "cpu")
-    for kind in STAINS:
+    for kind in sorted({p.kind for p in held}):
         chosen = [p for p in held if p.kind == kind][:: given.every]
         for how in given.how:
             fields = [field_of(net, p, how) for p in chosen]
