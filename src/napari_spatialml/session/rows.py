@@ -41,7 +41,13 @@ def exchange_rows(document: Document, name: str, exchange: Exchange, fresh: Any)
 def taken(table: Any, rows: npt.NDArray[np.int64]) -> Any:
     """Return a copy of some rows of a table; of one that the hand changes, without making its whole matrix."""
     own = getattr(table, "taken", None)
-    return table[rows].copy() if own is None else own(rows)
+    if own is not None:
+        return own(rows)
+    import anndata
+
+    # categories that these rows do not use stay: else the same rows would be other bits in a `HandTable`
+    with anndata.settings.override(remove_unused_categories=False):
+        return table[rows].copy()
 
 
 def plain(element: Any) -> Any:

@@ -23,7 +23,7 @@ def plain_section(document: Document) -> Any:
     """Return the section as SpatialData writes it, with the same arrays."""
     from spatialdata import SpatialData
 
-    elements = {name: _written(document, name) for kind in ELEMENT_TYPES for name in document.names(kind)}
+    elements = {name: _written(document, name) for kind in ELEMENT_TYPES for name in getattr(document.sdata, kind)}
     return SpatialData.init_from_elements(elements, attrs=document.sdata.attrs)
 
 
