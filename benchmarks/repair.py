@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,16 +40,18 @@ class Reader:
         Their name.
     truth
         (y, x) what the person knows when it looks at a cell.
+    network
+        The network that is asked too when the cells are ranked, or "".
     """
 
-    def __init__(self, session: Any, labels: str, truth: npt.NDArray[np.int32]) -> None:
+    def __init__(self, session: Any, labels: str, truth: npt.NDArray[np.int32], network: str = "") -> None:
         from napari.components import ViewerModel
 
         from napari_spatialml.session.review import Review
         from napari_spatialml.views.presenter import Presenter
         from napari_spatialml.views.review import Walk
 
-        self.session, self.labels, self.truth = session, labels, truth
+        self.session, self.labels, self.truth, self.network = session, labels, truth, network
         self.presenter = Presenter(ViewerModel(), session)
         self.presenter.show()
         self.review = Review(session, labels)
@@ -144,7 +147,7 @@ class Reader:
     def rank(self) -> None:
         """Press Rank cells, and wait."""
         self.inputs["keys"] += 1
-        job, store = self.review.ranking_job(self.review.sources)
+        job, store = self.review.ranking_job(replace(self.review.sources, network=self.network))
         store(job(lambda *_: None))
 
     def work(self, most: int) -> None:
@@ -296,7 +299,7 @@ def real() -> tuple[npt.NDArray[Any], list[str], npt.NDArray[np.int32], float] |
     return np.hstack(images)[None].astype(np.float32), ["DNA"], np.hstack(truths).astype(np.int32), 0.5
 
 
-def measured(name: str, made: Any, data: str) -> Iterator[tuple[str, Figure]]:
+def measured(name: str, made: Any, data: str, network: str = "") -> Iterator[tuple[str, Figure]]:
     """Plant errors, let the reader work, and count."""
     from napari_spatialml.session import Session
 
@@ -305,7 +308,7 @@ def measured(name: str, made: Any, data: str) -> Iterator[tuple[str, Figure]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         session = Session.start(_section(image, channels, wrong, pixel_um))
-    reader = Reader(session, "cells", truth)
+    reader = Reader(session, "cells", truth, network)
     reader.work(MOST_INPUTS)
     labels = session.document.grid("cells").read()
     table = overlaps(labels, truth)
@@ -336,7 +339,10 @@ def _touched(errors: list[Planted], before: npt.NDArray[Any], after: npt.NDArray
 
 def measure() -> Iterator[tuple[str, Figure]]:
     """Yield the figures of the simulated section and, where they are there, of real nuclei."""
-    yield from measured("simulated", simulated(), "simulated section, DAPI")
     found = real()
-    if found is not None:
-        yield from measured("real nuclei", found, "fluorescence images of 520 × 696 side by side")
+    for network in ("", "starter"):
+        asked = f", {network} asked" if network else ""
+        yield from measured(f"simulated{asked}", simulated(), "simulated section, DAPI", network)
+        if found is not None:
+            data = "fluorescence images of 520 × 696 side by side"
+            yield from measured(f"real nuclei{asked}", found, data, network)

@@ -303,6 +303,7 @@ def review(
     labels: Annotated[str, Parameter(help="The cells.")],
     csv: Annotated[Path, Parameter(help="The table: cell, score, reason, state, who, when.")] = Path("review.csv"),
     image: Annotated[str, Parameter(help="The image by which they are judged; the segmented one if left out.")] = "",
+    network: Annotated[str, Parameter(help="A segmentation method that says how sure it is, such as starter.")] = "",
 ) -> None:
     """Rank the cells by how likely they are wrong, save the queue with the section, and write it as a table."""
     from ..session import Session
@@ -315,7 +316,7 @@ def review(
         session.document.grid(labels)  # says which labels there are, if not these
         found = Review(session, labels)
         sources = sources_of(session.document, labels)
-        job, store = found.ranking_job(replace(sources, image=image) if image else sources)
+        job, store = found.ranking_job(replace(sources, image=image or sources.image, network=network))
         line = store(job(progress))
         n = write_csv(found, csv)
         session.save()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +15,20 @@ import scipy.sparse as sp
 
 from ..core.assignment import moved
 from ..core.patch import Window
-from ..errors import DocumentError
+from ..core.report import Report, silent
+from ..core.segmentation import Pixels
+from ..errors import DocumentError, MissingDependency
+from ..methods import method, methods
 from .cells import table_name
 from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .transcripts import index_of, points_with_genes
 
-__all__ = ["EvidenceReader", "Sources", "nuclei_for", "offset_of", "sources_of", "windows_of"]
+__all__ = ["EvidenceReader", "Sources", "networks", "nuclei_for", "offset_of", "sources_of", "windows_of"]
 
+_KEPT = 16_000_000
+"""Pixels of which is remembered what a network says, so that what was corrected is scored again at once."""
+_FIELDS: WeakKeyDictionary[Document, OrderedDict[tuple[Any, ...], Any]] = WeakKeyDictionary()
 CORE = 2048
 """Pixels along a window; it is read with a margin, so that cells at its edge are seen whole."""
 MARGIN = 192
@@ -40,12 +48,28 @@ class Sources:
         Other labels of the same pixels that show nuclei, or "".
     points
         Transcripts, or "".
+    network
+        A segmentation method that says of every pixel of the image how sure it is (see `networks`), or "".
     """
 
     labels: str
     image: str = ""
     nuclei: str = ""
     points: str = ""
+    network: str = ""
+
+
+def networks() -> tuple[str, ...]:
+    """Return the segmentation methods that say of every pixel how sure they are, and that can run here."""
+    found = []
+    for name, cls in methods("segmentation").items():
+        if hasattr(cls, "field"):
+            try:
+                cls.check_installed()
+            except MissingDependency:
+                continue
+            found.append(name)
+    return tuple(found)
 
 
 def sources_of(document: Document, labels: str) -> Sources:
@@ -120,16 +144,18 @@ class EvidenceReader:
         self._nuclei = document.grid(sources.nuclei) if sources.nuclei else None
         self._counts = self._found_counts()
 
-    def __call__(self, window: Window) -> Any:
-        """Return the evidence of a window."""
+    def __call__(self, window: Window, report: Report = silent) -> Any:
+        """Return the evidence of a window; ``report`` is told how far the network is."""
         from ..core.suspicion import Evidence
 
+        pixels = self.pixels(window)
         return Evidence(
             labels=self.grid.read(window),
             pixel_size_um=self.pixel_size_um,
             offset=(window[0], window[2]),
             section=self.grid.shape,
-            image=self.pixels(window),
+            image=pixels,
+            field=self._field(window, pixels, report),
             channels=self.channels,
             nuclei=None if self._nuclei is None else self._nuclei.read(window),
             **self._counts,
@@ -148,6 +174,25 @@ class EvidenceReader:
         part = np.asarray(self._image.isel(y=slice(low[0], high[0]), x=slice(low[1], high[1])).data)
         beyond = [(0, 0), (low[0] - y0 - dy, y1 + dy - high[0]), (low[1] - x0 - dx, x1 + dx - high[1])]
         return np.pad(part, beyond, mode="edge") if any(any(b) for b in beyond) else part
+
+    def _field(self, window: Window, pixels: npt.NDArray[Any] | None, report: Report) -> Any:
+        """Return what the network says of a window, from a larger one where that is still known."""
+        if not self.sources.network or pixels is None:
+            return None
+        kept = _FIELDS.setdefault(self.document, OrderedDict())
+        revision = self.document.revision(("images", self.sources.image))
+        key = (self.sources.network, self.sources.image, self.sources.labels, revision)
+        y0, y1, x0, x1 = window
+        for held, field in kept.items():
+            (a, b, c, d), same = held[-1], held[:-1] == key
+            if same and a <= y0 and y1 <= b and c <= x0 and x1 <= d:
+                return field.window(y0 - a, y1 - a, x0 - c, x1 - c)
+        made: Any = method("segmentation", self.sources.network)()
+        field = made.field(Pixels(pixels, self.pixel_size_um, self.channels), report)
+        kept[(*key, window)] = field
+        while len(kept) > 1 and sum(f.logit.size for f in kept.values()) > _KEPT:
+            kept.popitem(last=False)
+        return field
 
     def _found_image(self) -> tuple[Any, tuple[int, int], tuple[str, ...]]:
         name = self.sources.image

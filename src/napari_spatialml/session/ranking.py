@@ -108,11 +108,11 @@ def rank(document: Document, sources: Sources, report: Report = silent) -> Ranki
     for number, (inner, outer) in enumerate(windows):
         told = part(report, number / len(windows), (number + 1) / len(windows))
         told(0.0, f"window {number + 1} of {len(windows)}")
-        evidence = reader(outer)
+        evidence = reader(outer, part(told, 0.0, 0.6))
         if evidence.labels.any() or evidence.image is not None or evidence.points is not None:
-            measured.append(suspicion.measure(evidence, part(told, 0.0, 0.7)))
+            measured.append(suspicion.measure(evidence, part(told, 0.6, 0.9)))
             found.look(evidence)
-            found.add_places(suspicion.missing(evidence, part(told, 0.7, 1.0)), inner)
+            found.add_places(suspicion.missing(evidence, part(told, 0.9, 1.0)), inner)
     report(1.0, "ranking")
     if not measured:
         return found.ranking(None, {})
@@ -229,7 +229,7 @@ def ranking_changes(document: Document, sources: Sources, ranking: Ranking) -> l
         columns = _columns(document.table(name).obs, ranking, document.instances(name))
         changes += [put(document, ("tables", name, "obs", c), v) for c, v in columns.items()]
     usual = {k: None if np.isnan(v) else float(v) for k, v in ranking.usual.items()}  # JSON knows no NaN
-    kept = {"image": sources.image, "nuclei": sources.nuclei, "points": sources.points, "usual": usual}
+    kept = {k: getattr(sources, k) for k in ("image", "nuclei", "points", "network")} | {"usual": usual}
     changes.append(put_entry(document, "reviews", labels, kept))
     if ranking.missing is not None:
         changes.append(put_entry(document, "missing", labels, _plain(ranking.missing)))

@@ -79,7 +79,7 @@ class Review:
         kept = self.document.attribute("reviews", {}).get(self.labels)
         if kept is None:
             return sources_of(self.document, self.labels)
-        return Sources(self.labels, *(kept[k] for k in ("image", "nuclei", "points")))
+        return Sources(self.labels, *(kept.get(k, "") for k in ("image", "nuclei", "points", "network")))
 
     # the queue ---------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Review:
         """Return what ranks the cells, on any thread, and what then puts the ranking into the document."""
         slots: tuple[Slot, ...] = (("labels", self.labels), ("tables", table_name(self.labels)))
         before = [self.document.revision(slot) for slot in slots]
-        arguments = {k: getattr(sources, k) for k in ("labels", "image", "nuclei", "points")}
+        arguments = {k: getattr(sources, k) for k in ("labels", "image", "nuclei", "points", "network")}
 
         def job(report: Report) -> Command:
             return correct(self.document, "rank-cells", report=report, **arguments)

@@ -52,7 +52,6 @@ _KEYS = {
     "Control-Y": "redo",
     "Escape": "cancel",
     "Delete": "delete",
-    "Enter": "enter",
 }
 _PAN = "Space"
 CORRECT_KEY = "E"
@@ -145,10 +144,13 @@ class Gestures:
         """Give the keys of the preset to the tools while cells are corrected; else leave them to napari."""
         wanted = isinstance(self._owner.current, CellTool) or self._listening
         keys = self._preset_keys() if wanted else {}
+        if self._owner.current is not None and not wanted:
+            keys = {"Enter": self._key("enter")}
         labels = [layer for spec, layer in self._owner.canvas.layers() if isinstance(spec, LabelsSpec)]
         for bound in (self._owner.viewer, *labels):
-            for key in self._bound.keys() - keys.keys() - _KEYS.keys():
-                bound.bind_key(key, None)
+            for key in self._bound.keys() - keys.keys():
+                ours = _KEYS.get(key) if bound is self._owner.viewer or key == "Escape" else None
+                bound.bind_key(key, None if ours is None else self._key(ours), overwrite=True)
             for key, call in keys.items():
                 bound.bind_key(key, call, overwrite=True)
         self._bound = keys

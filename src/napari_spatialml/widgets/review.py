@@ -9,13 +9,13 @@ from typing import Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
 from ..core.report import Report
 from ..errors import SpatialMLError
 from ..session.command import Command
 from ..session.decisions import write_csv
-from ..session.evidence import Sources, nuclei_for, offset_of, sources_of
+from ..session.evidence import Sources, networks, nuclei_for, offset_of, sources_of
 from ..session.planes import split_plane
 from ..session.review import Review
 from ..views.review import Walk
@@ -28,6 +28,9 @@ from .style import MARGIN, SPACING, Quiet, Rows, Tool, accent, tool_row
 from .tool_options import cells_of
 
 __all__ = ["ReviewDock"]
+
+_QUICK = 36_000_000
+"""Pixels up to which the network is asked without being told to."""
 
 
 class ReviewDock(StepDock):
@@ -44,7 +47,13 @@ class ReviewDock(StepDock):
         self.inputs = Rows()
         self.inputs.add("Cells", self.labels, "The labels that are reviewed.")
         self._image_label = self.inputs.add("Image", self.image, "The image by which they are judged.")
+        self.network = QCheckBox("Ask the network how sure it is")
+        self.network.setToolTip(
+            "The network that finds nuclei looks too: errors are ranked better. About 2 s a million pixels."
+        )
+        self._asked_for = ""
         self._nuclei_label = self.inputs.add("Nuclei", self.nuclei, "Labels of nuclei: a cell has one.")
+        self.inputs.span(self.network)
         self.labels.currentIndexChanged.connect(self.mark_stale)
         help = "Score every cell by how likely it is wrong, and look for places where one is missing."
         self.run_row = RunRow("Rank cells", help, self._prepare, self._ranked)
@@ -141,12 +150,19 @@ class ReviewDock(StepDock):
             choose(box, names, kept)
             label.setVisible(bool(names))
             box.setVisible(bool(names))
+        self.network.setVisible(bool(images) and bool(networks()))
+        if labels and labels != self._asked_for:
+            self._asked_for = labels
+            h, w = document.grid(labels).shape
+            self.network.setChecked(h * w <= _QUICK)
 
     def _prepare(self) -> Callable[[Report], Command]:
         assert self.review is not None
         labels = self.review.labels
         points = sources_of(self.session.document, labels).points
-        sources = Sources(labels, self.image.currentData() or "", self.nuclei.currentData() or "", points)
+        image = self.image.currentData() or ""
+        network = next(iter(networks()), "") if image and self.network.isChecked() else ""
+        sources = Sources(labels, image, self.nuclei.currentData() or "", points, network)
         job, self._store = self.review.ranking_job(sources)
         return job
 

@@ -33,12 +33,18 @@ Again = Mapping[str, Sequence[Any]]
 
 @correction
 def rank_cells(
-    document: Document, labels: str, image: str = "", nuclei: str = "", points: str = "", report: Report = silent
+    document: Document,
+    labels: str,
+    image: str = "",
+    nuclei: str = "",
+    points: str = "",
+    network: str = "",
+    report: Report = silent,
 ) -> Made:
     """Rank the cells of labels by how likely they are wrong, and find places where one is missing."""
     if split_plane(labels)[1] is not None:
         raise BadInput(f"'{labels}' is a plane of a stack.", "Only labels without planes are reviewed so far.")
-    sources = Sources(labels, image, nuclei, points)
+    sources = Sources(labels, image, nuclei, points, network)
     return f"rank the cells of {labels}", ranking_changes(document, sources, rank(document, sources, report))
 
 
