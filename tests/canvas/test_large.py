@@ -10,7 +10,7 @@ from napari_spatialml.session import Session
 from napari_spatialml.views import Presenter
 
 from ..views.conftest import own_state  # noqa: F401
-from ..views.test_large import CELLS, MIDDLE, UM, Slide, background_near, files_of, look_at, um, write_slide
+from ..views.test_large import CELLS, CHUNK, MIDDLE, UM, Slide, background_near, files_of, look_at, um, write_slide
 from .conftest import Window
 
 
