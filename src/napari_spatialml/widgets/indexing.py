@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakMethod
 
 from qtpy.QtCore import QObject
 
@@ -49,7 +51,9 @@ class Indexing(QObject):
         session = self._desk.session
         if session is None:
             return
-        for points in index_beside(session.document, self._ask):
+        # weakly: the document is asked for by the session that this desk holds, and neither would ever be let go
+        ask = WeakMethod(self._ask)
+        for points in index_beside(session.document, partial(_call, ask)):
             self._start(points)
 
     def _ask(self, points: str) -> None:
@@ -74,6 +78,12 @@ class Indexing(QObject):
         if level == "error" or (level and self._asked):
             self._desk.told.emit(level, sentence)
         self._asked = self._asked and self.running
+
+
+def _call(ask: WeakMethod[Callable[[str], None]], points: str) -> None:
+    found = ask()
+    if found is not None:
+        found(points)
 
 
 def _made(document: Document, points: str, report: Report) -> None:
