@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from napari_spatialml.core.metrics import intersection_over_union
 from napari_spatialml.core.segmentation import Pixels
-from napari_spatialml.core.suspicion import FEATURES, Evidence, measure, relative
+from napari_spatialml.core.suspicion import COLUMNS, FEATURES, Evidence, measure, relative
 from napari_spatialml.core.suspicion.model import PRIOR, oddness
 
 __all__ = ["Rows", "errors_of", "rows_of"]
@@ -148,21 +148,21 @@ def evidence_of(pixels: Pixels, found: Segmentation, with_field: bool = True) ->
 def features_of(evidence: Evidence) -> npt.NDArray[np.float64]:
     """Return (n, f) the features of an image's cells, compared with the image."""
     columns = relative(measure(evidence))
-    return np.stack([columns[name] for name in FEATURES], axis=1)
+    return np.stack([columns[name] for name in COLUMNS], axis=1)
 
 
-def rows_of(folder: Path, segment: Segmenter, names: set[str] | None, source: int, first: int = 0) -> Rows:
-    """Segment the named images (all by default) and measure every cell."""
+def rows_of(folder: Path, segment: Segmenter, names: set[str] | None, source: int, every: int = 1) -> Rows:
+    """Segment the named images (all by default), or every n-th of them, and measure every cell."""
     parts: list[tuple[Any, ...]] = []
     for number, (name, _, pixels, true) in enumerate(images_of(folder)):
-        if names is not None and name not in names:
+        if number % every or (names is not None and name not in names):
             continue
         found = segment(pixels, true)
         if not found.labels.any():
             continue
         features = features_of(evidence_of(pixels, found))
         n = len(features)
-        parts.append((features, *errors_of(true, found.labels), np.full(n, number + first), np.full(n, source)))
+        parts.append((features, *errors_of(true, found.labels), np.full(n, number), np.full(n, source)))
     return Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -189,14 +189,14 @@ def planted(true: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.
             labels[y[side], x[side]] = top
         elif kind == 1:
             depth = distance_transform_edt(mask)
-            labels[depth > rng.uniform(0.25, 0.6) * depth.max()] = 0
+            labels[depth > rng.uniform(0.1, 0.4) * depth.max()] = 0
         else:
             near = labels[max(y.min() - 3, 0) : y.max() + 4, max(x.min() - 3, 0) : x.max() + 4]
             others = np.unique(near[(near > 0) & (near != cell)])
             if len(others):
                 labels[labels == rng.choice(others)] = cell
     size = float(np.sqrt(np.median(np.bincount(true.ravel())[ids]))) if len(ids) else 10.0
-    for _ in range(max(1, len(ids) // 20)):
+    for _ in range(max(1, len(ids) // 10)):
         cy, cx = rng.integers(0, labels.shape[0]), rng.integers(0, labels.shape[1])
         r = max(1, round(rng.uniform(0.05, 0.2) * size))
         box = labels[max(cy - r, 0) : cy + r + 1, max(cx - r, 0) : cx + r + 1]
@@ -253,7 +253,8 @@ def reasons_of(rows: Rows, weights: npt.NDArray[np.float64]) -> Reasons:
     others), and for the other kinds all errors; each as if one in ten were wrong.
     """
     wrong = rows.overlap < WRONG
-    chosen = {"merged": rows.merged & wrong, "halves": rows.half & touching(rows)}
+    alike = np.abs(column(rows, "half_partner_size")) < np.log(3)  # scraps are no halves
+    chosen = {"merged": rows.merged & wrong, "halves": rows.half & alike}
     found: Reasons = {}
     for kind, terms in TERMS.items():
         y = chosen.get(kind, wrong)
@@ -274,7 +275,7 @@ def reasons_of(rows: Rows, weights: npt.NDArray[np.float64]) -> Reasons:
 
 def column(rows: Rows, feature: str) -> npt.NDArray[np.float64]:
     """Return (n,) one feature."""
-    return np.asarray(rows.features[:, FEATURES.index(feature)])
+    return np.asarray(rows.features[:, COLUMNS.index(feature)])
 
 
 def touching(rows: Rows) -> npt.NDArray[np.bool_]:
@@ -312,14 +313,13 @@ def _rising(odd: list[Any], y: npt.NDArray[Any], weights: npt.NDArray[Any]) -> t
 GROUPS = {
     "field": [
         f for f in FEATURES
-        if f.startswith(("chance", "inward", "flow", "usual_chance", "usual_flow"))
+        if f.startswith(("chance", "inward", "flow"))
         or f in ("missed", "towards", "half_apart", "half_chance_dip")
     ],
-    "again": ["again"],
     "stain": [
         f for f in FEATURES
         if f.startswith(("drop", "slope", "shift", "stain", "texture"))
-        or f in ("level", "outside", "half_dip", "usual_texture")
+        or f in ("level", "outside", "half_dip")
     ],
 }  # fmt: skip
 """Features that are missing together."""
@@ -341,13 +341,12 @@ def augmented(rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float
     with_field = np.flatnonzero(rows.source == 1)
     parts = [
         (everything, (), 1.0),
-        (with_field, ("again",), 1.0),
-        (with_field, ("field", "again"), 0.3),
-        (everything, ("field", "again", "stain"), 0.1),
+        (with_field, ("field",), 0.3),
+        (everything, ("field", "stain"), 0.1),
     ]
     share = np.array([0.2 if source == 2 else 1.0 for source in range(3)])
     share = share / np.maximum(np.bincount(rows.source, minlength=3), 1)
-    features = np.concatenate([blanked(rows.features[at], *groups) for at, groups, _ in parts])
+    features = np.concatenate([blanked(rows.features[at, : len(FEATURES)], *groups) for at, groups, _ in parts])
     origin = np.concatenate([at for at, _, _ in parts])
     weights = np.concatenate([share[rows.source[at]] * weight for at, _, weight in parts])
     return features, weights * len(weights) / weights.sum(), origin
@@ -398,16 +397,17 @@ def crossed(rows: Rows, folds: int = 4) -> npt.NDArray[np.float64]:
     for one in range(folds):
         seen = fold[origin] != one
         trees = grown(features[seen], (rows.overlap < WRONG)[origin[seen]], weights[seen])
-        found[fold == one] = trees.decision_function(rows.features[fold == one])
+        found[fold == one] = trees.decision_function(rows.features[fold == one, : len(FEATURES)])
     return found
 
 
-def calibrated(log_odds: npt.NDArray[Any], wrong: npt.NDArray[Any], weights: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return slope and start that make the log-odds of unseen images honest (Platt's scaling)."""
+def calibrated(wrong: npt.NDArray[Any], weights: npt.NDArray[Any], *evidence: npt.NDArray[Any]) -> list[float]:
+    """Return slopes and start that make log-odds honest on images not seen (Platt's scaling): slope, start, rest."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=1e6).fit(log_odds[:, None], wrong, sample_weight=weights)
-    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    fitted = LogisticRegression(C=1e6).fit(np.stack(evidence, axis=1), wrong, sample_weight=weights)
+    first, *rest = (round(float(w), 4) for w in fitted.coef_[0])
+    return [first, round(float(fitted.intercept_[0]), 4), *rest]
 
 
 def told(name: str, wrong: npt.NDArray[Any], scores: npt.NDArray[Any]) -> str:
@@ -423,6 +423,7 @@ def told(name: str, wrong: npt.NDArray[Any], scores: npt.NDArray[Any]) -> str:
     )
 
 
+_EVERY = 3  # of the images, for segmentations of which there are plenty
 _MEASURING = ("kernels", "measure", "network", "outline", "picture", "relative")
 SOURCES = ("watershed", "starter", "planted")
 
@@ -443,11 +444,19 @@ def fit(rows: Rows, out: Path) -> None:
             print(told(f"  wrong below 0.7, {name}", rows.overlap[mine] < 0.7, found[mine]), flush=True)
     features, weights, origin = augmented(rows)
     first = weights[: len(wrong)]
-    slope, start = calibrated(found, wrong, first)
+    slope, start = calibrated(wrong, first, found)
+    again = column(rows, "again")
+    twice = np.isfinite(again)
+    second = (
+        calibrated(wrong[twice], first[twice], found[twice], 1 - again[twice]) if twice.any() else [slope, start, 0]
+    )
+    if twice.any():
+        print(told("looked at once", wrong[twice], found[twice]))
+        print(told("looked at twice", wrong[twice], second[0] * found[twice] + second[2] * (1 - again[twice])))
     trees = plain(grown(features, wrong[origin], weights))
     np.savez_compressed(out / "trees.npz", **trees)
     each = 1 / np.bincount(rows.source, minlength=3)[rows.source]
-    held = {"slope": round(slope, 4), "start": round(start, 4), "reasons": reasons_of(rows, each)}
+    held = {"slope": slope, "start": start, "second": second, "reasons": reasons_of(rows, each)}
     (out / "reasons.json").write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
     print(f"{len(trees['roots'])} trees, {len(trees['feature'])} nodes, calibration {slope:.2f}, {start:.2f}")
 
@@ -462,11 +471,19 @@ def cached(path: Path, made: Callable[[], Rows]) -> Rows:
         return Rows(*(held[name] for name in Rows.__dataclass_fields__))
 
 
+def _held_out(folder: Path) -> set[str]:
+    """Return the images that the shipped network was not trained on: the trainer's first fold."""
+    from .folder import folds, pictures
+
+    read = pictures(folder)
+    return {picture.name for picture, fold in zip(read, folds(read), strict=True) if fold == 0}
+
+
 def main() -> None:
     """Read the arguments, measure and fit."""
     parser = argparse.ArgumentParser(prog="python -m training.suspicion", description=__doc__)
     parser.add_argument("folder", type=Path, help="images/, labels/ and index.csv")
-    parser.add_argument("--held-out", type=Path, help="names of the images that the network was not trained on")
+    parser.add_argument("--held-out", type=Path, help="file of names; by default the fold held out in training")
     parser.add_argument("--weights", type=Path, help="other weights than those shipped")
     parser.add_argument("--rows", type=Path, default=Path("suspicion-rows"), help="where measures are kept")
     shipped = Path(__file__).parents[1] / "src/napari_spatialml/core/suspicion"
@@ -476,15 +493,13 @@ def main() -> None:
     mark = hashlib.sha256(code).hexdigest()[:8]
     folder, rows = given.folder, given.rows
     parts = [
-        cached(rows / f"watershed-{mark}.npz", lambda: rows_of(folder, watershed, None, 0)),
-        cached(rows / f"planted-{mark}.npz", lambda: rows_of(folder, planter(0), None, 2)),
+        cached(rows / f"watershed-{mark}.npz", lambda: rows_of(folder, watershed, None, 0, _EVERY)),
+        cached(rows / f"planted-{mark}.npz", lambda: rows_of(folder, planter(0), None, 2, _EVERY)),
     ]
-    if given.held_out is not None:
-        names = set(given.held_out.read_text().split())
-        weights = hashlib.sha256(given.weights.read_bytes()).hexdigest()[:8] if given.weights else "shipped"
-        segment = remembered(starter(given.weights, 3), rows / f"fields-{weights}")
-        kept = rows / f"starter-{weights}-{mark}.npz"
-        parts.append(cached(kept, lambda: rows_of(folder, segment, names, 1)))
+    names = set(given.held_out.read_text().split()) if given.held_out else _held_out(folder)
+    weights = hashlib.sha256(given.weights.read_bytes()).hexdigest()[:8] if given.weights else "shipped"
+    segment = remembered(starter(given.weights, 3), rows / f"fields-{weights}")
+    parts.append(cached(rows / f"starter-{weights}-{mark}.npz", lambda: rows_of(folder, segment, names, 1)))
     fit(joined(parts), given.out)
 
 

@@ -235,7 +235,7 @@ def test_a_second_look_that_differs_raises_the_score() -> None:
     other[other == 25] = 0
     same = by_cell(suspicions(Evidence(s.labels, 0.5, image=s.image, field=s.field, second=s.labels)))
     differs = by_cell(suspicions(Evidence(s.labels, 0.5, image=s.image, field=s.field, second=other)))
-    assert differs[25] > same[25] + 0.1
+    assert differs[25] > 2 * same[25]
     assert max(abs(differs[c] - same[c]) for c in same if c != 25) < 1e-9
 
 

@@ -5,10 +5,11 @@ from .judge import joined, judge, suspicions
 from .measure import Measures, measure
 from .missing import missing
 from .molecules import exclusive_pairs
-from .relative import FEATURES, Usual, relative, usual_of
+from .relative import COLUMNS, FEATURES, Usual, relative, usual_of
 from .verdict import KINDS, Missing, Reason, Suspicions
 
 __all__ = [
+    "COLUMNS",
     "FEATURES",
     "KINDS",
     "Evidence",

@@ -19,8 +19,12 @@ from .words import sentence
 
 __all__ = ["joined", "judge", "suspicions"]
 
-_NAMED = 0.25  # strength from which a reason is named; without evidence it is 0.1
+_NAMED = 0.2  # strength from which a reason is named; without evidence it is 0.1
 _CEILING = 0.9
+_CAUSES = ("merged", "halves", "nuclei", "membrane", "markers", "rim")
+"""Kinds that say what the error is: they explain an odd size or shape."""
+_SIGNS = ("confidence", "contrast", "edge")
+"""Kinds that only say that something is wrong."""
 _ALONE = ("nuclei", "membrane", "markers", "rim")
 """Kinds that the score was not fitted on, for want of truth: each raises it as a witness of its own."""
 
@@ -121,4 +125,16 @@ def _reasons(
     for kind, strength in alone.items():
         for row in np.flatnonzero(np.nan_to_num(strength) > 0.1):
             found[row].append(Reason(kind, float(strength[row]), measures.notes[kind][row]))
-    return tuple(tuple(sorted(reasons, key=lambda one: (-one.strength, one.kind))) for reasons in found)
+    return tuple(tuple(_ordered(reasons)) for reasons in found)
+
+
+def _ordered(reasons: list[Reason]) -> list[Reason]:
+    """Put causes before what they explain, and what is likely wrong before what only shows that something is."""
+    most = max((one.strength for one in reasons), default=0.0)
+
+    def place(one: Reason) -> tuple[bool, bool, float, str]:
+        cause = one.kind in _CAUSES and one.strength >= most / 2
+        likely = one.kind not in _SIGNS and one.strength >= 0.5
+        return not cause, not likely, -one.strength, one.kind
+
+    return sorted(reasons, key=place)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .measure import Columns, Measures
 
-__all__ = ["FEATURES", "Usual", "relative", "usual_of"]
+__all__ = ["COLUMNS", "FEATURES", "Usual", "relative", "usual_of"]
 
 Floats = npt.NDArray[np.float64]
 FEATURES = (
@@ -22,23 +22,22 @@ FEATURES = (
     "shift_spread", "level", "outside", "texture", "texture_own", "stain_valley", "stain_valley_own",
     # network
     "chance", "chance_low", "chance_high", "chance_in", "chance_out", "chance_valley", "chance_section", "missed",
-    "inward", "inward_low", "flow", "flow_low", "flow_section", "flow_error", "towards", "again",
+    "inward", "inward_low", "flow", "flow_low", "flow_section", "flow_error", "towards",
     # neighbours
     "half_share", "half_whole", "half_whole_gain", "half_partner_size", "half_dip", "half_apart", "half_chance_dip",
-    # the section as a whole: some images are hard
-    "usual_solidity", "usual_texture", "usual_chance", "usual_flow",
 )  # fmt: skip
-"""What the score is made of; NaN in a column means that there is no evidence."""
+"""What the trees of the score look at; NaN means that there is no evidence."""
+COLUMNS = (*FEATURES, "again")
+"""All that a score is made of: the last one is the overlap with the second look."""
 _NEIGHBOURS = 10
 _SPREAD = 0.4  # of the logarithm of area where few cells tell, as in tissue; it weighs like this many cells:
 _WEIGHT = 8
 _COMPARED = (
     "size", "size_near", "size_inner", "drop", "drop_open", "drop_near", "drop_low", "drop_low_own", "drop_quarter",
     "slope", "slope_low", "shift", "level", "outside", "texture", "texture_own", "stain_valley", "stain_valley_own",
-    "chance_section", "flow_section", "half_partner_size", "half_dip", "usual_solidity",
-    "usual_texture", "usual_chance", "usual_flow",
+    "chance_section", "flow_section", "half_partner_size", "half_dip",
 )  # fmt: skip
-_AS_THEY_ARE = tuple(name for name in FEATURES if name not in _COMPARED)
+_AS_THEY_ARE = tuple(name for name in COLUMNS if name not in _COMPARED)
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,8 @@ class Usual:
     ----------
     size, size_spread
         Logarithm of area in pixels: median and robust standard deviation.
-    solidity
-        Median.
-    drop, slope, level, outside, texture
-        Medians of the stain: inside less outside, fall across the border, inside, outside, deviation inside.
+    drop, slope, level, outside
+        Medians of the stain: inside less outside, fall across the border, inside, outside.
     chance, flow
         Medians of the network's log-odds and of the length of its flow.
     membrane
@@ -61,12 +58,10 @@ class Usual:
 
     size: float
     size_spread: float
-    solidity: float = np.nan
     drop: float = np.nan
     slope: float = np.nan
     level: float = np.nan
     outside: float = np.nan
-    texture: float = np.nan
     chance: float = np.nan
     flow: float = np.nan
     membrane: float = np.nan
@@ -80,15 +75,14 @@ def usual_of(measures: Measures) -> Usual:
     size = np.log(held["area"])
     inside = held["edge"] == 0
     typical = size[inside] if inside.sum() >= 3 else size
-    named = {"drop": "drop", "slope": "slope", "level": "stain", "outside": "outside", "texture": "texture"}
-    named["solidity"] = "solidity"
+    named = {"drop": "drop", "slope": "slope", "level": "stain", "outside": "outside"}
     named |= {"chance": "chance", "flow": "flow", "membrane": "membrane_contrast"}
     medians = {name: float(np.median(held[column])) for name, column in named.items() if column in held}
     return Usual(float(np.median(typical)), max(_spread(typical, _SPREAD), 0.05), **medians)
 
 
 def relative(measures: Measures, usual: Usual | None = None) -> Columns:
-    """Return the features of all cells of a section, (n,) each, by the names of `FEATURES`.
+    """Return the features of all cells of a section, (n,) each, by the names of `COLUMNS`.
 
     Parameters
     ----------
@@ -104,7 +98,7 @@ def relative(measures: Measures, usual: Usual | None = None) -> Columns:
     """
     held = measures.columns
     n = len(measures.cells)
-    features = {name: np.full(n, np.nan) for name in FEATURES}
+    features = {name: np.full(n, np.nan) for name in COLUMNS}
     for name in _AS_THEY_ARE:
         if name in held:
             features[name] = held[name].astype(np.float64)
@@ -113,13 +107,11 @@ def relative(measures: Measures, usual: Usual | None = None) -> Columns:
     usual = usual or usual_of(measures)
     near = _neighbours(held["y"], held["x"])
     features |= _sizes(held, usual, near)
-    features["usual_solidity"] = np.full(n, usual.solidity)
     if "drop" in held:
         features |= _stain(held, usual, near)
     if "chance" in held:
         features["chance_section"] = held["chance"] - usual.chance
         features["flow_section"] = held["flow"] / max(usual.flow, 1e-6)
-        features |= {"usual_chance": np.full(n, usual.chance), "usual_flow": np.full(n, usual.flow)}
     return features
 
 
@@ -184,6 +176,5 @@ def _stain(held: Columns, usual: Usual, near: Any) -> Columns:
         "texture_own": held["texture"] / abs(unit) / own,
         "stain_valley": valley,
         "stain_valley_own": valley / own,
-        "usual_texture": np.full(len(drop), usual.texture / abs(unit)),
         "half_dip": held["half_dip"] / unit if unit > 0 else held["half_dip"] * np.nan,
     }

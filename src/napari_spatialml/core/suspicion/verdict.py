@@ -57,7 +57,9 @@ class Suspicions:
     scores
         (n,) probability of being wrong, 0 to 1.
     reasons
-        For each cell its reasons, strongest first; none for a cell about which nothing is unusual.
+        For each cell its reasons, strongest first, but a cause (as two halves) that is at least half as strong
+        comes before what it explains (a small area), and signs (confidence, contrast, edge) after what is
+        likely (0.5 or more); none where nothing is unusual.
     """
 
     cells: npt.NDArray[np.int64]
