@@ -55,6 +55,7 @@ class Session:
         self._lock = lock or locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log", read_only=self.read_only)
+        self._length = _length(home)
         self.trouble = self._journal.damage
         """What went wrong while opening, in one sentence, or an empty string."""
         self.recoverable = self._fold()
@@ -325,6 +326,11 @@ class Session:
             self._append({"op": "saved"})
             settle(target)
         else:
+            if self.read_only and _length(self.home) != self._length:
+                raise DocumentError(
+                    "This section was changed in another window since it was opened here.",
+                    "Open it again, then save a copy.",
+                )
             if self.store is not None and target.is_relative_to(self.store):
                 raise DocumentError(f"'{target.name}' would lie inside '{self.store.name}'.", "Choose another place.")
             save_whole(self.document, target, self._journal)
@@ -377,6 +383,12 @@ class Session:
             entry.line = journal.lines[entry.number]
         if mine and old.parent == state_folder():
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _length(home: Path) -> int:
+    """Return how long the journal is: it grows with everything that is done or saved."""
+    journal = home / "journal.log"
+    return journal.stat().st_size if journal.exists() else 0
 
 
 def _finished(store: Path) -> tuple[bool, str]:

@@ -145,7 +145,7 @@ class Gestures:
         wanted = isinstance(self._owner.current, CellTool) or self._listening
         keys = self._preset_keys() if wanted else {}
         if self._owner.current is not None and not wanted:
-            keys = {"Enter": self._key("enter")}
+            keys = {"Enter": self._key("enter"), "Alt-Enter": self._key("enter")}
         labels = [layer for spec, layer in self._owner.canvas.layers() if isinstance(spec, LabelsSpec)]
         for bound in (self._owner.viewer, *labels):
             for key in self._bound.keys() - keys.keys():
