@@ -55,7 +55,7 @@ def measure() -> Iterator[tuple[str, Figure]]:
 
 def _segmented() -> Iterator[dict[str, Any]]:
     """Segment every image with both methods at their defaults; starter also the flipped image."""
-    from training.suspicion import images_of, remembered, starter, watershed
+    from training.segmentations import images_of, remembered, starter, watershed
 
     weights = os.environ.get(WEIGHTS)
     segment = starter(Path(weights) if weights else None)
@@ -71,7 +71,7 @@ def _scored(found: list[dict[str, Any]], method: str, second: bool, field: bool 
     from dataclasses import replace
 
     from napari_spatialml.core.suspicion import suspicions
-    from training.suspicion import errors_of, evidence_of
+    from training.segmentations import errors_of, evidence_of
 
     scores, overlap, histology = [], [], []
     for one in found:

@@ -7,10 +7,9 @@ that its network was not trained on (``--held-out``). A cell is wrong when no tr
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_spatialml.core.metrics import intersection_over_union
-from napari_spatialml.core.segmentation import Pixels
 from napari_spatialml.core.suspicion import COLUMNS, FEATURES, Evidence, measure, relative
 from napari_spatialml.core.suspicion.model import PRIOR, oddness
 
-__all__ = ["Rows", "errors_of", "rows_of"]
+from .segmentations import (
+    WRONG,
+    Segmenter,
+    errors_of,
+    evidence_of,
+    images_of,
+    planter,
+    remembered,
+    starter,
+    watershed,
+)
 
-PIXEL_SIZE_UM = 0.5
-WRONG = 0.5
+__all__ = ["Rows", "rows_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,110 +45,6 @@ class Rows:
     half: npt.NDArray[np.bool_]
     image: npt.NDArray[np.int64]
     source: npt.NDArray[np.int64]
-
-
-def errors_of(true: npt.NDArray[Any], found: npt.NDArray[Any]) -> tuple[Any, Any, Any]:
-    """Return, for each cell found: its best overlap, whether it joins true cells, whether it shares one."""
-    overlap = intersection_over_union(true, found)
-    n = overlap.shape[1]
-    best = np.asarray(overlap.max(axis=0).todense()).ravel() if overlap.shape[0] else np.zeros(n)
-    pairs = overlap.tocoo()
-    area_true = np.unique(true[true > 0], return_counts=True)[1]
-    area_found = np.unique(found[found > 0], return_counts=True)[1]
-    common = pairs.data / (1 + pairs.data) * (area_true[pairs.row] + area_found[pairs.col])
-    inside = np.bincount(pairs.col, weights=common > 0.5 * area_true[pairs.row], minlength=n)
-    within = common > 0.7 * area_found[pairs.col]
-    parts = np.bincount(pairs.row[within], minlength=overlap.shape[0])
-    shared = np.bincount(pairs.col, weights=within & (parts[pairs.row] >= 2), minlength=n)
-    return best, inside >= 2, (shared > 0) & (best < WRONG)
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """One segmenter's result on one image: labels, its field if it has one, labels of the flipped image."""
-
-    labels: npt.NDArray[Any]
-    field: Any = None
-    second: npt.NDArray[Any] | None = None
-
-
-Segmenter = Callable[[Pixels, npt.NDArray[Any]], Segmentation]
-"""Takes an image and its true labels, which only `planter` looks at."""
-
-
-def watershed(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
-    """Segment without a network."""
-    from napari_spatialml.methods.segmentation.watershed import Watershed
-
-    return Segmentation(Watershed()(pixels).labels)
-
-
-def starter(weights: Path | None = None, second_every: int = 1) -> Segmenter:
-    """Return the segmenter with the shipped network, or with other weights: its cells, field and second look.
-
-    The second look doubles the time; every n-th image gets one.
-    """
-    from napari_spatialml.methods.segmentation.starter import Starter
-
-    method: Any = Starter() if weights is None else Starter(weights=str(weights))
-
-    def segment(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
-        field = method.field(pixels)
-        labels = method.decode(field, pixels.pixel_size_um).labels
-        if int(fingerprint(pixels), 16) % second_every:
-            return Segmentation(labels, field)
-        flipped = Pixels(np.ascontiguousarray(pixels.values[..., ::-1]), pixels.pixel_size_um, pixels.channels)
-        return Segmentation(labels, field, method(flipped).labels[..., ::-1])
-
-    return segment
-
-
-def fingerprint(pixels: Pixels) -> str:
-    """Return a hash of an image."""
-    return hashlib.sha256(np.ascontiguousarray(pixels.values).tobytes()).hexdigest()[:16]
-
-
-def remembered(segment: Segmenter, folder: Path) -> Segmenter:
-    """Return a segmenter that keeps what it found in a folder, so that measures can change without the network."""
-    from types import SimpleNamespace
-
-    def again(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
-        path = folder / f"{fingerprint(pixels)}.npz"
-        if not path.exists():
-            found = segment(pixels, true)
-            folder.mkdir(parents=True, exist_ok=True)
-            held = {"labels": found.labels, "logit": found.field.logit, "flows": found.field.flows}
-            np.savez(path, **held if found.second is None else {**held, "second": found.second})
-        with np.load(path, allow_pickle=False) as held:
-            field = SimpleNamespace(logit=held["logit"], flows=held["flows"])
-            return Segmentation(held["labels"], field, held.get("second"))
-
-    return again
-
-
-def images_of(folder: Path) -> Iterator[tuple[str, str, Pixels, npt.NDArray[Any]]]:
-    """Yield name, kind, image and true labels of a folder with index.csv, images/ and labels/."""
-    from skimage.io import imread
-
-    with (folder / "index.csv").open() as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: row["id"])
-    for row in rows:
-        name = row["id"][:12]
-        image = imread(folder / "images" / f"{name}.png")
-        true = imread(next((folder / "labels").glob(f"{name}.*")))
-        planes = np.moveaxis(image[..., :3], -1, 0) if image.ndim == 3 else image[None]
-        yield name, row["kind"], Pixels(np.ascontiguousarray(planes), PIXEL_SIZE_UM), true
-
-
-def evidence_of(pixels: Pixels, found: Segmentation, with_field: bool = True) -> Evidence:
-    """Return what is known of a segmented image."""
-    return Evidence(
-        found.labels,
-        pixels.pixel_size_um,
-        image=pixels.values,
-        field=found.field if with_field else None,
-        second=found.second if with_field else None,
-    )
 
 
 def features_of(evidence: Evidence) -> npt.NDArray[np.float64]:
@@ -164,52 +66,6 @@ def rows_of(folder: Path, segment: Segmenter, names: set[str] | None, source: in
         n = len(features)
         parts.append((features, *errors_of(true, found.labels), np.full(n, number), np.full(n, source)))
     return Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def planted(true: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.int32]:
-    """Return the true cells with errors that a hand may also make: about a fifth of them get one.
-
-    Cut in two, joined with a neighbour, hollowed out; and specks on the background.
-    """
-    from scipy.ndimage import distance_transform_edt
-
-    labels = true.astype(np.int32)
-    ids = np.unique(labels[labels > 0])
-    top = int(ids.max(initial=0))
-    for cell in rng.permutation(ids)[: max(1, len(ids) // 5)]:
-        mask = labels == cell
-        if mask.sum() < 30:
-            continue
-        y, x = np.nonzero(mask)
-        kind = rng.integers(3)
-        if kind == 0:
-            angle, shift = rng.uniform(0, np.pi), rng.normal(0, 0.1) * np.sqrt(len(y))
-            side = (y - y.mean()) * np.sin(angle) + (x - x.mean()) * np.cos(angle) > shift
-            top += 1
-            labels[y[side], x[side]] = top
-        elif kind == 1:
-            depth = distance_transform_edt(mask)
-            labels[depth > rng.uniform(0.1, 0.4) * depth.max()] = 0
-        else:
-            near = labels[max(y.min() - 3, 0) : y.max() + 4, max(x.min() - 3, 0) : x.max() + 4]
-            others = np.unique(near[(near > 0) & (near != cell)])
-            if len(others):
-                labels[labels == rng.choice(others)] = cell
-    size = float(np.sqrt(np.median(np.bincount(true.ravel())[ids]))) if len(ids) else 10.0
-    for _ in range(max(1, len(ids) // 10)):
-        cy, cx = rng.integers(0, labels.shape[0]), rng.integers(0, labels.shape[1])
-        r = max(1, round(rng.uniform(0.05, 0.2) * size))
-        box = labels[max(cy - r, 0) : cy + r + 1, max(cx - r, 0) : cx + r + 1]
-        if not box.any():
-            top += 1
-            box[:] = top
-    return labels
-
-
-def planter(seed: int) -> Segmenter:
-    """Return what plants errors into true labels, one image after the other."""
-    rng = np.random.default_rng(seed)
-    return lambda pixels, true: Segmentation(planted(true, rng))
 
 
 TERMS: dict[str, tuple[tuple[str, int, float], ...]] = {
@@ -338,7 +194,7 @@ def augmented(rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float
     Each segmenter weighs the same in all, whatever the number of its cells; planted errors weigh a fifth.
     """
     everything = np.arange(len(rows.overlap))
-    with_field = np.flatnonzero(rows.source == 1)
+    with_field = np.flatnonzero(np.isfinite(column(rows, "chance")))
     parts = [
         (everything, (), 1.0),
         (with_field, ("field",), 0.3),
@@ -424,7 +280,7 @@ def told(name: str, wrong: npt.NDArray[Any], scores: npt.NDArray[Any]) -> str:
 
 
 _EVERY = 3  # of the images, for segmentations of which there are plenty
-_MEASURING = ("kernels", "measure", "network", "outline", "picture", "relative")
+_MEASURING = ("crossings", "kernels", "measure", "network", "outline", "picture", "relative")
 SOURCES = ("watershed", "starter", "planted")
 
 
@@ -499,7 +355,10 @@ def main() -> None:
     names = set(given.held_out.read_text().split()) if given.held_out else _held_out(folder)
     weights = hashlib.sha256(given.weights.read_bytes()).hexdigest()[:8] if given.weights else "shipped"
     segment = remembered(starter(given.weights, 3), rows / f"fields-{weights}")
-    parts.append(cached(rows / f"starter-{weights}-{mark}.npz", lambda: rows_of(folder, segment, names, 1)))
+    parts += [
+        cached(rows / f"starter-{weights}-{mark}.npz", lambda: rows_of(folder, segment, names, 1)),
+        cached(rows / f"seen-{weights}-{mark}.npz", lambda: rows_of(folder, planter(1, segment), names, 2)),
+    ]
     fit(joined(parts), given.out)
 
 

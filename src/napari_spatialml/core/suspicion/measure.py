@@ -124,14 +124,14 @@ def _cells_of(labels: LabelArray) -> Cells:
 
 def _through(cells: Cells, stain: Any, membrane: Any, evidence: Evidence) -> Columns:
     """Look through each cell: necks, and valleys and ridges of stain, network and membrane."""
-    from . import kernels
+    from . import crossings
 
     planes = {"stain": stain, "chance": evidence.field.logit if evidence.field else None, "membrane": membrane}
     there = {name: plane for name, plane in planes.items() if plane is not None}
     images = np.zeros((len(there), cells.codes.size), np.float32)
     for row, plane in zip(images, there.values(), strict=True):
         row[:] = plane.ravel()
-    found = kernels.profiles(cells.order, cells.start, cells.codes.shape[1], cells.moments, images)
+    found = crossings.profiles(cells.order, cells.start, cells.codes.shape[1], cells.moments, images)
     columns = {"neck": found[:, 0]}
     for i, name in enumerate(there):
         columns |= {f"{name}_valley": found[:, 1 + 2 * i], f"{name}_ridge": found[:, 2 + 2 * i]}

@@ -52,14 +52,14 @@ def neighbour_columns(
     cells: Cells, stain: npt.NDArray[np.float32] | None, field: Field | None
 ) -> tuple[Columns, npt.NDArray[np.int64]]:
     """Measure the borders; return the columns, and for each cell the neighbour that may be its other half."""
-    from . import kernels
+    from . import crossings
 
     n = len(cells.ids)
     chance = _NONE if field is None else np.ascontiguousarray(field.logit, np.float32)
     flows = np.zeros((2, 1, 1), np.float32) if field is None else np.ascontiguousarray(field.flows, np.float32)
     image = _NONE if stain is None else stain
-    cell, behind, values = kernels.cracks(cells.codes, cells.moments[:, 0], image, chance, flows)
-    at = {name: values[:, i] for i, name in enumerate(kernels.CRACK)}
+    cell, behind, values = crossings.cracks(cells.codes, cells.moments[:, 0], image, chance, flows)
+    at = {name: values[:, i] for i, name in enumerate(crossings.CRACK)}
     cell = cell - 1
     length = np.bincount(cell, minlength=n).astype(np.float64)
     columns = {"touching": 1 - np.bincount(cell, weights=behind == 0, minlength=n) / np.maximum(length, 1)}
