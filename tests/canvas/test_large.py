@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from benchmarks.slide import CHUNK
 from napari_spatialml.session import Session
 from napari_spatialml.views import Presenter
 
 from ..views.conftest import own_state  # noqa: F401
-from ..views.test_large import CELLS, CHUNK, MIDDLE, UM, Slide, background_near, files_of, look_at, um, write_slide
+from ..views.test_large import CELLS, MIDDLE, UM, Slide, background_near, files_of, look_at, um, write_slide
 from .conftest import Window
 
 
