@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .editing_peers import PEER_EDGE, REWRITTEN, cellpose_deletion, napari_labels, rewriting
 from .figures import Figure, seconds
 from .slide import CHUNK, PITCH, Slide, write_slide
 
@@ -29,8 +31,6 @@ STROKE_MS, SAVE_S, MEMORY_GB = 50.0, 2.0, 2.0
 """The floors: what a hand does not feel; what nobody waits for; what a laptop has to spare."""
 REACH = 24.0
 """Half the length in pixels of the lines that cut cells: beyond the largest cell."""
-PEER_EDGE = 8_000
-"""napari's own Labels is measured on a smaller array: all of it has to lie in memory."""
 DATA = f"generated: {EDGE:,} × {EDGE:,} pixels int32, {CELLS:,} cells, chunks of {CHUNK}"
 
 
@@ -39,7 +39,7 @@ def measure() -> Iterator[tuple[str, Figure]]:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "slide.zarr"
         yield "writing the slide", Figure(_write(store), "s", 120.0, data=DATA, seed=SEED)
-        peer = _apart("peer", store)
+        peer = {**_apart("napari", store), **_apart("cellpose", store)}
         found = _apart("correct", store)
         for name in ("commit of a stroke", "merge", "split", "delete", "undo", "redo"):
             yield name, _beside(name, found[name], peer)
@@ -47,21 +47,30 @@ def measure() -> Iterator[tuple[str, Figure]]:
         yield "moving the window by a view", Figure(found["pan"], "ms", data=DATA, seed=SEED)
         yield "looking for the largest id, once a slide", Figure(found["survey"], "s", data=DATA, seed=SEED)
         yield "peak memory of correcting", Figure(found["memory"], "GB", MEMORY_GB, data=DATA, seed=SEED)
-        yield from _saves(store)
+        yield from _saves(store, _apart("rewrite", store)["rewrite"])
+        edge = f"{PEER_EDGE:,} × {PEER_EDGE:,} pixels"
+        yield f"napari's Labels on {edge}: adding the layer", Figure(peer["add"], "ms", seed=SEED)
+        yield f"napari's Labels on {edge}: undo, seconds of the processor", Figure(peer["undo_cpu"], "ms", seed=SEED)
 
 
-def _saves(store: Path) -> Iterator[tuple[str, Figure]]:
+def _saves(store: Path, rewritten: float) -> Iterator[tuple[str, Figure]]:
     """Yield what saving takes where someone has worked in some fields of view, and all over the slide."""
     for part, where in (("fields", f"in {FIELDS} fields of view"), ("slide", "all over the slide")):
         saved, name = _apart(part, store), f"{EDITS:,} edits {where}"
-        yield f"save of {name}", Figure(saved["save"], "s", SAVE_S, data=DATA, seed=SEED)
+        peer = f"SpatialData's rewriting of {REWRITTEN[1]:,} cells on {REWRITTEN[0]:,} × {REWRITTEN[0]:,} pixels"
+        yield (
+            f"save of {name}",
+            Figure(saved["save"], "s", SAVE_S, peer=peer, peer_value=rewritten, data=DATA, seed=SEED),
+        )
+        yield f"save of {name}: processor", Figure(saved["cpu"], "s", data=DATA, seed=SEED)
         yield f"chunks written by {name}", Figure(saved["chunks"], "", saved["touched"], data=DATA, seed=SEED)
         yield f"peak memory of {name}", Figure(saved["memory"], "GB", MEMORY_GB, data=DATA, seed=SEED)
 
 
 def _beside(name: str, value: float, peer: dict[str, float]) -> Figure:
-    of = {"commit of a stroke": "stroke", "undo": "undo", "delete": "fill", "merge": "fill"}.get(name, "")
-    what = f"napari's Labels on {PEER_EDGE:,} × {PEER_EDGE:,} ({of})" if of else ""
+    of = {"commit of a stroke": "stroke", "undo": "undo", "delete": "delete", "merge": "fill"}.get(name, "")
+    whose = "Cellpose's GUI, its arrays" if of == "delete" else "napari's Labels"
+    what = f"{whose} on {PEER_EDGE:,} × {PEER_EDGE:,} ({of})" if of else ""
     return Figure(value, "ms", STROKE_MS, peer=what, peer_value=peer.get(of), data=DATA, seed=SEED)
 
 
@@ -201,8 +210,10 @@ def _saved(store: Path, scattered: bool) -> dict[str, float]:
         else:
             _doing(session, "delete-cells", cells=[cell], window=_around(slide, cell))()
     grid = session.document.grid("cells")
-    touched = {(level, y0 // CHUNK, x0 // CHUNK) for level, (y0, _, x0, _), _ in grid.unsaved()}
+    touched = [chunk for level in range(len(grid.levels)) for chunk in grid.unsaved_chunks(level, (CHUNK, CHUNK))]
+    start = time.process_time()
     found = {"save": seconds(session.save), "chunks": session.chunks_written, "touched": len(touched)}
+    found["cpu"] = time.process_time() - start
     found["memory"] = _gb()
     session.close()
     return found
@@ -218,28 +229,15 @@ def _of_fields(slide: Slide, rng: np.random.Generator) -> list[int]:
     return found
 
 
-def _peer(_store: Path) -> dict[str, float]:
-    """Do the same with napari's own Labels, all of it in memory."""
-    from napari.layers import Labels
-
-    slide, rng = Slide(EDGE, CELLS, SEED), np.random.default_rng(SEED)
-    at = EDGE // 2 - PEER_EDGE // 2
-    layer = Labels(slide.labels(np.arange(at, at + PEER_EDGE), np.arange(at, at + PEER_EDGE)))
-    cells = _in_window(slide, (at, at + PEER_EDGE, at, at + PEER_EDGE), rng, 2 * STEPS)
-    where = [tuple(int(v - at) for v in slide.centre_of(c)) for c in cells]
-    layer.brush_size = 25
-    stroke = _median([lambda w=w: layer.paint(w, 7) for w in where[:STEPS]])
-    fill = _median([lambda w=w: layer.fill(w, 0) for w in where[STEPS : STEPS + 5]])
-    return {"stroke": stroke, "fill": fill, "undo": _median([layer.undo] * 10), "memory": _gb()}
-
-
 def _main() -> None:
     part, store = sys.argv[1], Path(sys.argv[2])
     parts: dict[str, Callable[[Path], dict[str, float]]] = {
         "correct": _correct,
         "fields": lambda where: _saved(where, scattered=False),
         "slide": lambda where: _saved(where, scattered=True),
-        "peer": _peer,
+        "napari": lambda _: napari_labels(Slide(EDGE, CELLS, SEED)),
+        "cellpose": lambda _: cellpose_deletion(Slide(EDGE, CELLS, SEED)),
+        "rewrite": lambda where: rewriting(Path(tempfile.mkdtemp(dir=where.parent))),
     }
     print(json.dumps(parts[part](store)))
 

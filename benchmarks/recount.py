@@ -24,7 +24,9 @@ SEED = 0
 PIXEL_UM, PITCH, RADIUS = 0.2125, 70, 30
 """Round cells of 30 pixels' radius, one every 70 pixels (15 µm)."""
 GENES, TOUCHED_UM, TIMES = 400, 500.0, 7
-RECOUNT_MS, STROKE_MS = 100.0, 50.0
+RECOUNT_MS, COMMIT_MS, SAVE_S = 100.0, 100.0, 2.0
+"""The recount alone, and all of a commit with journal, labels and table; aimed at half of it."""
+SAVED = 100
 LARGE = "NAPARI_SPATIALML_BENCHMARK_LARGE"
 """Set to 1, the slide of 50,000 × 50,000 pixels with 42 million transcripts is measured too (some minutes)."""
 
@@ -87,6 +89,7 @@ def _on(slide: Slide) -> Iterator[tuple[str, Figure]]:
                 seed=SEED,
             )
             yield f"{millions}: corrections, memory", whole
+            yield from _saved(session, slide, folder, millions, data)
         finally:
             session.close()
 
@@ -102,9 +105,40 @@ def _recounts(session: Any, slide: Slide, millions: str, data: str) -> Iterator[
     yield name, Figure(1000 * statistics.median(counted), "ms", RECOUNT_MS, data=about, seed=SEED)
     yield from _times(session, wide, f"{millions}: correction of 500 µm", None, about)
     one = [_scratched(session, slide, rng, PITCH) for _ in range(TIMES)]
-    yield from _times(session, one, f"{millions}: a stroke", STROKE_MS, f"a few cells touched; {data}")
+    yield from _times(session, one, f"{millions}: a stroke", COMMIT_MS, f"a few cells touched; {data}")
+    yield from _cells(session, slide, rng, millions, data)
     undo = [seconds(session.undo) for _ in range(TIMES)]
-    yield f"{millions}: undo of a stroke", Figure(1000 * statistics.median(undo), "ms", STROKE_MS, data=data, seed=SEED)
+    yield f"{millions}: undo of a stroke", Figure(1000 * statistics.median(undo), "ms", COMMIT_MS, data=data, seed=SEED)
+
+
+def _cells(session: Any, slide: Slide, rng: Any, millions: str, data: str) -> Iterator[tuple[str, Figure]]:
+    """Measure corrections that take rows out of the table."""
+    cells = [int(c) for c in rng.choice(slide.columns**2 - 1, 2 * TIMES, replace=False) + 1]
+    for name, some in (("delete", [[c] for c in cells[:TIMES]]), ("merge", [[c, c + 1] for c in cells[TIMES:]])):
+        took = [_correction(session, f"{name}-cells", cells=c, window=_around(slide, c[0])) for c in some]
+        yield f"{millions}: {name}", Figure(1000 * statistics.median(took), "ms", COMMIT_MS, data=data, seed=SEED)
+
+
+def _around(slide: Slide, cell: int) -> list[int]:
+    y, x = (v * PITCH for v in divmod(cell - 1, slide.columns))
+    return [max(y - 8, 0), min(y + PITCH + 8, slide.edge), max(x - 8, 0), min(x + 2 * PITCH + 8, slide.edge)]
+
+
+def _correction(session: Any, name: str, **arguments: Any) -> float:
+    from napari_spatialml.session import correct
+
+    return seconds(lambda: session.execute(correct(session.document, name, labels="nuclei", **arguments)))
+
+
+def _saved(session: Any, slide: Slide, folder: Path, millions: str, data: str) -> Iterator[tuple[str, Figure]]:
+    """Measure a save into a store that has the table, after corrections all over the slide."""
+    rng = np.random.default_rng(SEED + 1)
+    session.save(folder / "saved.zarr")
+    cells = [int(c) for c in rng.choice(slide.columns**2, SAVED, replace=False) + 1]
+    for cell in cells:
+        _correction(session, "delete-cells", cells=[cell], window=_around(slide, cell))
+    name = f"{millions}: save of {SAVED} deletions with the table"
+    yield name, Figure(seconds(session.save), "s", SAVE_S, data=data, seed=SEED)
 
 
 def _recount(session: Any, window: npt.NDArray[Any], offset: list[int]) -> float:

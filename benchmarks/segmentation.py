@@ -148,10 +148,11 @@ def _speed(pictures: list[Picture]) -> Iterator[tuple[str, Figure]]:
     view = field.window(0, 1000, 0, 1000)
     again = []
     for probability in (0.4, 0.5, 0.6):
-        start = time.perf_counter()
-        decode(view, probability)
-        again.append(1000 * (time.perf_counter() - start))
-    yield "a view decoded with another threshold", Figure(float(np.median(again)), "ms", DECODE_MS, data="1 megapixel")
+        start = time.process_time()
+        replace(starter, cell_probability=probability).decode(view, PIXEL_SIZE_UM)
+        again.append(1000 * (time.process_time() - start))
+    where = "1 megapixel of fluorescence, processor time"
+    yield "a view decoded with another threshold", Figure(float(np.median(again)), "ms", DECODE_MS, data=where)
 
 
 def _mosaic(pictures: list[Picture]) -> Pixels:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 __all__ = ["Level", "Slide", "write_slide"]
 
-CHUNK = 1024
+CHUNK = 256
+"""As this program saves labels."""
 PITCH = 44
 """Pixels from one place of the lattice to the next; a cell and its offset stay within its place."""
 
@@ -97,7 +98,7 @@ def write_slide(slide: Slide, store: Path, um_per_pixel: float = 0.25, smallest:
         factors.append(2 * factors[-1])
     place: Any = [[um_per_pixel, 0.0, 0.0], [0.0, um_per_pixel, 0.0], [0.0, 0.0, 1.0]]
     element = LabelsElement(LabelGrid([Level(slide, f) for f in factors]), {"global": place})
-    section = SpatialData(labels={"cells": element.to_spatialdata()})
+    section = SpatialData(labels={"cells": element.to_spatialdata(CHUNK)})
     section.attrs["spatialml"] = {"version": 1, "um_per_unit": {"global": 1.0}}
     with dask.config.set(scheduler="threads", num_workers=2):
         section.write(store)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from benchmarks.slide import CHUNK
 from napari_spatialml.session import Session
 from napari_spatialml.views import Presenter
 
@@ -81,7 +82,7 @@ def test_a_stroke_on_a_large_slide_is_seen_and_writes_only_the_chunks_it_touches
     session.save()
     after = files_of(session.store)
     changed = {str(p) for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
-    spots = {f"labels/cells/s{k}/c/{(y + d) // 2**k // 1024}/{(x + d) // 2**k // 1024}" for k in range(4)
+    spots = {f"labels/cells/s{k}/c/{(y + d) // 2**k // CHUNK}/{(x + d) // 2**k // CHUNK}" for k in range(4)
              for d in (-16, 0, 24)}  # fmt: skip
     assert changed
     assert changed <= spots

@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "src" / "napari_spatialml" / "napari.yaml"
-SUFFIXES = ("zarr", "h5ad", "imzML", "svs", "tif", "tiff", "png", "jpg", "jpeg", "tsv.gz", "csv")
+SUFFIXES = (
+    *("zarr", "h5ad", "imzML", "svs", "tif", "tiff", "png", "jpg", "jpeg", "tsv.gz", "csv", "geojson", "geojson.gz"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_every_contribution_has_its_command_and_every_command_its_place(manifest
 
 def test_the_reader_takes_what_people_drop(manifest) -> None:
     (reader,) = manifest.contributions.readers
-    assert set(reader.filename_patterns) == {f"*.{suffix}" for suffix in SUFFIXES}
+    assert set(reader.filename_patterns) == {*(f"*.{suffix}" for suffix in SUFFIXES), "*_seg.npy"}
     assert reader.accepts_directories
 
 

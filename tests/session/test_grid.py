@@ -51,9 +51,14 @@ def test_any_sequence_of_writes_equals_writing_into_the_arrays(
 def test_what_is_unsaved_is_what_was_touched_and_nothing_more() -> None:
     grid = LabelGrid([np.zeros((2048, 2048), np.int32)])
     grid.write((300, 300), np.ones((10, 10), np.int32))
-    assert [window for _, window, _ in grid.unsaved()] == [(256, 512, 256, 512)]
+    assert grid.unsaved_chunks(0, (256, 256)) == [(1, 1)]
+    stored = np.full((512, 1024), 7, np.int32)
+    grid.put_unsaved(0, (0, 0), stored)
+    assert np.array_equal(stored[256:, 256:512], grid.read((256, 512, 256, 512)))
+    stored[256:, 256:512] = 7
+    assert (stored == 7).all()
     grid.mark_saved()
-    assert grid.unsaved() == []
+    assert grid.unsaved_chunks(0, (256, 256)) == []
     assert grid.read((300, 310, 300, 310)).all()
 
 

@@ -366,3 +366,18 @@ def test_a_store_in_a_read_only_folder_can_be_looked_at(saved: Session, tmp_path
     assert session.read_only
     session.close()
     home.chmod(0o755)
+
+
+def test_a_copy_from_a_second_window_is_refused_once_the_first_has_saved(tmp_path, session):
+    session.save(tmp_path / "one.zarr")
+    second = Session.open_store(tmp_path / "one.zarr")
+    assert second.read_only
+    second.save(tmp_path / "copy.zarr")
+    third = Session.open_store(tmp_path / "one.zarr")
+    session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=[1]))
+    session.save()
+    with pytest.raises(DocumentError, match="another window"):
+        third.save(tmp_path / "other.zarr")
+    assert not (tmp_path / "other.zarr").exists()
+    third.close()
+    second.close()

@@ -102,10 +102,11 @@ class Mouse:
     def __init__(self, viewer):
         self.viewer = viewer
 
-    def _send(self, callbacks, kind, where, modifiers, dragging):
+    def _send(self, callbacks, kind, where, modifiers, dragging, button=1):
         event = SimpleNamespace(
-            type=kind, position=tuple(float(v) for v in where), modifiers=modifiers, button=1, is_dragging=dragging,
-            view_direction=None, up_direction=None, dims_displayed=[0, 1], pos=(0, 0), handled=False,
+            type=kind, position=tuple(float(v) for v in where), modifiers=modifiers, button=button,
+            is_dragging=dragging, view_direction=None, up_direction=None,
+            dims_displayed=[0, 1], pos=(0, 0), handled=False,
             camera_zoom=self.viewer.scene.camera.zoom, dims_point=(0.0, 0.0), inverted=False,
         )  # fmt: skip
         wrapped = ReadOnlyWrapper(event)
@@ -117,19 +118,28 @@ class Mouse:
     def hover(self, at):
         self._send(mouse_move_callbacks, "mouse_move", at, (), False)
 
-    def drag(self, *path, modifiers=()):
+    def press(self, at, modifiers=(), button=1):
+        self._send(mouse_press_callbacks, "mouse_press", at, modifiers, False, button)
+
+    def move(self, *path, modifiers=(), button=1):
+        for at in path:
+            self._send(mouse_move_callbacks, "mouse_move", at, modifiers, True, button)
+
+    def release(self, at, modifiers=(), button=1):
+        self._send(mouse_release_callbacks, "mouse_release", at, modifiers, False, button)
+
+    def drag(self, *path, modifiers=(), button=1):
         """Press at the first place, move through the others, release at the last."""
-        self._send(mouse_press_callbacks, "mouse_press", path[0], modifiers, False)
-        for at in path[1:]:
-            self._send(mouse_move_callbacks, "mouse_move", at, modifiers, True)
-        self._send(mouse_release_callbacks, "mouse_release", path[-1], modifiers, False)
+        self.press(path[0], modifiers, button)
+        self.move(*path[1:], modifiers=modifiers, button=button)
+        self.release(path[-1], modifiers, button)
 
     def double(self, at):
         """What a window sends for the second of two quick clicks."""
         self._send(mouse_double_click_callbacks, "mouse_double_click", at, (), False)
 
-    def click(self, at, modifiers=()):
-        self.drag(at, modifiers=modifiers)
+    def click(self, at, modifiers=(), button=1):
+        self.drag(at, modifiers=modifiers, button=button)
 
 
 @pytest.fixture(autouse=True)

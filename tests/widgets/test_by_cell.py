@@ -6,8 +6,8 @@ import numpy as np
 
 from napari_spatialml.methods import method
 from napari_spatialml.session import DomainsSelection, SegmentationSelection, correct, outdated, run
+from napari_spatialml.widgets.correct import CorrectDock
 from napari_spatialml.widgets.domains import DomainsDock
-from napari_spatialml.widgets.segment import SegmentDock
 
 
 def test_old_domains_are_made_again_with_the_settings_they_had(viewer, desk, show, qtbot):
@@ -33,7 +33,7 @@ def test_old_domains_are_made_again_with_the_settings_they_had(viewer, desk, sho
 def test_spots_are_averaged_by_cell_with_one_button_and_one_undo(viewer, desk, show, qtbot):
     session = desk.session
     run(session, method("segmentation", "watershed")(), SegmentationSelection("dapi", ("DAPI",)))
-    dock = show(SegmentDock(viewer))
+    dock = show(CorrectDock(viewer))
     dock.refresh_now()
     held = [dock.by_cell.tables.itemData(i) for i in range(dock.by_cell.tables.count())]
     assert held == ["spot_counts"]  # the pixels of mass spectrometry are not registered yet

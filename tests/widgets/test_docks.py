@@ -18,12 +18,12 @@ from napari_spatialml.views.state import ColourBy
 from napari_spatialml.views.tools import Pointer
 from napari_spatialml.widgets.deconvolve import DeconvolveDock, possible_columns
 from napari_spatialml.widgets.domains import DomainsDock
-from napari_spatialml.widgets.history import HistoryDock, _about
+from napari_spatialml.widgets.history import HistoryDock
 from napari_spatialml.widgets.landmark_table import judged
 from napari_spatialml.widgets.register import RegisterDock
 from napari_spatialml.widgets.section import SectionDock
 from napari_spatialml.widgets.segment import SegmentDock
-from napari_spatialml.widgets.tour import touching_cells
+from napari_spatialml.widgets.workbench import Workbench
 
 from .conftest import SMALL
 
@@ -162,25 +162,9 @@ def test_a_run_adds_labels_and_their_table_as_one_step(desk, segmented):
     assert len(np.unique(labels)) - 1 == document.table("nuclei_table").n_obs > 20
     assert len(desk.session.history) == 1 and segmented.panel.message.message.level == "ok"
     assert desk.presenter.layer_of("nuclei") is not None
-    assert segmented.labels.currentData() == "nuclei", "a metabolite grid is nothing to correct by pencil"
+    assert desk.presenter.hand.labels == "nuclei"
     desk.undo()
     assert "nuclei" not in document.names("labels")
-
-
-def test_the_dock_says_what_a_correction_did_to_the_counts(desk, segmented):
-    document = desk.session.document
-    assert segmented.became.message is None, "a run is told above"
-    table = document.table("nuclei_table")
-    row = int(table.obs["total_counts"].to_numpy().argmax())
-    cell, counts = int(table.obs["instance_id"].iloc[row]), int(table.obs["total_counts"].iloc[row])
-    assert desk.correct("delete-cells", labels="nuclei", cells=[cell])
-    segmented.refresh_now()
-    assert segmented.became.text() == f"Cell {cell}: gone, it had {counts} counts."
-    assert f"cell {cell}: gone" in _about(desk.session.history[-1])
-    desk.undo()
-    segmented.refresh_now()
-    assert segmented.became.message is None
-    assert int(document.table("nuclei_table").obs["total_counts"].iloc[row]) == counts
 
 
 def test_what_is_in_view_alone_is_segmented(desk, show, ran):
@@ -195,28 +179,12 @@ def test_what_is_in_view_alone_is_segmented(desk, show, ran):
     assert desk.session.document.grid("nuclei").shape == (100, 130)
 
 
-def test_cells_touched_by_the_merge_tool_become_one_and_the_button_shows_the_hint(desk, segmented):
-    document = desk.session.document
-    before = document.grid("nuclei").read()
-    one, two = touching_cells(before)
-    press(segmented, "Merge")
-    assert desk.presenter.tool == "merge" and segmented.tools.hint.text() == desk.presenter.hint != ""
-    affine = document.affine("nuclei")
-    for cell in (one, two):
-        at = affine.apply(np.argwhere(before == cell)[:1] + 0.5)[0]
-        drag(desk.presenter, at)
-    after = document.grid("nuclei").read()
-    kept = set(np.unique(after[np.isin(before, (one, two))]))
-    assert len(kept) == 1 and kept <= {one, two}
-    assert names(desk)[-1].startswith("merge cells")
-    press(segmented, "Merge")
-    assert desk.presenter.tool == "" and not segmented.tools.buttons["merge"].isChecked()
-
-
-def test_the_brush_s_size_reaches_the_tool_in_use(desk, segmented):
-    press(segmented, "Paint")
-    segmented.brush.setValue(9.0)
-    assert desk.presenter.current.size_um == 9.0 and desk.presenter.tool == "paint"
+def test_segment_leads_to_the_step_that_corrects_its_cells(desk, segmented, show):
+    bench = show(Workbench(desk.viewer))
+    bench.go_to("Segment")
+    press(bench.steps["Segment"], "Correct cells by hand")
+    assert bench.tabs.tabText(bench.tabs.currentIndex()) == "Correct"
+    assert bench.steps["Correct"].labels.currentData() == "nuclei"
 
 
 def test_without_an_image_segment_says_what_to_open(desk, show):

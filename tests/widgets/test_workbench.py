@@ -11,7 +11,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QApplication, QPushButton
+from qtpy.QtWidgets import QApplication, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from napari_spatialml.io.sample import sample_section
 from napari_spatialml.session import Session
@@ -21,6 +21,7 @@ from napari_spatialml.widgets.history import HistoryDock
 from napari_spatialml.widgets.launch import dock
 from napari_spatialml.widgets.section import SectionDock
 from napari_spatialml.widgets.shoot import grab
+from napari_spatialml.widgets.step_bar import StepBar
 from napari_spatialml.widgets.style import PANEL_WIDTH
 from napari_spatialml.widgets.tour import STOPS, touching_cells
 from napari_spatialml.widgets.workbench import STEPS, Workbench
@@ -46,9 +47,45 @@ def test_the_steps_stand_in_the_order_of_work_and_fit_the_dock(viewer, show):
     bench = show(Workbench(viewer))
     titles = [bench.tabs.tabText(i) for i in range(bench.tabs.count())]
     assert titles == [cls.title for cls in STEPS]
-    assert titles == ["Section", "Segment", "Register", "Domains", "Deconvolve", "History"]
+    assert titles == [
+        "Section", "Segment", "Correct", "Review", "Annotate",
+        "Register", "Domains", "Deconvolve", "Compare", "History",
+    ]  # fmt: skip
     assert bench.width() <= PANEL_WIDTH
-    assert bench.tabs.tabBar().sizeHint().width() <= PANEL_WIDTH, "a step would be out of sight"
+    assert [b.text() for b in bench.bar.buttons] == titles and not bench.tabs.tabBar().isVisible()
+    in_sight(bench.bar)
+
+
+def in_sight(bar):
+    """Every step's word has its place, and none lies over another."""
+    places = [b.geometry() for b in bar.buttons]
+    for k, (place, button) in enumerate(zip(places, bar.buttons, strict=True)):
+        assert button.isVisible() and bar.rect().contains(place), button.text()
+        assert place.width() >= button.fontMetrics().horizontalAdvance(button.text())
+        assert not any(place.intersects(other) for other in places[k + 1 :])
+
+
+def test_ten_steps_fit_within_400_pixels(show):
+    titles = ["Section", "Segment", "Correct", "Review", "Annotate"]
+    titles += ["Register", "Domains", "Deconvolve", "Compare", "History"]
+    pages, holder = QTabWidget(), QWidget()
+    for title in titles:
+        pages.addTab(QWidget(), title)
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(0, 0, 0, 0)
+    bar = StepBar(pages)
+    layout.addWidget(bar)
+    layout.addWidget(pages)
+    shown = show(holder)
+    shown.setFixedWidth(PANEL_WIDTH)
+    QApplication.processEvents()
+    assert bar.minimumSizeHint().width() <= PANEL_WIDTH - 20
+    in_sight(bar)
+    assert len({b.y() for b in bar.buttons}) == 2
+    bar.buttons[7].click()
+    assert pages.currentIndex() == 7
+    pages.setCurrentIndex(2)
+    assert [b.isChecked() for b in bar.buttons].index(True) == 2 and sum(b.isChecked() for b in bar.buttons) == 1
 
 
 def test_all_docks_of_a_viewer_share_one_session_and_two_viewers_do_not(viewer, qtbot):

@@ -17,6 +17,8 @@ from cyclopts import App, CycloptsError, Parameter
 from .. import __version__
 from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
+from .comparing import compare
+from .exchange import export, import_
 from .terminal import Progress, print_table
 
 __all__ = ["main"]
@@ -26,6 +28,7 @@ KINDS = ("segmentation", "registration", "domains", "deconvolution")
 VERBS = ("Find cells or nuclei in an image.", "Bring one coordinate system onto another.",
          "Divide spots, pixels or cells into spatial domains.", "Estimate cell types in spots.")  # fmt: skip
 STOPPED = 130
+READER_OPTION = "--reader"
 
 UNSTATED = StatedUnits()
 Units = Annotated[StatedUnits, Parameter(name="*")]
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = [_LONGER.get(word, word) for word in (sys.argv[1:] if arguments is None else arguments)]
     _quiet()
     try:
+        given = _named_reader(given)
         result = _app(given)(given, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return _fail(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__, error)
@@ -59,6 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _named_reader(given: list[str]) -> list[str]:
+    """Take ``--reader NAME`` out of any command: who works, for this command and the window that it opens."""
+    if READER_OPTION not in given:
+        return given
+    at = given.index(READER_OPTION)
+    if at + 1 >= len(given):
+        raise BadInput(f"{READER_OPTION} names nobody.", "Give a name after it.")
+    from ..session.reader import READER, checked_reader
+
+    os.environ[READER] = checked_reader(given[at + 1])
+    return given[:at] + given[at + 2 :]
+
+
 def _fail(sentence: str, error: BaseException) -> int:
     if os.environ.get(DEBUG):
         raise error
@@ -77,11 +94,13 @@ def _quiet() -> None:
 def _app(given: Sequence[str]) -> App:
     app = App(
         name="napari-spatialml",
-        help="Segment, register, find domains, deconvolve and correct a tissue section; undo, save and prove it.",
+        help="Segment, register, find domains, deconvolve and correct a tissue section; undo, save and prove it. "
+        "With --reader NAME any command says who works (else NAPARI_SPATIALML_READER, else your login name).",
         version=__version__,
         suppress_keyboard_interrupt=False,
     )
-    for command in (demo, open_, convert, methods, replay, recipe, history, doctor):
+    named = (demo, open_, convert, import_, export, compare, methods, replay, recipe, history, review, doctor)
+    for command in named:
         app.command(command, name=command.__name__.rstrip("_"))
     for kind, verb in zip(KINDS, VERBS, strict=True):
         sub = App(name=kind, help=verb)
@@ -275,6 +294,36 @@ def history(section: Annotated[Path, Parameter(help="A saved section.")], /) -> 
         print_table(("", "step", "who", "when (UTC)", ""), steps)
     else:
         print("Nothing has been done to this section yet.")
+
+
+def review(
+    section: Annotated[Path, Parameter(help="A saved section.")],
+    /,
+    *,
+    labels: Annotated[str, Parameter(help="The cells.")],
+    csv: Annotated[Path, Parameter(help="The table: cell, score, reason, state, who, when.")] = Path("review.csv"),
+    image: Annotated[str, Parameter(help="The image by which they are judged; the segmented one if left out.")] = "",
+    network: Annotated[str, Parameter(help="A segmentation method that says how sure it is, such as starter.")] = "",
+) -> None:
+    """Rank the cells by how likely they are wrong, save the queue with the section, and write it as a table."""
+    from ..session import Session
+    from ..session.decisions import write_csv
+    from ..session.evidence import sources_of
+    from ..session.review import Review
+
+    session, progress = Session.open_store(section), Progress()
+    try:
+        session.document.grid(labels)  # says which labels there are, if not these
+        found = Review(session, labels)
+        sources = sources_of(session.document, labels)
+        job, store = found.ranking_job(replace(sources, image=image or sources.image, network=network))
+        line = store(job(progress))
+        n = write_csv(found, csv)
+        session.save()
+    finally:
+        progress.clear()
+        session.close()
+    print(f"{line}\n{n:,} cells in '{csv}'.")
 
 
 def doctor() -> int:

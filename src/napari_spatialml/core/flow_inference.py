@@ -26,8 +26,8 @@ MARGIN = 96
 TILE = 1088
 """Longest edge of a tile in pixels of the network."""
 _EDGE = 16  # pixels mirrored beyond the image, as in training
-_LIKED = (24.0, 30.0)  # trained from 11 to 35 pixels, it does best here
-_NEARLY = 1.2  # interpolation costs more than so small a change of scale gains
+_LIKED = (20.0, 28.0)  # trained from 11 to 35 pixels, it does best here
+_NEARLY = 1.1  # interpolation costs more than so small a change of scale gains
 _PROBE = 448  # edge, in pixels of the network, of the window on which a scale is tried
 _OCTAVES = (1.0, 0.0, -1.0, -2.0)
 _KNOWN = (10.0, 34.0)  # pixels of the network: nuclei of another size are told by another scale

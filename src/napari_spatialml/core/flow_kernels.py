@@ -12,7 +12,7 @@ Labels = npt.NDArray[np.int32]
 Boxes = npt.NDArray[np.int64]
 Flows = npt.NDArray[np.float32]
 
-_STILL = np.float32(1e-5)  # squared pixels: what moves less has arrived
+_STILL = np.float32(1e-4)  # squared pixels: what moves less has arrived
 _PEAK_REACH, _SEED_REACH = 2, 5
 _SEED_PIXELS, _RIM_PIXELS = 10, 2
 

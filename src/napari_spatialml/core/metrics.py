@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse.csgraph import connected_components
 
 from .arrays import as_coordinates, require
+from .overlap import average_precision, dice, intersection_over_union
 
 __all__ = [
     "RegistrationError",
@@ -28,121 +26,6 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
-
-
-def intersection_over_union(true: npt.ArrayLike, predicted: npt.ArrayLike) -> sp.csr_matrix:
-    """Return the overlap of every pair of objects that touch.
-
-    Parameters
-    ----------
-    true, predicted
-        Label arrays of one shape; 0 is background.
-
-    Returns
-    -------
-    sp.csr_matrix
-        (n_true, n_predicted) intersection over union; rows and columns follow the sorted labels
-        that occur.
-
-    Raises
-    ------
-    BadInput
-        If the shapes differ.
-    """
-    a, b, n_a, n_b = _compact(true, predicted)
-    pairs = sp.coo_matrix((np.ones(len(a)), (a, b)), shape=(n_a + 1, n_b + 1)).tocsr()
-    area_a, area_b = np.asarray(pairs.sum(1)).ravel(), np.asarray(pairs.sum(0)).ravel()
-    inner = sp.coo_matrix(pairs[1:, 1:])
-    union = area_a[1:][inner.row] + area_b[1:][inner.col] - inner.data
-    return sp.csr_matrix((inner.data / union, (inner.row, inner.col)), shape=(n_a, n_b))
-
-
-def _compact(
-    true: npt.ArrayLike, predicted: npt.ArrayLike
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], int, int]:
-    """Number both images' objects 1..n, so that large sparse labels cost nothing."""
-    a, b = np.asarray(true), np.asarray(predicted)
-    require(a.shape == b.shape, f"The masks have the shapes {a.shape} and {b.shape}.", "Give masks of one image.")
-    codes = []
-    for array in (a, b):
-        names, code = np.unique(array.ravel(), return_inverse=True)
-        codes.append((np.where(names == 0, 0, np.cumsum(names != 0))[code], int((names != 0).sum())))
-    return codes[0][0], codes[1][0], codes[0][1], codes[1][1]
-
-
-def average_precision(
-    true: npt.ArrayLike, predicted: npt.ArrayLike, thresholds: Sequence[float] | float = 0.5
-) -> Floats:
-    """Return how many objects were found, missed and invented, as one number a threshold.
-
-    Parameters
-    ----------
-    true, predicted
-        Label arrays of one shape; 0 is background.
-    thresholds
-        Objects match if their intersection over union is at least this, 0 < threshold ≤ 1.
-
-    Returns
-    -------
-    npt.NDArray[np.float64]
-        (number of thresholds,) in 0..1; 1 where neither image holds an object.
-
-    Raises
-    ------
-    BadInput
-        If the shapes differ or a threshold is out of range.
-
-    Notes
-    -----
-    :math:`AP = TP / (TP + FP + FN)`. Above one half a pair is its own only match, so that counting
-    suffices; at one half and below the largest matching is found, in each connected group of
-    overlapping objects alone.
-
-    References
-    ----------
-    Stringer et al., Nature Methods 18, 100 (2021), Methods, "Evaluation".
-    """
-    at = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
-    require(bool(((at > 0) & (at <= 1)).all()), f"A threshold is outside 0 to 1: {thresholds}.", "Use 0.5 to 0.9.")
-    overlap = intersection_over_union(true, predicted)
-    n_true, n_predicted = overlap.shape
-    hits = np.array([_matches(overlap, t) for t in at], dtype=np.float64)
-    total = n_true + n_predicted - hits
-    return np.divide(hits, total, out=np.ones_like(hits), where=total > 0)
-
-
-def _matches(overlap: sp.csr_matrix, threshold: float) -> int:
-    """Return the size of the largest one-to-one matching among pairs above the threshold."""
-    # half a rounding error, so that an exact 1/2 or 3/4 counts as reached
-    good = overlap.multiply(overlap >= threshold - 1e-12).tocsr()
-    good.eliminate_zeros()
-    if threshold > 0.5 or not good.nnz:
-        return int(good.nnz)
-    n = good.shape[0]
-    joined = sp.bmat([[None, good], [good.T, None]], format="csr")
-    n_groups, group = connected_components(joined, directed=False)
-    rows, columns = group[:n], group[n:]
-    n_rows, n_columns = (np.bincount(g, minlength=n_groups) for g in (rows, columns))
-    # a star has one match; only groups with two or more on both sides need the assignment
-    found = int(((n_rows > 0) & (n_columns > 0)).sum())
-    for knot in np.flatnonzero((n_rows > 1) & (n_columns > 1)):
-        block = (good[rows == knot][:, columns == knot] > 0).toarray()
-        i, j = linear_sum_assignment(block, maximize=True)
-        found += int(block[i, j].sum()) - 1
-    return found
-
-
-def dice(true: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Return the Dice coefficient of two foregrounds, :math:`2|A ∩ B| / (|A| + |B|)`; 1 if both are empty.
-
-    References
-    ----------
-    Dice, Ecology 26, 297 (1945).
-    """
-    a, b = np.asarray(true) != 0, np.asarray(predicted) != 0
-    require(a.shape == b.shape, f"The masks have the shapes {a.shape} and {b.shape}.", "Give masks of one image.")
-    size = int(a.sum()) + int(b.sum())
-    return 2 * int((a & b).sum()) / size if size else 1.0
 
 
 def _contingency(true: npt.ArrayLike, predicted: npt.ArrayLike) -> sp.csr_matrix:

@@ -37,6 +37,9 @@ class Format:
         files that belong together. Two paths that resolve to the same one are opened once.
     stem
         The name of what a resolved path holds, put before element names that are taken.
+    add
+        Put what the path holds into a document that was opened with it, in that document's coordinates;
+        None where it is a section of its own.
     """
 
     name: str
@@ -46,3 +49,4 @@ class Format:
     read: Callable[[Path, Units], SpatialData]
     resolve: Callable[[Path], Path] = lambda path: path
     stem: Callable[[Path], str] = element_name
+    add: Callable[[Path, SpatialData], None] | None = None

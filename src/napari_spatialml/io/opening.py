@@ -26,10 +26,10 @@ Stated = float | Mapping[str, float] | None
 @cache
 def formats() -> tuple[Format, ...]:
     """Return the formats that can be opened, in the order in which a path is tried."""
-    from . import anndata_file, count_table, image, imzml, spatialdata_zarr, visium
+    from . import anndata_file, beside, count_table, image, imzml, spatialdata_zarr, visium
 
     modules = (spatialdata_zarr, visium, count_table, imzml, anndata_file, image)
-    return tuple(module.FORMAT for module in modules)
+    return (*beside.FORMATS, *(module.FORMAT for module in modules))
 
 
 def recognise(paths: str | Path | Sequence[str | Path]) -> Format:
@@ -101,7 +101,7 @@ def open_files(
     >>> document = open_files("section1.jpg", spot_pitch_um=150)  # doctest: +SKIP
     """
     stated = {"pixel_size_um": pixel_size_um, "spot_pitch_um": spot_pitch_um, "um_per_unit": um_per_unit}
-    sources = _sources([Path(path).expanduser() for path in paths], name)
+    sources, added = _told_apart(_sources([Path(path).expanduser() for path in paths], name))
     report(0.0, "Opening")
     opened: list[SpatialData] = []
     uses: dict[str, list[str]] = {}
@@ -116,7 +116,11 @@ def open_files(
                 uses.setdefault(key, []).append(source.path.name)
         step(1.0, f"Read {source.path.name}")
     _check_uses(uses)
-    return opened[0] if len(opened) == 1 else together([source.stem for source in sources], opened)
+    whole = opened[0] if len(opened) == 1 else together([source.stem for source in sources], opened)
+    for source in added:
+        assert source.add is not None
+        source.add(source.path, whole)
+    return whole
 
 
 @dataclass
@@ -127,12 +131,21 @@ class _Source:
     ----------
     given
         The names of the files through which the person chose it.
+    add
+        Puts it into what was opened with it; None where it is a section of its own.
     """
 
     path: Path
     stem: str
     read: Callable[[Units], SpatialData]
     given: set[str]
+    add: Callable[[Path, SpatialData], None] | None = None
+
+
+def _told_apart(sources: list[_Source]) -> tuple[list[_Source], list[_Source]]:
+    """Return the sections, and what is added to them; alone, each is a section of its own."""
+    sections = [source for source in sources if source.add is None]
+    return (sections, [source for source in sources if source.add is not None]) if sections else (sources, [])
 
 
 def _for_source(value: Stated, source: _Source) -> float | None:
@@ -180,7 +193,9 @@ def _sources(paths: list[Path], name: str | None) -> list[_Source]:
         if form is count_table.FORMAT and path.is_dir():
             chosen, named = count_table.section_named(path, name).counts, True
         chosen = form.resolve(chosen)
-        found.setdefault(chosen, _Source(chosen, form.stem(chosen), _reader(form, chosen), set())).given.add(path.name)
+        found.setdefault(chosen, _Source(chosen, form.stem(chosen), _reader(form, chosen), set(), form.add)).given.add(
+            path.name
+        )
     if not named:
         raise BadInput(f"There is no section '{name}': no folder of sections was given.", "Leave the name out.")
     return list(found.values())

@@ -19,8 +19,10 @@ from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .neighbourhood import around
 from .planes import split_plane
+from .reviewed import by_hand
+from .rows import rows_with, taken
 
-__all__ = ["MEASURED", "follow", "measure", "table_name"]
+__all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
 
 MEASURED = {"area_um2": 2, "centroid_y_um": 1, "centroid_x_um": 1, "diameter_um": 1}
 """What is measured of a cell, with its power of µm."""
@@ -108,25 +110,25 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
     changes: list[Change] = []
     if not touched or not tables:
         return changes
-    window, offset = around(document.grid(labels), patch, _pixels_known(document, labels, touched))
+    window, offset = around(document.grid(labels), patch, pixels_known(document, labels, touched))
     left: set[int] | None = None
     averaged = document.attribute("averages", {})
     for name in tables:
         instances = document.instances(name)
         own = document.rows(name, labels)
         named = touched if instances.dtype.kind in "iu" else tuple(str(cell) for cell in touched)
-        old = own[np.isin(instances[own], named)]
+        old = own[rows_with(instances[own], named)]
         ours = name == table_name(labels) and instances.dtype.kind in "iu"  # one that names cells by words is another's
         if ours:
-            before = document.table(name)[old].copy()
+            before = taken(document.table(name), old)
             new = _measured_again(document, labels, before, window, offset)
         elif name in averaged:
-            before = document.table(name)[old].copy()
+            before = taken(document.table(name), old)
             new = _completed(averages_of(document, labels, averaged[name]["table"], window, offset), before)
         else:
             left = _left(document, labels, window, touched) if left is None else left
             old = old[[int(instances[i]) not in left for i in old]]
-            before, new = document.table(name)[old].copy(), document.table(name)[:0].copy()
+            before, new = (taken(document.table(name), rows) for rows in (old, old[:0]))
         if len(old) == 0 and new.n_obs == 0:
             continue
         if not ours and (len(document.table(name).obsp) or document.table(name).raw is not None):
@@ -162,13 +164,13 @@ def _unassigned(document: Document, labels: str, before: Any, after: Any) -> lis
     return [Put(("attrs", "segmentations"), held, {**held, labels: now})]
 
 
-def _pixels_known(document: Document, labels: str, cells: tuple[int, ...]) -> dict[int, int]:
+def pixels_known(document: Document, labels: str, cells: tuple[int, ...]) -> dict[int, int]:
     """Return how many pixels the table says that cells have; none for what it does not know."""
     name = table_name(labels)
     if name not in document.tables_of(labels) or "area_um2" not in document.table(name).obs:
         return {}
     instances = document.instances(name)
-    at = np.flatnonzero(np.isin(instances, cells))
+    at = rows_with(instances, cells)
     pixels = document.table(name).obs["area_um2"].to_numpy()[at] / pixel_size(document, labels) ** 2
     # not whole numbers: the pixel had another size when they were measured, so they say nothing
     whole = np.isfinite(pixels) & (np.abs(pixels - np.rint(pixels)) < 1e-6 * np.maximum(pixels, 1))
@@ -199,7 +201,7 @@ def _measured_again(
         values, genes = count_near(document, points, window, offset, to_um, cells)
         require_same_genes(before, genes, points)
         new = with_counts(new, values, genes)
-    return _completed(new, before)
+    return by_hand(_completed(new, before))
 
 
 def _intensity_names(table: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The four ways in which a document changes. Each knows its inverse and holds absolute values.
+"""The five ways in which a document changes. Each knows its inverse and holds absolute values.
 
 Since the values are absolute (what is there afterwards, not how to get there), applying a list of
 changes again from any moment in its middle ends in the same document. Recovery after a crash
@@ -15,14 +15,27 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DocumentError
+from .blocks import Exchange
 from .grid import Coarse
-from .rows import picked, replace
+from .rows import exchange_rows
+from .shape_rows import EditShapes
 from .values import Encoder, decode
 
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["Change", "EditColumn", "EditLabels", "EditRows", "Put", "Rows", "Slot", "decode_change", "slot_of"]
+__all__ = [
+    "Change",
+    "EditColumn",
+    "EditLabels",
+    "EditRows",
+    "EditShapes",
+    "Put",
+    "Rows",
+    "Slot",
+    "decode_change",
+    "slot_of",
+]
 
 Slot = tuple[str, ...]
 """An address in the document: ("labels", "nuclei"), ("tables", "counts", "obs", "domain"), ("attrs", "landmarks"),
@@ -141,19 +154,8 @@ class EditRows:
     new: Rows
 
     def apply(self, document: Document) -> None:
-        whole = document.table(self.table)
-        if _same_cells(whole, self.old, self.new):
-            replace(whole, self.new.positions, self.new.table)
-            document.touch(self.touched)
-            return
-        n = whole.n_obs - len(self.old.positions) + len(self.new.positions)
-        keep = np.setdiff1d(np.arange(whole.n_obs), self.old.positions, assume_unique=True)
-        place = np.setdiff1d(np.arange(n), self.new.positions, assume_unique=True)
-        if len(keep) != len(place):
-            raise DocumentError(f"The rows to change do not fit the table '{self.table}'.", "Undo, and try again.")
-        order = np.empty(n, dtype=np.int64)
-        order[place], order[self.new.positions] = keep, whole.n_obs + np.arange(n - len(keep))
-        document.replace_rows(self.table, picked(whole, self.new.table, order))
+        exchange = Exchange(document.table(self.table).n_obs, self.old.positions, self.new.positions)
+        exchange_rows(document, self.table, exchange, self.new.table)
 
     def inverse(self) -> EditRows:
         return EditRows(self.table, self.new, self.old)
@@ -170,14 +172,7 @@ class EditRows:
         return {"c": "rows", "table": self.table, **sides}
 
 
-Change = Put | EditLabels | EditColumn | EditRows
-
-
-def _same_cells(whole: Any, old: Rows, new: Rows) -> bool:
-    """Return whether the rows put in are those taken out, with other values."""
-    if not np.array_equal(old.positions, new.positions):
-        return False
-    return bool((np.asarray(whole.obs_names[old.positions]) == np.asarray(new.table.obs_names)).all())
+Change = Put | EditLabels | EditColumn | EditRows | EditShapes
 
 
 def slot_of(meta: dict[str, Any]) -> Slot:
@@ -216,4 +211,6 @@ def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:
     if kind == "rows":
         sides = [Rows(decode(meta[s]["positions"], buffers), decode(meta[s]["table"], buffers)) for s in ("old", "new")]
         return EditRows(meta["table"], *sides)
+    if kind == "shapes":
+        return EditShapes.decode(meta, buffers)
     raise DocumentError(f"The journal holds a change of the unknown kind '{kind}'.", "Open it with a newer version.")

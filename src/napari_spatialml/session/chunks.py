@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ChunkCache", "Stored", "record_largest", "recorded_largest", "stored"]
+from .codec import ChunkCodec
+
+__all__ = ["ChunkCache", "Stored", "codec_of", "record_largest", "recorded_largest", "stored"]
 
 _RECORD = "spatialml"
 Window = tuple[int, int, int, int]
@@ -68,6 +70,7 @@ class Stored:
         self.dtype = np.dtype(array.dtype)
         self.chunks = chunk_shape(array)
         self._folder = _folder(array) if int(array.fill_value or 0) == 0 else None
+        self._codec = codec_of(array)
 
     def has(self, i: int, j: int) -> bool:
         """Whether a chunk is stored; one of background only is not, and need not be looked at."""
@@ -75,6 +78,8 @@ class Stored:
 
     def chunk(self, i: int, j: int) -> npt.NDArray[Any]:
         """Read a chunk from the store."""
+        if self._codec is not None and self._folder is not None:
+            return self._codec.decode((self._folder / self.array.metadata.encode_chunk_key((i, j))).read_bytes())
         (h, w), chunks = self.chunks, self.array
         return np.asarray(chunks[i * h : (i + 1) * h, j * w : (j + 1) * w])
 
@@ -105,6 +110,16 @@ def chunk_shape(array: Any) -> tuple[int, int]:
     """Return the piece of a zarr array that is one file: a shard where there are shards."""
     h, w = array.shards or array.chunks
     return int(h), int(w)
+
+
+def codec_of(array: Any) -> ChunkCodec | None:
+    """Return how the chunks of a zarr array are packed, where they need not go through zarr; else None.
+
+    Only of arrays in a folder whose missing chunks are background.
+    """
+    if _folder(array) is None or int(array.fill_value or 0) != 0 or array.metadata.zarr_format != 3:
+        return None
+    return ChunkCodec.of(array.metadata.to_dict())
 
 
 def stored(levels: list[Any]) -> list[Any]:

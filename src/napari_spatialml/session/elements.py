@@ -23,9 +23,13 @@ from .planes import Stack, n_planes, z_step
 if TYPE_CHECKING:
     from .values import Encoder
 
-__all__ = ["LabelsElement", "matrices", "new_labels", "stack_of", "with_matrices"]
+__all__ = ["SAVED", "LabelsElement", "matrices", "new_labels", "stack_of", "with_matrices"]
 
 CHUNK = 1024
+"""Pixels along the pieces in which labels are shown."""
+SAVED = 256
+"""Pixels along the chunks of labels that this program saves: a stroke rewrites one or a few of them, however
+large the slide; a thousand strokes all over it are packed in a second. Stores of others keep their chunks."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class LabelsElement:
     grid: LabelGrid
     transforms: dict[str, list[list[float]]]
 
-    def to_spatialdata(self) -> Any:
+    def to_spatialdata(self, chunk: int = CHUNK) -> Any:
         """Return the element as SpatialData holds it: lazy arrays that show every later change."""
         import dask.array as da
         from spatialdata.models import Labels2DModel
@@ -51,7 +55,7 @@ class LabelsElement:
 
         lazily: Any = da.from_array  # untyped
         arrays = [
-            lazily(view, chunks=CHUNK, name=f"labels-{id(self.grid)}-{k}", meta=np.empty((0, 0), view.dtype))
+            lazily(view, chunks=chunk, name=f"labels-{id(self.grid)}-{k}-{chunk}", meta=np.empty((0, 0), view.dtype))
             for k, view in enumerate(self.grid.levels)
         ]
         if len(arrays) == 1:

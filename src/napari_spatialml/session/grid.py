@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..core.pyramid import factor_between
 from ..errors import DocumentError
-from .chunks import Stored
+from .chunks import ChunkCache, Stored
 from .tiles import Tiles
 
 __all__ = ["Coarse", "LabelGrid", "LevelView", "Window"]
@@ -90,6 +90,14 @@ class LabelGrid:
             b0, b1 = max(tx, x0), min(tx + tile.shape[1], x1)
             out[a0 - y0 : a1 - y0, b0 - x0 : b1 - x0] = tile[a0 - ty : a1 - ty, b0 - tx : b1 - tx]
         return out
+
+    def snapshot(self) -> LabelGrid:
+        """Return the labels as they are now, for another thread: what is painted meanwhile does not reach it."""
+        cache = ChunkCache(40_000_000)  # of its own: two threads must not turn over one cache
+        levels = [Stored(b.array, cache) if isinstance(b, Stored) else b for b in self._base]
+        made = LabelGrid(levels, self.largest)
+        made._tiles = [tiles.copy() for tiles in self._tiles]
+        return made
 
     def write(self, offset: tuple[int, int], values: npt.NDArray[Any], coarser: Sequence[Coarse] | None = None) -> None:
         """Replace a window of the full resolution, and what shows it in every other level.
@@ -197,14 +205,32 @@ class LabelGrid:
             self._top = max(self._top, int(values.max(initial=0)))
         self._write(level, offset, values)
 
-    def unsaved(self) -> list[tuple[int, Window, npt.NDArray[Any]]]:
-        """Return (level, window, values) of every tile changed since `mark_saved`."""
-        return [
-            (level, (i * TILE, i * TILE + t.shape[0], j * TILE, j * TILE + t.shape[1]), t)
-            for level, keys in enumerate(self._unsaved)
-            for (i, j) in sorted(keys)
-            for t in [self._tiles[level].read((i, j))]
-        ]
+    def covers(self, level: int, chunk: tuple[int, int], shape: tuple[int, int]) -> bool:
+        """Whether all of a chunk of a level is unsaved, so that what is stored of it need not be read."""
+        return shape == (TILE, TILE) and chunk in self._unsaved[level]
+
+    def put_unsaved(self, level: int, chunk: tuple[int, int], values: npt.NDArray[Any]) -> None:
+        """Put what `mark_saved` has not seen over a chunk as it is stored; any thread, while nobody writes.
+
+        Parameters
+        ----------
+        level
+            The level.
+        chunk
+            Row and column of the chunk among those of the size of ``values``.
+        values
+            (h, w) the chunk, changed in place.
+        """
+        h, w = values.shape
+        y0, x0 = chunk[0] * h, chunk[1] * w
+        for i in range(y0 // TILE, -(-(y0 + h) // TILE)):
+            for j in range(x0 // TILE, -(-(x0 + w) // TILE)):
+                if (i, j) not in self._unsaved[level]:
+                    continue
+                tile, ty, tx = self._tiles[level].peek((i, j)), i * TILE - y0, j * TILE - x0
+                a, b = max(-ty, 0), max(-tx, 0)
+                part = tile[a : max(h - ty, 0), b : max(w - tx, 0)]
+                values[ty + a : ty + a + part.shape[0], tx + b : tx + b + part.shape[1]] = part
 
     def unsaved_chunks(self, level: int, shape: tuple[int, int]) -> list[tuple[int, int]]:
         """Return the row and column of every chunk of a level that holds something unsaved.

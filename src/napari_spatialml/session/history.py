@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +11,9 @@ from typing import Any
 from .changes import Change, Slot, slot_of
 from .command import Command
 from .journal import Line
+from .reader import who
 
-__all__ = ["Entry", "entry_of", "fold", "who"]
+__all__ = ["Entry", "entry_of", "fold", "readers_of", "who"]
 
 
 @dataclass
@@ -79,9 +80,6 @@ def entry_of(number: int, line: Line) -> Entry:
     return Entry(number, meta["label"], meta.get("record", {}), meta.get("when", ""), meta.get("who", ""), line)
 
 
-def who() -> str:
-    """Return the name of the person at the keyboard, as the operating system knows it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such entry: a container's numeric user, for instance
-        return "unknown"
+def readers_of(history: Sequence[Entry]) -> dict[str, int]:
+    """Return who made steps of a history and how many, most first."""
+    return dict(Counter(entry.who for entry in history if entry.who).most_common())

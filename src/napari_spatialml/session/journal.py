@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DocumentError
+from .durable import write_whole
 
-__all__ = ["Journal", "Line", "write_whole"]
+__all__ = ["Journal", "Line"]
 
 _MAGIC = b"napari-spatialml journal 1\n"
 _HEAD = struct.Struct("<QII")  # length of the payload, length of its JSON part, CRC-32 of the payload
@@ -166,13 +167,3 @@ class Journal:
 
 def _end(line: Line) -> int:
     return int(line.start + sum(line.meta.get("sizes", [])))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -1,28 +1,38 @@
 """The touched chunks of label pyramids: staged as zarr writes them, then moved into the store.
 
-However many strokes went into a chunk, it is encoded once and replaced as one file.
+However many strokes went into a chunk, it is packed once and replaced as one file.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .chunks import chunk_shape, record_largest
+from .chunks import chunk_shape, codec_of, record_largest
+from .codec import ChunkCodec
 from .document import Document
+from .durable import on_disk
+from .grid import LabelGrid
 from .planes import plane_name
 
 __all__ = ["move_chunks", "stage_chunks"]
 
 Inside = Callable[[Path, str], Path]
+Chunk = tuple[int, int]
+_THREADS = max(2, min(os.cpu_count() or 1, 8))
+"""Packing and the disk take turns in them. They end with the call, and see neither document nor viewer."""
 
 
 def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> dict[str, Any]:
-    """Encode every chunk of labels that holds something unsaved; return what `move_chunks` has to do.
+    """Pack every chunk of labels that holds something unsaved; return what `move_chunks` has to do.
 
     Parameters
     ----------
@@ -45,18 +55,76 @@ def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> d
     empty: list[str] = []
     for level, dataset in enumerate(group.attrs["ome"]["multiscales"][0]["datasets"]):
         place = f"labels/{name}/{dataset['path']}"
-        shape = chunk_shape(group[dataset["path"]])
-        touched = grid.unsaved_chunks(level, shape)
-        if not touched:
-            continue
-        array = _like(store / place, staging / place)
-        for i, j in touched:
-            y, x = i * shape[0], j * shape[1]
-            values = grid.read((y, y + shape[0], x, x + shape[1]), level)
-            array[y : y + values.shape[0], x : x + values.shape[1]] = values
-            key = f"{place}/{array.metadata.encode_chunk_key((i, j))}"
-            (moves if (staging / key).exists() else empty).append(key)  # zarr writes no chunk of background only
+        array = group[dataset["path"]]
+        touched = grid.unsaved_chunks(level, chunk_shape(array))
+        keys = [f"{place}/{array.metadata.encode_chunk_key(chunk)}" for chunk in touched]
+        codec = codec_of(array)
+        if codec is not None:
+            kept = _Packing(grid, level, codec, store, staging).all(touched, keys)
+        else:
+            kept = _through_zarr(grid, level, store / place, staging / place, touched)
+        for key, full in zip(keys, kept, strict=True):
+            (moves if full else empty).append(key)
     return {"name": name, "move": moves, "remove": empty, "largest": grid.largest}
+
+
+@dataclass
+class _Packing:
+    """Chunks of one level on their way: each is read as it is stored, what is unsaved put over it, and packed."""
+
+    grid: LabelGrid
+    level: int
+    codec: ChunkCodec
+    store: Path
+    staging: Path
+    _mine: threading.local = field(default_factory=threading.local)
+
+    def all(self, chunks: list[Chunk], keys: list[str]) -> list[bool]:
+        """Stage chunks; return of each whether it holds a cell."""
+        for folder in {(self.staging / key).parent for key in keys}:
+            folder.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(self.one, chunks, keys))
+
+    def one(self, chunk: Chunk, key: str) -> bool:
+        """Stage a chunk, unless it is background only: that is not stored."""
+        if not hasattr(self._mine, "values"):  # used again and again: fresh memory costs more than packing
+            self._mine.values = np.empty(self.codec.shape, self.codec.dtype)
+        values = self._mine.values
+        if not self._read_into(values, chunk, key):
+            values.fill(0)
+        self.grid.put_unsaved(self.level, chunk, values)
+        if not values.any():
+            return False
+        with open(os.path.join(self.staging, key), "wb", buffering=0) as file:
+            file.write(self.codec.encode(values))
+        return True
+
+    def _read_into(self, values: Any, chunk: Chunk, key: str) -> bool:
+        """Read a chunk as it is stored; return False where nothing is stored, or all of it is to be replaced."""
+        if self.grid.covers(self.level, chunk, (int(values.shape[0]), int(values.shape[1]))):
+            return False
+        try:
+            with open(os.path.join(self.store, key), "rb", buffering=0) as file:
+                self.codec.decode(file.read(), out=values)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _through_zarr(grid: LabelGrid, level: int, source: Path, target: Path, touched: list[Chunk]) -> list[bool]:
+    """Stage chunks that only zarr knows how to pack; return of each whether it holds a cell."""
+    if not touched:
+        return []
+    array: Any = _like(source, target)
+    kept = []
+    h, w = chunk_shape(array)
+    for i, j in touched:
+        values = grid.read((i * h, (i + 1) * h, j * w, (j + 1) * w), level)
+        array[i * h : i * h + values.shape[0], j * w : j * w + values.shape[1]] = values
+        written = target / array.metadata.encode_chunk_key((i, j))
+        kept.append(written.exists())  # zarr writes no chunk of background only
+    return kept
 
 
 def _stage_planes(document: Document, store: Path, staging: Path, name: str) -> dict[str, Any]:
@@ -101,13 +169,28 @@ def move_chunks(store: Path, staging: Path, todo: dict[str, Any], inside: Inside
     """
     import zarr
 
+    places = _places(inside)
     for key in todo["move"]:
-        staged, target = inside(staging, key), inside(store, key)
+        staged, target = places(staging, key), places(store, key)
         if staged.exists():  # else it was moved before the process was killed
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged, target)
     for key in todo["remove"]:
-        inside(store, key).unlink(missing_ok=True)
+        places(store, key).unlink(missing_ok=True)
+    for folder in {places(store, key).parent for key in (*todo["move"], *todo["remove"])}:
+        if folder.is_dir():
+            on_disk(folder)
     if todo["largest"] is not None:
         record_largest(zarr.open_group(inside(store, f"labels/{todo['name']}"), mode="r+"), todo["largest"])
     return len(todo["move"]) + len(todo["remove"])
+
+
+def _places(inside: Inside) -> Inside:
+    """Return what looks a folder up once for all files in it; a file's own name may lead nowhere else."""
+    folder = cache(inside)
+
+    def place(root: Path, key: str) -> Path:
+        parent, _, name = key.rpartition("/")
+        return inside(root, key) if name in ("", ".", "..") or "\\" in name else folder(root, parent) / name
+
+    return place

@@ -17,7 +17,7 @@ from ..errors import BadInput, DocumentError
 from ..methods import method
 from .corrections import correct
 from .document import Document
-from .journal import write_whole
+from .durable import write_whole
 from .run import outputs, run
 from .saving import HOME, interrupted
 from .selection import selection_from

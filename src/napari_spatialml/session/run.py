@@ -15,7 +15,7 @@ from typing import Any
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
-from .changes import Change, EditColumn, EditLabels, Put, Slot
+from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
 from .command import Command
 from .counting import index_first
 from .document import digest
@@ -141,6 +141,8 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
             value: Any = change.new
         elif isinstance(change, EditLabels | EditColumn):
             value = change.new
+        elif isinstance(change, EditShapes):
+            value = change.new.frame
         else:
             value = change.new.table
         found["/".join(change.touched)] = fingerprint((value,))

@@ -15,16 +15,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from ..errors import DocumentError
 from .changes import Slot
 from .chunks import record_largest
 from .document import ELEMENT_TYPES, Document, kept_slot
-from .elements import matrices, with_matrices
-from .journal import Journal, write_whole
-from .patching import move_chunks, stage_chunks
+from .durable import all_on_disk, on_disk, write_whole
+from .elements import with_matrices
+from .journal import Journal
+from .patching import move_chunks
 from .planes import stack_name
+from .staging import plain_section, stage
 
 __all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "set_aside", "settle"]
 
@@ -60,11 +60,13 @@ def save_whole(document: Document, path: Path, journal: Journal) -> None:
     sdata, before = document.sdata, document.sdata.path
     try:
         with _quiet():
-            sdata.write(partial)
+            plain_section(document).write(partial)
             _record_largest(document, partial)
         (partial / HOME).mkdir()
         journal.copy_to(partial / HOME / "journal.log", {"op": "saved"})
+        all_on_disk(partial)
         partial.replace(path)
+        on_disk(path.parent)
     except Exception as error:  # SpatialData, anndata, zarr and the disk each raise their own
         shutil.rmtree(partial, ignore_errors=True)
         sdata.path = before
@@ -87,7 +89,7 @@ def _record_largest(document: Document, store: Path) -> None:
             record_largest(zarr.open_group(store / "labels" / name, mode="r+"), largest)
 
 
-def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replaced: frozenset[str]) -> int:
+def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replaced: frozenset[Slot]) -> int:
     """Write what changed into the store.
 
     Parameters
@@ -99,7 +101,7 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
     dirty
         The addresses that differ from the store.
     replaced
-        Names of labels that are new or replaced as a whole, not only painted on.
+        Labels and tables that are new or replaced as a whole: not only painted on, not only some rows changed.
 
     Returns
     -------
@@ -121,7 +123,8 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
         _check_targets(store, dirty, replaced)
         staging.mkdir(parents=True)
         with _quiet():
-            intent = _stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced)
+            intent = stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced)
+        all_on_disk(staging)  # a power failure must not leave an intent that names what is not there
         write_whole(home / "intent.json", json.dumps(intent).encode())
     except DocumentError:
         shutil.rmtree(staging, ignore_errors=True)
@@ -148,70 +151,18 @@ def _why(error: Exception) -> str:
     return str(told).splitlines()[0][:200]
 
 
-def _check_targets(store: Path, dirty: Iterable[Slot], replaced: frozenset[str]) -> None:
+def _check_targets(store: Path, dirty: Iterable[Slot], replaced: frozenset[Slot]) -> None:
     """Make sure that what is to be changed in place is still there: nothing is begun that cannot end."""
     changed = {(s[0], stack_name(s[1]), *s[2:]) if s[0] == "labels" else kept_slot(s) for s in dirty}
     for slot in sorted(changed):
         place = slot[1:3] if slot[0] == "transforms" else slot[:2]
-        whole = place in changed and (place[0] != "labels" or place[1] in replaced)
+        whole = place in changed and (place[0] != "labels" or place in replaced)
         in_place = slot[0] == "transforms" or len(slot) == 4 or slot[0] == "labels"
         if in_place and not whole and not _inside(store, "/".join(place)).is_dir():
             raise DocumentError(
                 f"'{'/'.join(place)}' has vanished from '{store.name}' since it was opened.",
                 "Save the section to a new place.",
             )
-
-
-def _stage(
-    document: Document, store: Path, staging: Path, dirty: set[Slot], replaced: frozenset[str]
-) -> dict[str, Any]:
-    """Put everything new under ``staging`` and return what `finish` has to do with it."""
-    wholes: set[Slot] = {
-        s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES and (s[0] != "labels" or s[1] in replaced)
-    }
-    for name in replaced:
-        wholes.add(("labels", name))
-    swaps = _stage_elements(document, staging, wholes)
-    painted = sorted({stack_name(s[1]) for s in dirty if s[0] == "labels" and s not in wholes})
-    columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes)
-    swaps += [_stage_part(document, staging, slot) for slot in columns]
-    moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in {w[:2] for w in wholes}}
-    return {
-        "swaps": swaps,
-        "painted": [stage_chunks(document, store, staging / "chunks", name) for name in painted],
-        "tables": sorted({s[1] for s in columns}),
-        "transforms": {"/".join(m): matrices(getattr(document.sdata, m[0])[m[1]]) for m in moved},
-        "attrs": document.sdata.attrs if any(s[0] == "attrs" for s in dirty) else None,
-    }
-
-
-def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> list[dict[str, str]]:
-    from spatialdata import SpatialData
-
-    present = {s[1]: document.get(s) for s in wholes if document.get(s) is not None}
-    if present:
-        held = {name: getattr(document.sdata, document.type_of(name))[name] for name in present}
-        SpatialData.init_from_elements(held).write(staging / "elements.zarr")
-    return [
-        {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
-        for s in sorted(wholes)
-    ]
-
-
-def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]:
-    """Stage a column or an array of a table, as anndata writes it."""
-    import zarr
-    from anndata.io import write_elem
-
-    value = document.get(slot)
-    if value is None:
-        return {"target": "/".join(slot), "staged": ""}
-    group = zarr.open_group(staging / "tables.zarr", mode="a", zarr_format=3)
-    parent = group.require_group("/".join(slot[1:3]))
-    if isinstance(value, pd.Series):
-        value = value.array if isinstance(value.dtype, pd.CategoricalDtype) else value.to_numpy()
-    write_elem(parent, slot[3], value)
-    return {"target": "/".join(slot), "staged": f"tables.zarr/{'/'.join(slot[1:])}"}
 
 
 def finish(store: Path) -> bool:
@@ -232,14 +183,26 @@ def finish(store: Path) -> bool:
             move_chunks(store, home / "staging" / "chunks", painted, _inside)
         for table in intent["tables"]:
             _name_columns(store, table)
-        _consolidate(store)
         _write_metadata(store, intent)
+    _metadata_on_disk(store, intent)
     return True
+
+
+def _metadata_on_disk(store: Path, intent: dict[str, Any]) -> None:
+    """Wait for what was written in place: the journal says next that all of it is saved."""
+    groups = {"/".join(s["target"].split("/")[:2]) for s in intent["swaps"]} | set(intent["transforms"])
+    groups |= {f"labels/{painted['name']}" for painted in intent["painted"]}
+    groups |= {f"tables/{table}/obs" for table in intent["tables"]}
+    for file in [store / "zarr.json", *(_inside(store, group) / "zarr.json" for group in sorted(groups))]:
+        if file.exists():
+            on_disk(file)
+    on_disk(store)
 
 
 def settle(store: Path) -> None:
     """Forget the intent: the journal knows now that everything is saved."""
     (store / HOME / "intent.json").unlink(missing_ok=True)
+    on_disk(store / HOME)  # found again after more steps, it would call these saved
     _sweep(store / HOME)
 
 
@@ -270,6 +233,7 @@ def _swap(store: Path, home: Path, number: int, swap: dict[str, str]) -> None:
     if staged is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.rename(target)
+    on_disk(target.parent)
 
 
 def _inside(root: Path, relative: str) -> Path:
@@ -289,27 +253,29 @@ def _name_columns(store: Path, table: str) -> None:
     obs.attrs["column-order"] = [*order, *sorted(present - set(order))]
 
 
-def _consolidate(store: Path) -> None:
+def _write_metadata(store: Path, intent: dict[str, Any]) -> None:
     import zarr
 
     for element_type in ELEMENT_TYPES:  # a store that had no labels gets the group with its first
         if (store / element_type).is_dir() and not (store / element_type / "zarr.json").exists():
             zarr.open_group(store / element_type, mode="a", zarr_format=3)
+    if intent["transforms"]:
+        zarr.consolidate_metadata(store)  # SpatialData looks there for what is new
+        _write_transforms(store, intent["transforms"])
+    if intent["attrs"] is not None:
+        root: Any = zarr.open_group(store, mode="r+", use_consolidated=False)
+        kept = {key: value for key, value in root.attrs.items() if key == "spatialdata_attrs"}
+        root.attrs.put({**intent["attrs"], **kept})
     zarr.consolidate_metadata(store)
 
 
-def _write_metadata(store: Path, intent: dict[str, Any]) -> None:
-    if not intent["transforms"] and intent["attrs"] is None:
-        return
+def _write_transforms(store: Path, transforms: dict[str, Any]) -> None:
     import spatialdata
 
-    sdata = spatialdata.read_zarr(store)
-    for path, wanted in intent["transforms"].items():
+    kinds = tuple(sorted({path.split("/", 1)[0] for path in transforms}))
+    sdata = spatialdata.read_zarr(store, selection=kinds)  # tables would be read into memory
+    for path, wanted in transforms.items():
         element_type, name = path.split("/", 1)
         if name in getattr(sdata, element_type):
             with_matrices(getattr(sdata, element_type)[name], wanted)
             sdata.write_transformations(name)
-    if intent["attrs"] is not None:
-        sdata.attrs = intent["attrs"]
-        sdata.write_attrs()
-    sdata.write_consolidated_metadata()

@@ -42,6 +42,8 @@ class Session:
         self.document = document
         self.store = store
         self.home = document.home = home
+        self.reader = who()
+        """Who does the steps from now on, as the history names them."""
         self.chunks_written = 0
         """How many chunks of painted labels the last save into the store wrote."""
         self._done: list[Entry] = []
@@ -49,10 +51,11 @@ class Session:
         self._saved: tuple[int, ...] = ()
         self._dirty: set[Slot] = set()
         self._pending: list[tuple[str, Entry]] = []
-        self._replaced: set[str] = set()
+        self._replaced: set[Slot] = set()
         self._lock = lock or locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log", read_only=self.read_only)
+        self._length = _length(home)
         self.trouble = self._journal.damage
         """What went wrong while opening, in one sentence, or an empty string."""
         self.recoverable = self._fold()
@@ -196,7 +199,7 @@ class Session:
         packed = command.encode()
         if self._pending:
             self.discard()
-        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": who(), **packed.meta}
+        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": self.reader, **packed.meta}
         line = self._append(meta, packed.buffers)
         entry = entry_of(len(self._journal.lines) - 1, line)
         entry._command = command
@@ -262,8 +265,8 @@ class Session:
             raise
         for change in command.changes:
             self._dirty.add(change.touched)
-            if isinstance(change, Put) and change.slot[0] == "labels":
-                self._replaced.add(change.slot[1])
+            if isinstance(change, Put) and len(change.slot) == 2 and change.slot[0] in ("labels", "tables"):
+                self._replaced.add(change.slot)
 
     def _step(self, op: str, entry: Entry) -> None:
         if op == "undo":
@@ -323,6 +326,11 @@ class Session:
             self._append({"op": "saved"})
             settle(target)
         else:
+            if self.read_only and _length(self.home) != self._length:
+                raise DocumentError(
+                    "This section was changed in another window since it was opened here.",
+                    "Open it again, then save a copy.",
+                )
             if self.store is not None and target.is_relative_to(self.store):
                 raise DocumentError(f"'{target.name}' would lie inside '{self.store.name}'.", "Choose another place.")
             save_whole(self.document, target, self._journal)
@@ -375,6 +383,12 @@ class Session:
             entry.line = journal.lines[entry.number]
         if mine and old.parent == state_folder():
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _length(home: Path) -> int:
+    """Return how long the journal is: it grows with everything that is done or saved."""
+    journal = home / "journal.log"
+    return journal.stat().st_size if journal.exists() else 0
 
 
 def _finished(store: Path) -> tuple[bool, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .journal import write_whole
+from .durable import write_whole
 
 __all__ = ["Arrays", "open_sidecar", "write_sidecar"]
 

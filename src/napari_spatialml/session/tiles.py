@@ -15,7 +15,8 @@ from numcodecs import Blosc
 
 __all__ = ["Tiles"]
 
-_CODEC = Blosc(cname="zstd", clevel=1, shuffle=Blosc.BITSHUFFLE)
+_CODEC = Blosc(cname="zstd", clevel=1, shuffle=Blosc.NOSHUFFLE)
+"""Without shuffling: labels are long runs of one id, which it only cuts up (twice as fast, a sixth smaller)."""
 Key = tuple[int, int]
 
 
@@ -42,13 +43,28 @@ class Tiles:
     def __iter__(self) -> Iterator[Key]:
         return iter(self._arrays.keys() | self._packed.keys())
 
+    def copy(self) -> Tiles:
+        """Return what the tiles hold now; a later change of these does not reach it."""
+        made = Tiles(self._keep)
+        made._packed = dict(self._packed)
+        for key, values in self._arrays.items():
+            made._arrays[key] = values.copy() if values.flags.writeable else values
+        return made
+
     def read(self, key: Key) -> npt.NDArray[Any]:
         """Return a tile, only to be read."""
         if key not in self._arrays:
-            data, dtype, shape = self._packed[key]
-            self._put(key, np.frombuffer(_CODEC.decode(data), dtype).reshape(shape))
+            self._put(key, self.peek(key))
         self._arrays.move_to_end(key)
         return self._arrays[key]
+
+    def peek(self, key: Key) -> npt.NDArray[Any]:
+        """Return a tile, only to be read, and leave everything as it is: any thread may, while nobody writes."""
+        found = self._arrays.get(key)
+        if found is not None:
+            return found
+        data, dtype, shape = self._packed[key]
+        return np.frombuffer(_CODEC.decode(data), dtype).reshape(shape)
 
     def change(self, key: Key) -> npt.NDArray[Any]:
         """Return a tile that may be written, until another one is asked for."""

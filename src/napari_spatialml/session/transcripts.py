@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,18 @@ from .sidecar import Arrays, open_sidecar, write_sidecar
 from .tiling import Tiling, sorted_in_memory, sorted_on_disk
 from .transcript_source import Source, source_of
 
-__all__ = ["TranscriptIndex", "feature_key", "index_of", "points_with_genes"]
+__all__ = ["TranscriptIndex", "feature_key", "index_beside", "index_of", "points_with_genes"]
 
 FOLDER = "transcripts"
 """Where the sidecars lie in a session's home."""
 IN_MEMORY = 1_000_000
 """Fewer points than these, in memory already, are sorted there, without a sidecar."""
+QUICK_BYTES = 8_000_000
+"""Files smaller than this are indexed while the hand waits; they hold about half a million points."""
 TILE_UM = 64.0
 _LOCK = threading.Lock()  # one thread builds, the others wait for it
 _OPEN: WeakKeyDictionary[Document, dict[str, tuple[int, TranscriptIndex]]] = WeakKeyDictionary()
+_BESIDE: WeakKeyDictionary[Document, Callable[[str], None]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ def index_of(document: Document, points: str, report: Report = silent) -> Transc
     Raises
     ------
     DocumentError
-        When the points are not there, have no feature key, or do not lie in "global".
+        When the points are not there, have no feature key, or do not lie in "global"; or, by a caller that
+        gives no report, while the index is made beside the window.
     """
     kept = _OPEN.setdefault(document, {})
     revision = document.revision(("points", points))
@@ -161,8 +165,43 @@ def index_of(document: Document, points: str, report: Report = silent) -> Transc
             "Undo their removal; or remove the table of counts, if only the labels are to be corrected.",
         )
     if points not in kept or kept[points][0] != revision:
+        if report is silent and document in _BESIDE and not _quick(document, points):
+            _BESIDE[document](points)
+            raise DocumentError(
+                f"The transcripts '{points}' are still being indexed.",
+                "Cells that count them can be corrected when that is done; nothing was changed.",
+            )
         kept[points] = (revision, TranscriptIndex.open_or_build(document, points, document.home, report))
     return replace(kept[points][1], to_um=document.affine(points, GLOBAL))
+
+
+def _quick(document: Document, points: str) -> bool:
+    """Whether the index is made in some tenths of a second."""
+    source = source_of(document.element(points), points, feature_key(document, points))
+    if source.held_in_memory:
+        return source.rows() < IN_MEMORY
+    return sum(file.stat().st_size for file in source.files) < QUICK_BYTES
+
+
+def index_beside(document: Document, start: Callable[[str], None]) -> tuple[str, ...]:
+    """Let indexes be made beside the window from now on: nobody who draws waits for one.
+
+    Parameters
+    ----------
+    document
+        The document.
+    start
+        Begins, in a thread, to call `index_of` with a report for a points element, unless it is doing so.
+
+    Returns
+    -------
+    tuple of str
+        The points that the segmentations of the section count, and whose index is not open.
+    """
+    _BESIDE[document] = start
+    said = (str(about.get("transcripts", "")) for about in document.attribute("segmentations", {}).values())
+    there, kept = points_with_genes(document), _OPEN.get(document, {})
+    return tuple(sorted({name for name in said if name in there and name not in kept}))
 
 
 def _built(source: Source, edge: float, folder: Path, report: Report) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ..session import Document
+from ..session.reviewed import REASON, STATE
 from .state import TOTAL, ColourBy, ViewState
 from .values import by_hand_mark, is_categorical
 
@@ -115,7 +116,7 @@ def _block(block: Any, name: str) -> list[str]:
 def _rank(table: Any, column: str) -> int:
     """How much a column looks like domains: 2 by its name, 1 for any grouping of a few, 0 for others."""
     values = table.obs[column]
-    if by_hand_mark(column) or not isinstance(values.dtype, pd.CategoricalDtype):
+    if by_hand_mark(column) or column in (REASON, STATE) or not isinstance(values.dtype, pd.CategoricalDtype):
         return 0
     n = len(values.cat.categories)
     if "domain" in column.lower():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, VectorsSpec
+from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, SurfaceSpec, VectorsSpec
 
 __all__ = ["ELEMENT", "make_layer", "update_layer"]
 
@@ -191,11 +191,33 @@ def _update_vectors(layer: Any, spec: VectorsSpec, changed: frozenset[str]) -> N
         layer.edge_width = spec.width
 
 
+def _surface(spec: SurfaceSpec, shared: dict[str, Any]) -> Any:
+    from napari.layers import Surface
+
+    corners, triangles, codes = spec.make()
+    return Surface((corners, triangles), vertex_colors=_rgba(spec.colours)[codes], shading="none", **shared)
+
+
+def _update_surface(layer: Any, spec: SurfaceSpec, changed: frozenset[str]) -> None:
+    if "token" in changed or "colours" in changed:
+        corners, triangles, codes = spec.make()
+        layer.vertex_colors = None  # those of before are of another number
+        layer.data = (corners, triangles)
+        layer.vertex_colors = _rgba(spec.colours)[codes]
+
+
+def _rgba(colours: tuple[str, ...]) -> Any:
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    return np.concatenate([transform_color(c) for c in colours or ("white",)]).astype(np.float32)
+
+
 _MAKERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
     ImageSpec: _image,
     LabelsSpec: _labels,
     RasterSpec: _raster,
     PointsSpec: _points,
+    SurfaceSpec: _surface,
     VectorsSpec: _vectors,
 }
 _UPDATERS: dict[type, Callable[[Any, Any, frozenset[str]], None]] = {
@@ -203,5 +225,6 @@ _UPDATERS: dict[type, Callable[[Any, Any, frozenset[str]], None]] = {
     LabelsSpec: _update_labels,
     RasterSpec: _update_raster,
     PointsSpec: _update_points,
+    SurfaceSpec: _update_surface,
     VectorsSpec: _update_vectors,
 }

@@ -26,10 +26,12 @@ class Marks:
     ----------
     viewer
         A napari viewer or its model.
+    name
+        What the layer is called.
     """
 
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: Any, name: str = NAME) -> None:
+        self._viewer, self._name = viewer, name
         self._layer: Any = None
 
     @property
@@ -65,7 +67,7 @@ class Marks:
         from napari.layers import Vectors
 
         active = self._viewer.layers.selection.active
-        layer = Vectors(np.zeros((0, 2, 2)), ndim=2, name=NAME, vector_style="line", units=UNITS)
+        layer = Vectors(np.zeros((0, 2, 2)), ndim=2, name=self._name, vector_style="line", units=UNITS)
         self._viewer.layers.append(layer)
         if active is not None:
             self._viewer.layers.selection.active = active

@@ -11,7 +11,10 @@ import numpy as np
 from ..core.colours import limits
 from ..errors import SpatialMLError
 from ..session import Document
+from ..session.annotating import annotation_names, is_annotations
+from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
 from .choices import colour_of, title_of
+from .comparing import comparison_legend, comparison_specs, row_values
 from .density import counts_of, density_spec
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
@@ -48,6 +51,7 @@ def plan(document: Document, state: ViewState, memory: Memory | None = None) -> 
     if state.beside:
         specs += _of_system(document, state, memory, state.beside, beside=True, offset=offset)
     specs += landmark_specs(document, state, offset)
+    specs += comparison_specs(document, state.compared, state.coordinate_system, memory)
     return tuple(sorted(specs, key=lambda spec: spec.order))
 
 
@@ -95,6 +99,9 @@ def _of_element(
     if kind == "points":
         spec, _ = density_spec(document, element, system, memory, beside=beside, offset=offset)
         return [replace(spec, limits=_density_limits(spec, memory))]
+    if kind == "shapes" and is_annotations(document, element):
+        hidden, marked = frozenset(state.hidden_categories.get(element, frozenset())), state.regions
+        return annotation_specs(document, element, system, hidden, marked, memory, beside=beside, offset=offset)
     try:
         return _of_rows(document, state, memory, element, system, beside=beside, offset=offset)
     except SpatialMLError as error:  # one table that does not fit must not hide the section
@@ -107,7 +114,9 @@ def _of_rows(
     document: Document, state: ViewState, memory: Memory, element: str, system: str, *, beside: bool, offset: Offset
 ) -> list[LayerSpec]:
     """Return the layers of what a table may annotate: cells, pixels, spots."""
-    values, token = coloured(document, colour_of(document, state, element), memory, element)
+    values, token = row_values(state.compared, element) or coloured(
+        document, colour_of(document, state, element), memory, element
+    )
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
@@ -135,11 +144,16 @@ def _quietly(document: Document, specs: list[LayerSpec], placing: bool) -> list[
         s.key.element for s in specs if document.type_of(s.key.element) == "images"
         and is_histology(document, s.key.element)
     ]  # fmt: skip
-    annotated = any(document.type_of(s.key.element) in ("labels", "shapes") for s in specs)
+    drawn = annotation_names(document)
+    annotated = any(
+        document.type_of(s.key.element) in ("labels", "shapes") for s in specs if s.key.element not in drawn
+    )
     rasters = any(document.type_of(s.key.element) == "labels" for s in specs)
     first = next(iter(sorted(histology, key=lambda n: (n.endswith("_warped"), n))), None)
 
     def hidden(spec: LayerSpec) -> bool:
+        if is_annotation_spec(document, spec):
+            return placing and first is not None
         kind = document.type_of(spec.key.element)
         if kind == "images":
             return first is not None and spec.key.element != first
@@ -154,6 +168,9 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
     """Return what the colours mean, of the elements of the first coordinate system and of the one beside it."""
     memory = memory or Memory()
     made: dict[str, Legend] = {}
+    disagreement = comparison_legend(state.compared)
+    if disagreement is not None:
+        made[disagreement.element] = disagreement
     for system in filter(None, (state.coordinate_system, state.beside)):
         for element in elements_shown(document, state, system):
             legend = _legend(document, state, memory, element, system)
@@ -168,6 +185,8 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         return None
     if kind == "points":
         return _density_legend(document, memory, element, system)
+    if kind == "shapes" and is_annotations(document, element):
+        return annotation_legend(document, element, frozenset(state.hidden_categories.get(element, frozenset())))
     colour = colour_of(document, state, element)
     if element in memory.problems:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 from psygnal import Signal
@@ -15,21 +15,28 @@ from ..session.changes import EditLabels, Slot
 from ..session.corrections import correct
 from ..session.planes import split_plane, stack_name
 from ..session.session import Entry
+from .annotation_specs import keep_width
 from .canvas import Canvas
+from .cell_tools import CellTool
 from .choices import choices_of, colour_of, title_of
 from .correcting import Correcting, outside_view
 from .gestures import Gestures, tool_named
+from .hand import Hand
+from .keyed import act
 from .landmark_specs import LandmarkFit, landmark_fit
 from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
 from .plan import legends, offset_of, plan
+from .presets import PRESETS
 from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
 from .strokes import Buffer, Painting
 from .tools import Place, Tool
 
 __all__ = ["Presenter"]
+
+_SHARED = {f.name for f in fields(Hand)} - {"labels"}
 
 
 class Presenter:
@@ -44,6 +51,8 @@ class Presenter:
     later
         Calls a function one turn of the event loop later. Without it, painting by napari's own
         buttons reaches the document when the mouse button comes up or the mouse moves on.
+    after
+        Calls a function some milliseconds later. Without it, the last preview of a gesture may lag.
     """
 
     state_changed: ClassVar[Signal] = Signal()
@@ -55,11 +64,17 @@ class Presenter:
     told: ClassVar[Signal] = Signal(str, str)
     """Emitted with a level ("info", "ok", "warning" or "error") and a sentence for the person."""
 
-    def __init__(self, viewer: Any, session: Session, later: Callable[[Callable[[], None]], Any] | None = None) -> None:
-        self.viewer, self.session = viewer, session
-        self.state = ViewState()
+    def __init__(
+        self,
+        viewer: Any,
+        session: Session,
+        later: Callable[[Callable[[], None]], Any] | None = None,
+        after: Callable[[int, Callable[[], None]], Any] | None = None,
+    ) -> None:
+        self.viewer, self.session, self.after = viewer, session, after
+        self.state, self.hand = ViewState(), Hand()
         self.canvas, self.marks = Canvas(viewer), Marks(viewer)
-        self.tool, self.hint = "", ""
+        self.tool, self.hint, self._last = "", "", ""
         self._memory = Memory()
         self._tool: Tool | None = None
         self._options: dict[str, Any] = {}
@@ -69,6 +84,7 @@ class Presenter:
         self._correcting = Correcting(self, later)
         for moved in self._moves():
             moved.connect(self._correcting.follow_view)
+        viewer.scene.camera.events.zoom.connect(self._keep_width)
         session.changed.connect(self._on_changed)
 
     # what is shown -----------------------------------------------------------------------------
@@ -177,6 +193,7 @@ class Presenter:
     def _refresh(self, *, again: bool) -> None:
         told = dict(self._memory.problems)
         self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
+        self._keep_width()
         self._painting.watch()
         for spec, layer in self.canvas.layers():
             if isinstance(spec, LabelsSpec):
@@ -184,6 +201,11 @@ class Presenter:
         for element, sentence in self._memory.problems.items():
             if told.get(element) != sentence:
                 self.tell("warning", sentence)
+
+    def _keep_width(self, event: Any = None) -> None:
+        keep_width(self.canvas, float(self.viewer.scene.camera.zoom))
+        if event is not None and self._tool is not None:
+            self._tool.zoomed()
 
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
@@ -194,7 +216,7 @@ class Presenter:
         if self._tool is not None and not self._tool.alive:
             self.use("")
         elif self._tool is not None:
-            self._tool.refresh()
+            (self._gestures.guest or self._tool).refresh()
 
     def to_plane(self, plane: int) -> None:
         """Show another plane of the stacks; the tool in the hand goes on there."""
@@ -227,11 +249,12 @@ class Presenter:
         Parameters
         ----------
         tool
-            "paint", "erase", "merge", "delete", "split", "draw" (cells), "brush" (spots, pixels or
-            cells into a category), "landmark", or "".
+            "choose", "draw", "paint", "erase", "delete", "merge", "split", "grow", "shrink", "smooth",
+            "fill", "expand", "accept" (cells), "brush" (spots, pixels or cells into a category),
+            "landmark", "region", "region-edit" (annotations), or "".
         **options
-            As the tool takes them: ``labels`` and ``size_um``; ``table``, ``column``, ``value`` and
-            ``radius_um``; ``landmarks``.
+            As the tool takes them: ``labels``, and for cells what is in the `Hand`; ``table``,
+            ``column``, ``value`` and ``radius_um``; ``landmarks``.
         """
         self.flush()
         before = self._tool
@@ -250,10 +273,13 @@ class Presenter:
         self.tool = ""
         if tool:
             try:
-                taken = tool_named(tool)(self, **options)
+                taken = tool_named(tool)(self, **self._taken_in_hand(tool, options))
                 self.say(taken.hint)
                 taken.start()
                 self._tool, self.tool = taken, tool
+                if isinstance(taken, CellTool):
+                    self._last = tool
+                    self.hand = replace(self.hand, labels=getattr(taken, "output", taken.labels))
             except SpatialMLError as error:
                 self.tell("warning", str(error))
         if not self.tool:
@@ -268,15 +294,61 @@ class Presenter:
         """Forget the gesture that was begun; where none was, leave the correcting of large labels."""
         if self._tool is None:
             return
+        if self._gestures.guest is not None:
+            self._gestures.guest.cancel()
+            self._gestures.guest = None
+            self._tool.refresh()
+            return
         begun = self._tool.begun
         self._tool.cancel()
         if self._correcting.labels and not begun:
             self.use("")
 
+    def enter(self) -> None:
+        """End the gesture that was begun."""
+        if self._tool is not None:
+            self._tool.enter()
+
     def delete(self) -> None:
         """Take away what lies under the mouse, with the tool in use."""
         if self._tool is not None:
-            self._tool.delete()
+            try:
+                (self._gestures.guest or self._tool).delete()
+            except SpatialMLError as error:
+                self.tell("error", str(error))
+
+    def hold(self, **changes: Any) -> None:
+        """Choose what the tools on cells share, see `Hand`; the tool in use follows."""
+        before, self.hand = self.hand, replace(self.hand, **changes)
+        if self.hand == before:
+            return
+        if self.hand.preset != before.preset:
+            self._gestures.bind()
+        if isinstance(self._tool, CellTool):
+            again = self.hand.labels != before.labels or self.hand.preset != before.preset
+            if again or (self.tool == "expand" and self.hand.nuclei != before.nuclei):
+                self.use(self.tool, labels=self.hand.labels)
+                return
+            self._tool.held()
+        self.tool_changed.emit(self.tool)
+
+    def take(self, tool: str) -> None:
+        """Take up a tool by its key; one that is in the hand already may do so in its next way."""
+        if tool == self.tool and self._tool is not None:
+            self._tool.again()
+        else:
+            self.use(tool)
+
+    def act(self, name: str) -> None:
+        """Do what a key does at once: see `presets.Preset`."""
+        try:
+            act(self, name, self._gestures.guest or self._tool)
+        except SpatialMLError as error:
+            self.tell("error", str(error))
+
+    def listen(self, on: bool) -> None:
+        """Take the keys of the tools on cells also while none of them is in the hand."""
+        self._gestures.listen(on)
 
     def correct(self, name: str, /, **arguments: Any) -> bool:
         """Make and execute a correction; tell the person where it cannot be made."""
@@ -343,11 +415,19 @@ class Presenter:
     # large labels ------------------------------------------------------------------------------
 
     def toggle_correcting(self) -> None:
-        """Begin to correct the cells of the active layer, with the brush; or leave."""
-        if self._tool is not None and hasattr(self._tool, "labels"):
+        """Begin to correct the cells of the active layer, with the tool that was last in the hand; or leave."""
+        if isinstance(self._tool, CellTool):
             self.use("")
         else:
-            self.use("paint")
+            self.use(self._last or PRESETS[self.hand.preset].first)
+
+    def _taken_in_hand(self, tool: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Keep in the hand what all tools on cells share; return the options that are left for the tool."""
+        shared = {k: v for k, v in options.items() if k in _SHARED}
+        if not issubclass(tool_named(tool), CellTool):
+            return options
+        self.hand = replace(self.hand, **shared)
+        return {k: v for k, v in options.items() if k not in shared}
 
     def correct_in_view(self, labels: str) -> None:
         """Make what is in view of labels an array that can be painted, where all of them are too large."""
@@ -392,6 +472,7 @@ class Presenter:
         self.session.changed.disconnect(self._on_changed)
         for moved in self._moves():
             moved.disconnect(self._correcting.follow_view)
+        self.viewer.scene.camera.events.zoom.disconnect(self._keep_width)
         self._correcting.close()
         self._gestures.disconnect()
         self.canvas.clear()

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Dots", "ImageSpec", "Key", "LabelsSpec", "LayerSpec", "PointsSpec", "RasterSpec", "VectorsSpec"]
+__all__ = [
+    "Dots",
+    "ImageSpec",
+    "Key",
+    "LabelsSpec",
+    "LayerSpec",
+    "PointsSpec",
+    "RasterSpec",
+    "SurfaceSpec",
+    "VectorsSpec",
+]
 
 Matrix = tuple[tuple[float, float, float], ...]
 
@@ -147,3 +157,10 @@ class VectorsSpec(LayerSpec):
     """Lines; ``make`` returns (n, 2, 2) starts and directions in µm and (n, 4) colours."""
 
     width: float = 1.0
+
+
+@dataclass(frozen=True)
+class SurfaceSpec(LayerSpec):
+    """Filled areas; ``make`` returns (n, 2) corners in µm, (m, 3) triangles of them, and (n,) which colour each has."""
+
+    colours: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["TOTAL", "ColourBy", "Legend", "ViewState"]
+__all__ = ["TOTAL", "ColourBy", "Compared", "Legend", "ViewState"]
 
 TOTAL = "X"
 """The key of the sum over all features of a row: total counts, or the total ion current."""
@@ -88,6 +88,27 @@ class Legend:
     note: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Where two readers disagree: drawn over the section. Two are equal only if they are one.
+
+    Parameters
+    ----------
+    a, b
+        Two labels elements; or in ``a`` the element whose rows two readers named, and "" in ``b``.
+    kinds_a, kinds_b
+        Ids and what they are, as places in `views.comparing.NAMES`, of either; None in ``kinds_b`` for rows.
+    counts
+        How many groups or rows there are of each.
+    """
+
+    a: str
+    b: str
+    kinds_a: tuple[Any, Any]
+    kinds_b: tuple[Any, Any] | None
+    counts: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class ViewState:
     """What is shown and how.
@@ -108,8 +129,12 @@ class ViewState:
         The set of landmarks that is drawn; "" for none.
     model
         The transform whose misses are drawn at the landmarks: "similarity" or "affine".
+    regions
+        The regions of annotations that are marked.
     correcting
         Labels that are too large for one array, and the window (y0, y1, x0, x1) of them that can be painted.
+    compared
+        Where two readers disagree; None when nothing is compared.
     """
 
     coordinate_system: str = "global"
@@ -119,7 +144,9 @@ class ViewState:
     hidden_categories: Mapping[str, frozenset[str]] = field(default_factory=_nothing)
     landmarks: str = ""
     model: str = "similarity"
+    regions: tuple[str, ...] = ()
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
+    compared: Compared | None = None
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..core.transform import Affine
 from ..session import Document
 from .canvas import Canvas
+from .hand import Hand
 from .marks import Marks
 from .state import ViewState
 
@@ -30,10 +31,13 @@ class Pointer:
         (y, x) in µm of the canvas.
     modifiers
         Keys held: "Shift", "Alt", "Control".
+    button
+        1 left, 2 right, 3 middle; of a move without a button, 0 or 1.
     """
 
     um: Point
     modifiers: Collection[str] = ()
+    button: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,8 @@ class Stage(Protocol):
     canvas: Canvas
     marks: Marks
     state: ViewState
+    hand: Hand
+    after: Callable[[int, Callable[[], None]], Any] | None
 
     @property
     def document(self) -> Document: ...
@@ -77,6 +83,7 @@ class Stage(Protocol):
     def tell(self, level: str, sentence: str) -> None: ...
     def say(self, hint: str) -> None: ...
     def show(self, **changes: Any) -> None: ...
+    def hold(self, **changes: Any) -> None: ...
     @property
     def offset(self) -> tuple[float, float]: ...
     @property
@@ -132,8 +139,32 @@ class Tool:
     def cancel(self) -> None:
         """Escape: forget what was begun."""
 
+    def double(self, at: Pointer) -> None:
+        """The second of two quick clicks, which comes without a press: a click like any other."""
+        self.press(at)
+        self.release(at)
+
+    def zoomed(self) -> None:
+        """The view is closer or farther."""
+
+    def enter(self) -> None:
+        """The Enter key: end what was begun."""
+
     def delete(self) -> None:
         """The Delete key: take away what lies under the mouse."""
+
+    def finish(self) -> None:
+        """The Enter key: bring what was begun to its end."""
+
+    def again(self) -> None:
+        """The tool was taken up while it is in the hand."""
+
+    def held(self) -> None:
+        """Something else that all tools on cells share was chosen: see `Hand`."""
+
+    def after_other(self, at: Pointer) -> None:
+        """Another tool has taken a gesture while this one is in the hand."""
+        self.refresh()
 
 
 def label_at(document: Document, place: Place, um: Point) -> int:

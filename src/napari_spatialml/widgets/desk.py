@@ -45,6 +45,8 @@ class Desk(QObject):
     """Another sentence says what to do with the mouse."""
     layers_changed = Signal()
     """A layer was shown, hidden, added or removed, also by napari's own list."""
+    step_wanted = Signal(str)
+    """The title of a step that another one leads to."""
     told = Signal(str, str)
     """A level ("info", "ok", "warning", "error") and a sentence."""
 
@@ -56,6 +58,7 @@ class Desk(QObject):
         self.runner = Runner(self)
         self.legend: QObject | None = None
         self.opening: Any = None
+        self.indexing: Any = None
         viewer.layers.events.connect(self._on_layers)
         self._window = qt_window(viewer)
         if self._window is not None:
@@ -101,7 +104,7 @@ class Desk(QObject):
         self.session = session
         session.changed.connect(self._on_changed)
         session.history_changed.connect(self._on_history)
-        self.presenter = Presenter(self.viewer, session, later=_later)
+        self.presenter = Presenter(self.viewer, session, later=_later, after=QTimer.singleShot)
         for signal, slot in self._connections(self.presenter):
             signal.connect(slot)
         self.presenter.show()
@@ -243,12 +246,14 @@ def desk_of(viewer: Any) -> Desk:
     """Return the desk of a viewer; the first call makes it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy of the viewer
     if id(viewer) not in _DESKS:
+        from .indexing import Indexing
         from .legend import Legends
         from .opening import Opening
 
         desk = Desk(viewer)
         _DESKS[id(viewer)] = desk
         desk.opening = Opening(desk)
+        desk.indexing = Indexing(desk)
         desk.legend = Legends.over_canvas(desk)
     return _DESKS[id(viewer)]
 

@@ -10,7 +10,10 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 __all__ = ["ask_for_files", "ask_for_folder", "ask_where_to_save"]
 
-_KNOWN = "Sections (*.zarr *.h5ad *.imzML *.svs *.tif *.tiff *.png *.jpg *.jpeg *.tsv *.tsv.gz *.csv *.csv.gz)"
+_KNOWN = (
+    "Sections (*.zarr *.h5ad *.imzML *.svs *.tif *.tiff *.png *.jpg *.jpeg *.tsv *.tsv.gz *.csv *.csv.gz "
+    "*.geojson *.geojson.gz *_seg.npy)"
+)
 
 
 def ask_for_files(parent: QWidget, call: Callable[[list[str]], object]) -> None:

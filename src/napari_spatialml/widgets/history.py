@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QLineEdit,
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -18,10 +19,12 @@ from qtpy.QtWidgets import (
 
 from ..errors import SpatialMLError
 from ..session import Entry, write_recipe
+from ..session.history import readers_of
+from ..session.reader import remember_reader
 from .file_dialogs import ask_where_to_save
 from .messages import Message, MessageLine, tell
 from .step import StepDock, title_label
-from .style import MARGIN, SPACING, Quiet, Tool, mix, tool_row
+from .style import MARGIN, SPACING, Quiet, Rows, Tool, mix, tool_row
 
 __all__ = ["HistoryDock"]
 
@@ -58,11 +61,16 @@ class HistoryDock(StepDock):
                 Tool("Export recipe…", "Write every step with its settings, to be replayed and proved.", self.export),
             ]
         )
+        self.reader = QLineEdit()
+        self.reader.setMaxLength(60)
+        self.reader.editingFinished.connect(self.name_reader)
+        named = Rows()
+        named.add("Your name", self.reader, "Stands with every step from now on. Empty: your login name.")
         body = QWidget()
         layout = QVBoxLayout(body)
         layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         layout.setSpacing(SPACING + 2)
-        for part in (title_label(self.title), Quiet(self.sentence), self._tools, self.message, self.steps):
+        for part in (title_label(self.title), Quiet(self.sentence), named, self._tools, self.message, self.steps):
             layout.addWidget(part)
         return body
 
@@ -73,10 +81,13 @@ class HistoryDock(StepDock):
     def refresh(self) -> None:
         """List the steps and mark where we are."""
         history, position = self.session.history, self.session.position
+        if not self.reader.hasFocus():
+            self.reader.setText(self.session.reader)
+        several = len(readers_of(history)) > 1
         self.steps.clear()
         self.steps.addTopLevelItem(self._row("Opened", "", position == 0, True, ""))
         for number, entry in enumerate(history, 1):
-            row = self._row(entry.label, _time(entry), number == position, number <= position, _about(entry))
+            row = self._row(entry.label, _when(entry, several), number == position, number <= position, _about(entry))
             self.steps.addTopLevelItem(row)
         current = self.steps.topLevelItem(position)
         if current is not None:
@@ -85,6 +96,18 @@ class HistoryDock(StepDock):
             button = self._tools.findChild(QPushButton, name)
             if button is not None:
                 button.setEnabled(possible)
+
+    def name_reader(self) -> None:
+        """Say who is at work, from the next step on, here and in what is opened later."""
+        if self.desk.session is None or self.reader.text() == self.session.reader:
+            return
+        try:
+            self.session.reader = remember_reader(self.reader.text())
+        except SpatialMLError as error:
+            self.message.show_message(tell(error))
+        else:
+            self.message.show_message(Message("ok", f"The next steps are {self.session.reader}'s."))
+        self.reader.setText(self.session.reader)
 
     def jump(self, position: int) -> None:
         """Undo or redo until so many steps are done."""
@@ -115,6 +138,11 @@ class HistoryDock(StepDock):
         row.setForeground(2, mix(self, 0.6))
         row.setTextAlignment(2, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return row
+
+
+def _when(entry: Entry, named: bool) -> str:
+    """Return when a step was done, and by whom where several people worked on the section."""
+    return f"{entry.who} · {_time(entry)}" if named and entry.who else _time(entry)
 
 
 def _time(entry: Entry) -> str:

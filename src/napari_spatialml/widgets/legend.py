@@ -173,7 +173,7 @@ class Legends(QWidget):
             unit = f" {legend.unit}" if legend.unit else ""
             ends = self._advance(_number(legend.low)) + self._advance(_number(legend.high) + unit)
             wide += [_BAR[0], ends + 20]
-        return max(wide) + 2 * _PAD
+        return max(wide) + 2 * _PAD + 4  # the painter's metrics may be a little wider than the widget's
 
     def _height(self, legend: Legend) -> int:
         rows = 1 + bool(legend.note)

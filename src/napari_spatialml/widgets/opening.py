@@ -13,6 +13,7 @@ from ..errors import UnitNeeded
 from ..io import open_files, recognise
 from ..session import Session
 from .runner import Progress
+from .taking_in import belongs_beside, take_in
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -62,7 +63,12 @@ class Opening(QObject):
         **stated
             ``pixel_size_um``, ``spot_pitch_um`` or ``um_per_unit``, for files that state no unit.
         """
-        self.paths = tuple(Path(p).expanduser() for p in paths)
+        given = tuple(Path(p).expanduser() for p in paths)
+        if belongs_beside(self._desk, given):
+            for path in given:
+                take_in(self._desk, path)
+            return
+        self.paths = given
         self.stated = {key: value for key, value in stated.items() if value is not None}
         self._run(_reading(self.paths, dict(self.stated)), " + ".join(p.name for p in self.paths))
 

@@ -7,6 +7,7 @@ more than one that reports ten times.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections import deque
@@ -78,8 +79,10 @@ class _Worker(FunctionWorker):
         self._running = True
         self.work()
         self._running = False
-        self.signals.finished.emit()
-        self.signals._finished.emit(self)
+        # the program may have ended meanwhile, and its signals with it: an error here would abort the process
+        with contextlib.suppress(RuntimeError):
+            self.signals.finished.emit()
+            self.signals._finished.emit(self)
 
 
 class Job(QObject):

@@ -1,35 +1,22 @@
-"""The Segment dock: find cells or nuclei in an image, and correct them by hand."""
+"""The Segment dock: find cells or nuclei in an image."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QWidget
 
 from ..errors import BadInput
 from ..methods import methods
 from ..session import SegmentationSelection, Selection
 from ..session.gather import full_resolution
-from ..views.rasters import is_pixel_grid
-from .by_cell import ByCell
-from .hand import HandTools, length_field
-from .messages import Message, MessageLine
 from .step import MethodStep, choose
-from .style import SPACING, Rows
+from .style import Rows, Tool, tool_row
+from .tool_options import cells_of
 
 __all__ = ["ChannelsField", "SegmentDock"]
-
-_TOOLS = (
-    ("paint", "Paint", "Enlarge the cell in which the stroke starts; from background, paint a new one.", "Shift+P"),
-    ("erase", "Erase", "Turn parts of cells into background.", "Shift+E"),
-    ("draw", "Draw", "Draw around a cell that was missed.", "Shift+D"),
-    ("merge", "Merge", "Click two cells to make one of them; with Shift more than two.", "Shift+M"),
-    ("split", "Split", "Drag a line across a cell to cut it in two.", "Shift+S"),
-    ("delete", "Delete", "Click a cell to take it away.", "Shift+X"),
-)
 
 
 class ChannelsField(QPushButton):
@@ -77,11 +64,11 @@ class ChannelsField(QPushButton):
 
 
 class SegmentDock(MethodStep):
-    """Segment cells or nuclei, and correct them."""
+    """Segment cells or nuclei."""
 
     kind = "segmentation"
     title = "Segment"
-    sentence = "Find cells or nuclei in an image. Each becomes a label that can be corrected below."
+    sentence = "Find cells or nuclei in an image. Each becomes a label that can be corrected by hand."
 
     def make_inputs(self) -> QWidget:
         """Make the fields for image, channels, region and the name of the labels."""
@@ -98,25 +85,9 @@ class SegmentDock(MethodStep):
         return rows
 
     def make_correct(self) -> QWidget:
-        """Make the tools with which cells are corrected."""
-        self.labels = QComboBox()
-        self.brush = length_field(4.0)
-        self.tools = HandTools(self.desk, _TOOLS, self._options)
-        self.labels.currentIndexChanged.connect(lambda _i: self.tools.options_changed())
-        self.brush.valueChanged.connect(lambda _v: self.tools.options_changed())
-        rows = Rows()
-        rows.add("Labels", self.labels, "The labels that the tools change.")
-        rows.add("Brush", self.brush, "The diameter of the brush, in micrometres on the tissue.")
-        self.correct = QWidget()
-        layout = QVBoxLayout(self.correct)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACING)
-        layout.addWidget(rows)
-        layout.addWidget(self.tools)
-        self.became = MessageLine()
-        layout.addWidget(self.became)
-        self.by_cell = ByCell(self.desk, lambda: str(self.labels.currentData() or ""))
-        layout.addWidget(self.by_cell)
+        """Make the line that leads to the tools of the hand."""
+        help = "Draw, paint, merge, split …: the step Correct."
+        self.correct = tool_row([Tool("Correct cells by hand", help, self._lead)])
         return self.correct
 
     def make(self) -> QWidget:
@@ -133,13 +104,7 @@ class SegmentDock(MethodStep):
         images = document.names("images")
         choose(self.images, sorted(images, key=_likely, reverse=True))
         self._follow_image()
-        cells = [n for n in document.names("labels") if not is_pixel_grid(document, n)]
-        found = document.attribute("segmentations", {})
-        choose(self.labels, sorted(cells, key=lambda n: (n not in found, n)))
-        self.correct.setEnabled(self.labels.count() > 0 and not self.session.read_only)
-        self.by_cell.refresh()
-        summary = self._last_summary()
-        self.became.show_message(Message("ok", f"{summary[0].upper()}{summary[1:]}.") if summary else None)
+        self.correct.setEnabled(bool(cells_of(document)))
 
     def waiting_for(self) -> str:
         """Return what is missing."""
@@ -165,24 +130,15 @@ class SegmentDock(MethodStep):
         assert isinstance(selection, SegmentationSelection)
         presenter = self.desk.presenter
         assert presenter is not None
-        choose(self.labels, [self.labels.itemData(i) for i in range(self.labels.count())])
-        self.labels.setCurrentIndex(self.labels.findData(selection.output))
+        presenter.hold(labels=selection.output)
         presenter.show(shown=(selection.image, selection.output), beside="")
 
-    def _last_summary(self) -> str:
-        """Return what the last step did to the cells; "" if it was no correction of them, or is undone."""
-        position = self.session.position
-        record = self.session.history[position - 1].record if position else {}
-        named = record.get("type") == "correction" and "labels" in record.get("arguments", {})
-        return str(record.get("summary", "")) if named else ""
+    def _lead(self) -> None:
+        if hasattr(self.desk.viewer, "window"):
+            from .launch import dock
 
-    def _options(self, tool: str) -> dict[str, Any]:
-        labels, presenter = str(self.labels.currentData()), self.desk.presenter
-        if presenter is not None and not self.desk.visible(labels):
-            image = self.session.document.attribute("segmentations", {}).get(labels, {}).get("image", "")
-            presenter.show(shown=tuple(n for n in (image, labels) if n), beside="")
-        chosen = {"labels": labels}
-        return {**chosen, "size_um": self.brush.value()} if tool in ("paint", "erase") else chosen
+            dock(self.desk.viewer)  # this step may stand alone
+        self.desk.step_wanted.emit("Correct")
 
     def _follow_image(self) -> None:
         image = self.images.currentData()

@@ -114,13 +114,13 @@ def _segmentations(bench: Any, document: Any) -> Iterator[tuple[str, Callable[[]
     for name, about in document.attribute("segmentations", {}).items():
         if name in document.names("labels"):
             yield f"segmentation-{name}", lambda n=name, i=about["image"]: _close_up(bench, n, i)
+            yield f"correct-{name}", lambda n=name: _in_hand(bench, n)
 
 
 def _close_up(bench: Any, labels: str, image: str) -> None:
     presenter = bench.desk.presenter
     dock = bench.go_to("Segment")
     dock.images.setCurrentIndex(max(dock.images.findData(image), 0))
-    dock.labels.setCurrentIndex(max(dock.labels.findData(labels), 0))
     presenter.show(shown=(image, labels), beside="")
     document = bench.desk.session.document
     grid = document.grid(labels).read()
@@ -128,6 +128,13 @@ def _close_up(bench: Any, labels: str, image: str) -> None:
     (y, x), scale = document.affine(labels).apply(np.array([[y, x]]))[0], pixel_size(document, labels)
     # about two hundred pixels of the image across the height of the canvas
     bench.desk.look_at(float(y), float(x), 3.0 / scale)
+
+
+def _in_hand(bench: Any, labels: str) -> None:
+    """Show the tools, with the one that splits in the hand, where the picture before was taken."""
+    dock = bench.go_to("Correct")
+    dock.labels.setCurrentIndex(max(dock.labels.findData(labels), 0))
+    bench.desk.presenter.use("split", labels=labels)
 
 
 def _crowded(labels: Any, edge: int = 200) -> tuple[float, float]:

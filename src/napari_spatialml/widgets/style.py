@@ -27,6 +27,7 @@ from superqt import QFlowLayout
 from .docstrings import rich, tooltip
 
 __all__ = [
+    "ACCENT",
     "LABEL_WIDTH",
     "MARGIN",
     "PANEL_WIDTH",
@@ -57,6 +58,9 @@ LABEL_WIDTH = 136
 PANEL_WIDTH = 400
 """Pixels that the dock takes at most."""
 
+ACCENT = "#2f6fb3"
+"""The blue of what starts the work or is in the hand; it carries white text on both themes."""
+
 _ON_DARK = {"info": "#79b0f2", "ok": "#66c79a", "warning": "#e8b84a", "error": "#ff8a80"}
 _ON_LIGHT = {"info": "#1f5fa8", "ok": "#156c40", "warning": "#8a5a00", "error": "#b3202c"}
 
@@ -83,7 +87,7 @@ def mix(widget: QWidget, share: float) -> QColor:
 def accent(button: QPushButton) -> None:
     """Mark the one button of a panel that starts the work; the blue carries white text on both themes."""
     button.setStyleSheet(
-        "QPushButton:enabled { background-color: #2f6fb3; color: white; font-weight: 600; }"
+        f"QPushButton:enabled {{ background-color: {ACCENT}; color: white; font-weight: 600; }}"
         "QPushButton:enabled:hover { background-color: #3a7fc7; }"
         "QPushButton:enabled:pressed { background-color: #265c96; }"
     )

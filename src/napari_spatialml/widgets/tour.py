@@ -201,7 +201,7 @@ def _deconvolve(bench: Workbench) -> None:
 def _merge(bench: Workbench) -> None:
     from ..session.gather import pixel_size
 
-    dock: Any = bench.steps["Segment"]
+    dock: Any = bench.steps["Correct"]
     desk, name = bench.desk, dock.labels.currentData()
     assert desk.session is not None and desk.presenter is not None
     document = desk.session.document
@@ -259,7 +259,7 @@ STOPS: tuple[Stop, ...] = (
     Stop("Deconvolve", "Estimate which cell types make up each spot, from single cells with known types.",
          "Deconvolve", _deconvolve),
     Stop("Correct and undo", "Merge two cells that touch: their measurements follow at once. Then take it back.",
-         "Segment", _merge, "Undo it", _undo),
+         "Correct", _merge, "Undo it", _undo),
     Stop("Save", "Save everything with its history: undo works after the next start, and the recipe proves each step.",
          "Section", _save),
 )  # fmt: skip

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
+from .annotate import AnnotateDock
+from .compare import CompareDock
+from .correct import CorrectDock
 from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
 from .domains import DomainsDock
 from .history import HistoryDock
 from .plane_slider import PlaneSlider
 from .register import RegisterDock
+from .review import ReviewDock
 from .section import SectionDock
 from .segment import SegmentDock
 from .step import StepDock
+from .step_bar import StepBar
 from .style import MARGIN, PANEL_WIDTH, level_colour, mix, quiet_button
 from .tour import TourStrip
 
@@ -27,9 +32,13 @@ __all__ = ["STEPS", "Header", "Workbench"]
 STEPS: tuple[type[StepDock], ...] = (
     SectionDock,
     SegmentDock,
+    CorrectDock,
+    ReviewDock,
+    AnnotateDock,
     RegisterDock,
     DomainsDock,
     DeconvolveDock,
+    CompareDock,
     HistoryDock,
 )
 """The steps in the order of work."""
@@ -122,22 +131,21 @@ class Workbench(QWidget):
         self.tour = TourStrip(self)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.setUsesScrollButtons(True)
-        self.tabs.tabBar().setDrawBase(False)
-        self.tabs.tabBar().setExpanding(True)
-        self.tabs.setStyleSheet("QTabBar::tab { padding: 5px 4px; margin: 0px 1px 0px 0px; min-width: 0px; }")
         self.steps: dict[str, StepDock] = {}
         for cls in STEPS:
             dock = cls(viewer)
             self.steps[cls.title] = dock
             self.tabs.addTab(dock, cls.title)
             self.tabs.setTabToolTip(self.tabs.count() - 1, cls.sentence)
+        self.bar = StepBar(self.tabs)
         self.tabs.currentChanged.connect(self._leave)
+        self.desk.step_wanted.connect(self.go_to)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.tour)
         layout.addWidget(self.header)
+        layout.addWidget(self.bar)
         layout.addWidget(PlaneSlider(self.desk))
         layout.addWidget(self.tabs, 1)
 
@@ -159,6 +167,9 @@ class Workbench(QWidget):
         # a tool whose buttons are out of sight would change the document unseen
         if presenter.tool:
             presenter.use("")
+        if presenter.state.compared is not None and self.tabs.tabText(index) != CompareDock.title:
+            presenter.marks.remove()
+            presenter.show(compared=None, shown=None)
         if presenter.state.beside and self.tabs.tabText(index) != RegisterDock.title:
             presenter.show(beside="", landmarks="", shown=None)
             presenter.fit()

@@ -17,8 +17,20 @@ from ..command import Command
 from ..document import Document
 from ..expansion import has_labels
 from ..summary import summary_of
-from . import cells, columns, counts, elements, expanding, landmarks, shaping  # noqa: F401  (registers them)
-from .registry import MADE, packed, unpacked
+from . import (  # noqa: F401  (importing them registers the corrections)
+    annotate,
+    bringing,
+    cells,
+    columns,
+    counts,
+    elements,
+    expanding,
+    landmarks,
+    readers,
+    review,
+    shaping,
+)
+from .registry import COMPLETED, MADE, packed, unpacked
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
 
@@ -51,6 +63,8 @@ def correct(document: Document, name: str, /, *, report: Report = silent, **argu
         raise BadInput(f"There is no correction '{name}'.", f"Choose one of {', '.join(MADE)}.")
     if "new_id" in signature(MADE[name]).parameters and "new_id" not in arguments:
         arguments["new_id"] = _next_id(document, arguments)  # recorded, so that a replay uses it
+    if name in COMPLETED:
+        arguments = COMPLETED[name](arguments)
     heard = {"report": report} if "report" in signature(MADE[name]).parameters else {}
     label, changes = MADE[name](document, **arguments, **heard)
     record: dict[str, Any] = {"type": "correction", "name": name, "arguments": arguments}

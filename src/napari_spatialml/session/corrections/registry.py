@@ -12,16 +12,30 @@ import numpy.typing as npt
 from ..changes import Change
 from ..values import Encoder, decode
 
-__all__ = ["MADE", "Made", "correction", "packed", "unpacked"]
+__all__ = ["COMPLETED", "MADE", "Made", "completed_by", "correction", "packed", "unpacked"]
 
 Made = tuple[str, Sequence[Change]]
 MADE: dict[str, Callable[..., Made]] = {}
+COMPLETED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""What fills in the arguments that the clock, chance or the person at the keyboard give, before they are recorded."""
 
 
 def correction(function: Callable[..., Made]) -> Callable[..., Made]:
     """Register a correction: it gets the document and plain arguments, and returns a label and the changes."""
     MADE[function.__name__.replace("_", "-")] = function
     return function
+
+
+def completed_by(
+    complete: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Callable[[Callable[..., Made]], Callable[..., Made]]:
+    """Let a function fill in the arguments of a correction that is made by hand; a replay finds them recorded."""
+
+    def decorate(function: Callable[..., Made]) -> Callable[..., Made]:
+        COMPLETED[function.__name__.replace("_", "-")] = complete
+        return function
+
+    return decorate
 
 
 def packed(array: npt.NDArray[Any]) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""What a save writes, put under one folder of the store first: elements, parts of tables, chunks of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import scipy.sparse as sp
+
+from .changes import Slot
+from .document import ELEMENT_TYPES, Document
+from .elements import SAVED, matrices
+from .patching import stage_chunks
+from .planes import stack_name
+from .rows import plain
+
+__all__ = ["plain_section", "stage"]
+
+
+def plain_section(document: Document) -> Any:
+    """Return the section as SpatialData writes it, with the same arrays."""
+    from spatialdata import SpatialData
+
+    elements = {name: _written(document, name) for kind in ELEMENT_TYPES for name in getattr(document.sdata, kind)}
+    return SpatialData.init_from_elements(elements, attrs=document.sdata.attrs)
+
+
+def stage(
+    document: Document, store: Path, staging: Path, dirty: set[Slot], replaced: frozenset[Slot]
+) -> dict[str, Any]:
+    """Put everything new under ``staging`` and return what `finish` has to do with it."""
+    edited = {s for s in dirty if len(s) == 2 and s[0] in ("labels", "tables") and s not in replaced}
+    labels = {s for s in edited if s[0] == "labels"}
+    rows = {s for s in edited if s[0] == "tables" and _fits(document, store, s[1])}
+    painted = sorted({stack_name(s[1]) for s in labels})
+    wholes = replaced | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
+    swaps = _stage_elements(document, staging, set(wholes))
+    columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes | rows)
+    parts = [part for slot in sorted(rows) for part in _parts(document, store, slot[1])]
+    swaps += [_stage_part(document, staging, slot) for slot in columns]
+    swaps += [_stage_value(staging, slot, value) for slot, value in parts]
+    moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in wholes}
+    return {
+        "swaps": swaps,
+        "painted": [stage_chunks(document, store, staging / "chunks", name) for name in painted],
+        "tables": sorted({s[1] for s in columns}),
+        "transforms": {"/".join(m): matrices(getattr(document.sdata, m[0])[m[1]]) for m in moved},
+        "attrs": document.sdata.attrs if any(s[0] == "attrs" for s in dirty) else None,
+    }
+
+
+def _written(document: Document, name: str) -> Any:
+    """Return an element as it is written: labels in chunks that a stroke can rewrite, tables as plain AnnData."""
+    if name in document.names("labels") and not document.planes(name):
+        return document.get(("labels", name)).to_spatialdata(SAVED)
+    return plain(document.sdata[name])
+
+
+def _fits(document: Document, store: Path, name: str) -> bool:
+    """Whether a table in the store becomes the document's by its rows alone.
+
+    What it annotates must be the same, and it must keep nothing that the hand leaves out: pairs of rows, raw counts.
+    """
+    folder = store / "tables" / name
+    if name not in document.names("tables") or not folder.is_dir():
+        return False
+    table = document.table(name)
+    told = (folder / "uns" / "spatialdata_attrs").is_dir() == ("spatialdata_attrs" in table.uns)
+    left_out = (folder / "raw" / "X", *(folder / "obsp").glob("*"))
+    return bool(told and table.n_obs) and not any(place.is_dir() for place in left_out)
+
+
+def _parts(document: Document, store: Path, name: str) -> Iterator[tuple[Slot, Any]]:
+    """Yield the parts of a table that have a row a cell; None for those that the store has too many."""
+    table = document.table(name)
+    if table.X is not None:
+        yield ("tables", name, "X"), table.X
+    yield ("tables", name, "obs"), table.obs
+    for part in ("obsm", "layers"):
+        held = dict(getattr(table, part).items())
+        there = {p.name for p in (store / "tables" / name / part).glob("*") if p.is_dir()}
+        for key in sorted(there | held.keys()):
+            yield ("tables", name, part, key), held.get(key)
+
+
+def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> list[dict[str, str]]:
+    from spatialdata import SpatialData
+
+    present = {s[1]: document.get(s) for s in wholes if document.get(s) is not None}
+    if present:
+        held = {name: _written(document, name) for name in present}
+        SpatialData.init_from_elements(held).write(staging / "elements.zarr")
+    return [
+        {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
+        for s in sorted(wholes)
+    ]
+
+
+def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]:
+    """Stage a column or an array of a table, as anndata writes it."""
+    value = document.get(slot)
+    if isinstance(value, pd.Series):
+        value = value.array if isinstance(value.dtype, pd.CategoricalDtype) else value.to_numpy()
+    return _stage_value(staging, slot, value)
+
+
+def _stage_value(staging: Path, slot: Slot, value: Any) -> dict[str, str]:
+    import zarr
+    from anndata.io import write_elem
+
+    if value is None:
+        return {"target": "/".join(slot), "staged": ""}
+    group = zarr.open_group(staging / "tables.zarr", mode="a", zarr_format=3)
+    parent = group.require_group("/".join(slot[1:-1]))
+    write_elem(parent, slot[-1], value, dataset_kwargs=_packing_of(value))
+    return {"target": "/".join(slot), "staged": f"tables.zarr/{'/'.join(slot[1:])}"}
+
+
+def _packing_of(value: Any) -> dict[str, Any]:
+    """Return how a matrix of counts is packed: LZ4 is five times as fast as zarr's default, and as small for rows."""
+    from zarr.codecs import BloscCodec
+
+    if not sp.issparse(value):
+        return {}
+    return {"compressor": BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")}

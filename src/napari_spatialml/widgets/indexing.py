@@ -1,0 +1,90 @@
+"""Index the transcripts that cells count beside the window, as soon as a section is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+from weakref import WeakMethod
+
+from qtpy.QtCore import QObject
+
+from ..core.report import Report
+from ..session.transcripts import index_beside, index_of
+from .runner import Job
+
+if TYPE_CHECKING:
+    from ..session import Document
+    from .desk import Desk
+
+__all__ = ["Indexing"]
+
+
+class Indexing(QObject):
+    """Makes the indexes of a desk's section, with progress and Stop in napari's list of tasks.
+
+    A correction that comes too early is refused in words; when the index is there, the person hears of it.
+    After Stop, the next correction begins it again.
+
+    Parameters
+    ----------
+    desk
+        The desk.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._desk = desk
+        self._jobs: dict[str, Job] = {}
+        self._asked = False
+        desk.opened.connect(self._begin)
+
+    @property
+    def running(self) -> bool:
+        """Whether an index is being made."""
+        return bool(self._jobs)
+
+    def _begin(self) -> None:
+        for job in self._jobs.values():
+            job.supersede()
+        self._jobs, self._asked = {}, False
+        session = self._desk.session
+        if session is None:
+            return
+        # weakly: the document is asked for by the session that this desk holds, and neither would ever be let go
+        ask = WeakMethod(self._ask)
+        for points in index_beside(session.document, partial(_call, ask)):
+            self._start(points)
+
+    def _ask(self, points: str) -> None:
+        """A correction needs an index now."""
+        self._asked = True
+        self._start(points)
+
+    def _start(self, points: str) -> None:
+        session = self._desk.session
+        if session is None or points in self._jobs:
+            return
+        self._jobs[points] = self._desk.runner.run(
+            partial(_made, session.document, points),
+            on_result=lambda _none: self._end(points, "ok", f"The transcripts '{points}' are indexed."),
+            on_error=lambda error: self._end(points, "error", str(error)),
+            on_stopped=lambda: self._end(points, "", ""),
+            title=f"Index the transcripts '{points}'",
+        )
+
+    def _end(self, points: str, level: str, sentence: str) -> None:
+        self._jobs.pop(points, None)
+        if level == "error" or (level and self._asked):
+            self._desk.told.emit(level, sentence)
+        self._asked = self._asked and self.running
+
+
+def _call(ask: WeakMethod[Callable[[str], None]], points: str) -> None:
+    found = ask()
+    if found is not None:
+        found(points)
+
+
+def _made(document: Document, points: str, report: Report) -> None:
+    index_of(document, points, report)

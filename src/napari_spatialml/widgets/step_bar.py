@@ -1,0 +1,72 @@
+"""The steps of the workbench as two rows of small tabs, all of which are in sight."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QTabWidget, QWidget
+
+from .style import MARGIN, mix
+
+__all__ = ["StepBar"]
+
+_ONE_ROW = 5
+
+
+class StepBar(QWidget):
+    """Tabs for the pages of a tab widget, in as many rows as they need, instead of its own bar.
+
+    Parameters
+    ----------
+    pages
+        The tab widget, with its pages; its own bar is hidden.
+    """
+
+    def __init__(self, pages: QTabWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pages = pages
+        pages.tabBar().hide()
+        self._group = QButtonGroup(self)
+        self.buttons: list[QPushButton] = []
+        grid = QGridLayout(self)
+        grid.setContentsMargins(MARGIN - 4, 0, MARGIN - 4, 0)
+        grid.setSpacing(2)
+        n = pages.count()
+        columns = n if n <= _ONE_ROW else -(-n // 2)
+        for k in range(n):
+            button = QPushButton(pages.tabText(k))
+            button.setCheckable(True)
+            button.setToolTip(pages.tabToolTip(k))
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 6)
+            button.clicked.connect(lambda _down=True, at=k: pages.setCurrentIndex(at))
+            self._group.addButton(button)
+            self.buttons.append(button)
+            grid.addWidget(button, k // columns, k % columns)
+        for column in range(columns):
+            grid.setColumnStretch(column, 1)
+        pages.currentChanged.connect(self._follow)
+        self._follow(pages.currentIndex())
+        self._colour()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ParentChange) and hasattr(self, "buttons"):
+            self._colour()
+
+    def _follow(self, index: int) -> None:
+        if 0 <= index < len(self.buttons):
+            self.buttons[index].setChecked(True)
+
+    def _colour(self) -> None:
+        soft = mix(self, 0.72).name()
+        sheet = (
+            f"QPushButton {{ background: transparent; border: none; border-bottom: 2px solid rgba(128, 128, 128, 60);"
+            f" color: {soft}; padding: 3px 1px; }}"
+            "QPushButton:hover { background: rgba(128, 128, 128, 60); }"
+            f"QPushButton:checked {{ border-bottom: 2px solid #4a8fd6; color: {mix(self, 1.0).name()};"
+            " background: rgba(74, 143, 214, 45); }"
+        )
+        if sheet != self.styleSheet():
+            self.setStyleSheet(sheet)
