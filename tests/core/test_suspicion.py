@@ -183,6 +183,15 @@ def test_a_cell_that_goes_on_behind_the_window_is_not_judged() -> None:
     assert set(np.unique(labels[0, :120])) - {0} <= set(suspicions(cut).cells)
 
 
+def test_a_window_beyond_the_image_is_judged_by_its_outlines() -> None:
+    s = scene()
+    left = measure(Evidence(s.labels[:, :160], 0.5, section=s.labels.shape, image=s.image[..., :160]))
+    right = measure(Evidence(s.labels[:, 80:], 0.5, offset=(0, 80), section=s.labels.shape))
+    found = judge([left, right])
+    assert len(found.cells) == 49 and np.isfinite(found.scores).all()
+    assert found.scores.max() < 0.3
+
+
 def test_constants_one_cell_and_no_cell() -> None:
     labels = np.zeros((30, 40), np.int32)
     image = np.full((1, 30, 40), 7, np.uint16)

@@ -86,15 +86,19 @@ def joined(measured: Sequence[Measures]) -> Measures:
     with_cells = [one for one in measured if len(one.cells)]
     if not with_cells:
         return measured[0]
-    names = set(with_cells[0].columns)
-    same = all(set(one.columns) == names for one in with_cells)
-    require(same, "The windows were measured on different evidence.", "Give all of them the same image and field.")
     ids = np.concatenate([one.cells for one in with_cells])
     rows = np.unique(ids, return_index=True)[1]
-    columns = {name: np.concatenate([one.columns[name] for one in with_cells]) for name in with_cells[0].columns}
+    names = sorted(set().union(*(one.columns for one in with_cells)))
+    kinds = sorted(set().union(*(one.notes for one in with_cells)))
+    columns = {name: np.concatenate([_column(one, name) for one in with_cells]) for name in names}
     partners = np.concatenate([one.partners for one in with_cells])
-    notes = {kind: sum((one.notes[kind] for one in with_cells), ()) for kind in with_cells[0].notes}
+    notes = {kind: sum((one.notes.get(kind, ("",) * len(one.cells)) for one in with_cells), ()) for kind in kinds}
     return Measures(ids, columns, partners, notes, with_cells[0].pixel_size_um).taken(rows)
+
+
+def _column(one: Measures, name: str) -> npt.NDArray[np.float64]:
+    """Return a column; NaN where a window, as one beyond the image, lacks that evidence."""
+    return one.columns[name] if name in one.columns else np.full(len(one.cells), np.nan)
 
 
 def _with_membranes(measures: Measures, usual: float) -> Measures:

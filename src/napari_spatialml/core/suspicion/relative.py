@@ -77,7 +77,11 @@ def usual_of(measures: Measures) -> Usual:
     typical = size[inside] if inside.sum() >= 3 else size
     named = {"drop": "drop", "slope": "slope", "level": "stain", "outside": "outside"}
     named |= {"chance": "chance", "flow": "flow", "membrane": "membrane_contrast"}
-    medians = {name: float(np.median(held[column])) for name, column in named.items() if column in held}
+    medians = {
+        name: float(np.nanmedian(held[column]))
+        for name, column in named.items()
+        if np.isfinite(held.get(column, np.nan)).any()
+    }
     return Usual(float(np.median(typical)), max(_spread(typical, _SPREAD), 0.05), **medians)
 
 
