@@ -247,3 +247,14 @@ def test_a_recovered_or_read_only_section_is_only_looked_at(ranked):
 def test_corrections_of_the_review_are_known_by_their_names(ranked):
     with pytest.raises(Exception, match="no cell"):
         correct(ranked.session.document, "accept-cells", labels="nuclei", cells=[999])
+
+
+def test_the_marks_leave_the_canvas_with_the_dock_and_come_back_with_it(ranked):
+    layer = next(one for one in ranked.desk.viewer.layers if one.name == "review")
+    cells = ranked.desk.presenter.layer_of("nuclei")
+    seen, outlined = layer.data.copy(), cells.contour
+    assert len(seen) > 0 and outlined > 0
+    ranked.hide()
+    assert len(layer.data) == 0
+    ranked.show()
+    assert np.array_equal(layer.data, seen) and cells.contour == outlined

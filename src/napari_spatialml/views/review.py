@@ -59,7 +59,7 @@ class Walk:
         self._passed: list[int] = []
         self._shown: list[int] = []
         self._median = 0.0
-        self._closed = self._filled = False
+        self._closed = self._filled = self._resting = False
         presenter.session.changed.connect(self._on_changed)
 
     def close(self) -> None:
@@ -68,6 +68,18 @@ class Walk:
         self._fill_again()
         self.presenter.session.changed.disconnect(self._on_changed)
         self._marks.remove()
+
+    def rest(self, resting: bool) -> None:
+        """Take the marks off the canvas while something else is done, or put them back."""
+        if resting == self._resting or self._closed:
+            return
+        self._resting = resting
+        if resting:
+            self._fill_again()
+            self._marks.clear()
+        elif self.current is not None:
+            self._show_labels()
+            self._mark()
 
     # where to go -------------------------------------------------------------------------------
 
@@ -296,7 +308,7 @@ class Walk:
     def _mark(self) -> None:
         """Outline the cell or the place, and draw the proposal."""
         current = self.current
-        if current is None:
+        if current is None or self._resting:
             self._marks.clear()
             return
         try:

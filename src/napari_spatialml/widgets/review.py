@@ -9,6 +9,7 @@ from typing import Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
 from ..core.report import Report
@@ -93,6 +94,18 @@ class ReviewDock(StepDock):
         self.export.setVisible(self.review is not None and bool(self.review.table))
         self.queue.show_walk()
         self._score_again()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show again what is looked at."""
+        super().showEvent(event)
+        if self.walk is not None:
+            self.walk.rest(False)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave the canvas to the other steps."""
+        super().hideEvent(event)
+        if self.walk is not None:
+            self.walk.rest(True)
 
     def export_to(self, path: Path) -> None:
         """Write the queue as a table."""

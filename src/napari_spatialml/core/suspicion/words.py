@@ -14,10 +14,11 @@ __all__ = ["sentence"]
 def sentence(kind: str, term: Term, row: int, measures: Measures, features: Columns, usual: Usual) -> str:
     """Return what one term says of one cell."""
     value = float(features[term.feature][row])
-    if term.feature in ("size", "size_inner", "size_near"):
-        return _size(term, row, measures, usual)
-    if kind == "halves":
+    of_size = term.feature in ("size", "size_inner", "size_near")
+    if kind == "halves" and (measures.partners[row] > 0 or not of_size):  # whatever it was seen by, its size as well
         return _half(row, measures, features)
+    if of_size:
+        return _size(term, row, measures, usual)
     text = _SAID[term.feature, term.side]
     return text.format(v=value, percent=100 * value, usual=term.usual, usual_percent=100 * term.usual, n=round(value))
 
