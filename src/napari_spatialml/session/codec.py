@@ -90,6 +90,11 @@ class ChunkCodec:
             compressor.decode(data, out=made)
         return made
 
+    @property
+    def plain_zstd(self) -> bool:
+        """Whether a chunk is one zstd frame of its bytes; how hard they were packed, no reader asks."""
+        return self.packing is not None and self.packing["name"] == "zstd" and not self.packing.get("checksum", False)
+
     def encode(self, values: npt.NDArray[Any]) -> bytes:
         """Pack a whole chunk."""
         compressor = self._compressor()

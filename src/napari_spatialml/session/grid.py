@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..core.pyramid import factor_between
 from ..errors import DocumentError
 from .chunks import ChunkCache, Stored
-from .tiles import Tiles
+from .tiles import PackedTile, Tiles
 
 __all__ = ["Coarse", "LabelGrid", "LevelView", "Window"]
 
@@ -208,6 +208,10 @@ class LabelGrid:
     def covers(self, level: int, chunk: tuple[int, int], shape: tuple[int, int]) -> bool:
         """Whether all of a chunk of a level is unsaved, so that what is stored of it need not be read."""
         return shape == (TILE, TILE) and chunk in self._unsaved[level]
+
+    def packed(self, level: int, chunk: tuple[int, int]) -> PackedTile | None:
+        """Return an unsaved tile as it is packed, where it is; any thread, while nobody writes."""
+        return self._tiles[level].packed(chunk) if chunk in self._unsaved[level] else None
 
     def put_unsaved(self, level: int, chunk: tuple[int, int], values: npt.NDArray[Any]) -> None:
         """Put what `mark_saved` has not seen over a chunk as it is stored; any thread, while nobody writes.

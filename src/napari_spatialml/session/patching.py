@@ -1,10 +1,12 @@
 """The touched chunks of label pyramids: staged as zarr writes them, then moved into the store.
 
-However many strokes went into a chunk, it is packed once and replaced as one file.
+However many strokes went into a chunk, it is packed at most once and replaced as one file. What lies
+packed in memory in the store's own way is written as it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -19,7 +21,7 @@ import numpy as np
 from .chunks import chunk_shape, codec_of, record_largest
 from .codec import ChunkCodec
 from .document import Document
-from .durable import on_disk
+from .durable import each_on_disk, write_new
 from .grid import LabelGrid
 from .planes import plane_name
 
@@ -27,6 +29,8 @@ __all__ = ["move_chunks", "stage_chunks"]
 
 Inside = Callable[[Path, str], Path]
 Chunk = tuple[int, int]
+Move = tuple[str, str]
+"""A file below the staging folder, and the key of the chunk in the store that it becomes."""
 _THREADS = max(2, min(os.cpu_count() or 1, 8))
 """Packing and the disk take turns in them. They end with the call, and see neither document nor viewer."""
 
@@ -51,7 +55,7 @@ def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> d
         return _stage_planes(document, store, staging, name)
     grid = document.grid(name)
     group: Any = zarr.open_group(store, mode="r", use_consolidated=False)[f"labels/{name}"]
-    moves: list[str] = []
+    moves: list[Move] = []
     empty: list[str] = []
     for level, dataset in enumerate(group.attrs["ome"]["multiscales"][0]["datasets"]):
         place = f"labels/{name}/{dataset['path']}"
@@ -60,11 +64,15 @@ def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> d
         keys = [f"{place}/{array.metadata.encode_chunk_key(chunk)}" for chunk in touched]
         codec = codec_of(array)
         if codec is not None:
-            kept = _Packing(grid, level, codec, store, staging).all(touched, keys)
+            staged = [f"packed/{name}/{level}.{i}.{j}" for i, j in touched]
+            kept = _Packing(grid, level, codec, store, staging).all(touched, keys, staged)
         else:
-            kept = _through_zarr(grid, level, store / place, staging / place, touched)
-        for key, full in zip(keys, kept, strict=True):
-            (moves if full else empty).append(key)
+            staged, kept = keys, _through_zarr(grid, level, store / place, staging / place, touched)
+        for key, file, full in zip(keys, staged, kept, strict=True):
+            if full:
+                moves.append((file, key))
+            else:
+                empty.append(key)
     return {"name": name, "move": moves, "remove": empty, "largest": grid.largest}
 
 
@@ -79,26 +87,44 @@ class _Packing:
     staging: Path
     _mine: threading.local = field(default_factory=threading.local)
 
-    def all(self, chunks: list[Chunk], keys: list[str]) -> list[bool]:
-        """Stage chunks; return of each whether it holds a cell."""
-        for folder in {(self.staging / key).parent for key in keys}:
-            folder.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return list(pool.map(self.one, chunks, keys))
+    def all(self, chunks: list[Chunk], keys: list[str], staged: list[str]) -> list[bool]:
+        """Stage chunks as files of these names in one folder; return of each whether it holds a cell."""
+        for folder in {file.rpartition("/")[0] for file in staged}:
+            (self.staging / folder).mkdir(parents=True, exist_ok=True)
+        kept = [False] * len(chunks)
 
-    def one(self, chunk: Chunk, key: str) -> bool:
+        def some(first: int) -> None:  # so many at a time: handing on each alone costs as much as packing it
+            for k in range(first, len(chunks), _THREADS):
+                kept[k] = self.one(chunks[k], keys[k], os.path.join(self.staging, staged[k]))
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(some, range(_THREADS)))
+        return kept
+
+    def one(self, chunk: Chunk, key: str, file: str) -> bool:
         """Stage a chunk, unless it is background only: that is not stored."""
+        ready = self.grid.packed(self.level, chunk) if self.codec.plain_zstd else None
+        if ready is None or ready.dtype != self.codec.dtype or not self._is_tile(chunk, ready.shape):
+            data = self._packed(chunk, key)
+        else:
+            data = ready.data if ready.full else None
+        if data is not None:
+            write_new(file, data)
+        return data is not None
+
+    def _is_tile(self, chunk: Chunk, shape: tuple[int, ...]) -> bool:
+        """Whether a chunk is the unsaved tile of the same place; at the border, a tile ends before its chunk."""
+        return shape == self.codec.shape and self.grid.covers(self.level, chunk, (shape[0], shape[1]))
+
+    def _packed(self, chunk: Chunk, key: str) -> bytes | None:
+        """Return a chunk packed, None for background only."""
         if not hasattr(self._mine, "values"):  # used again and again: fresh memory costs more than packing
             self._mine.values = np.empty(self.codec.shape, self.codec.dtype)
         values = self._mine.values
         if not self._read_into(values, chunk, key):
             values.fill(0)
         self.grid.put_unsaved(self.level, chunk, values)
-        if not values.any():
-            return False
-        with open(os.path.join(self.staging, key), "wb", buffering=0) as file:
-            file.write(self.codec.encode(values))
-        return True
+        return self.codec.encode(values) if values.any() else None
 
     def _read_into(self, values: Any, chunk: Chunk, key: str) -> bool:
         """Read a chunk as it is stored; return False where nothing is stored, or all of it is to be replaced."""
@@ -132,7 +158,7 @@ def _stage_planes(document: Document, store: Path, staging: Path, name: str) -> 
     import zarr
 
     group: Any = zarr.open_group(store, mode="r", use_consolidated=False)[f"labels/{name}"]
-    n, moves, empty = document.planes(name), list[str](), list[str]()
+    n, moves, empty = document.planes(name), list[Move](), list[str]()
     for level, dataset in enumerate(group.attrs["ome"]["multiscales"][0]["datasets"]):
         place, stored = f"labels/{name}/{dataset['path']}", group[dataset["path"]]
         depth, h, w = (int(v) for v in (stored.shards or stored.chunks))
@@ -146,7 +172,10 @@ def _stage_planes(document: Document, store: Path, staging: Path, name: str) -> 
             values = np.stack([grids[k].read(window, level) for k in range(z.start, z.stop)])
             array[z, i * h : i * h + values.shape[1], j * w : j * w + values.shape[2]] = values
             key = f"{place}/{array.metadata.encode_chunk_key((c, i, j))}"
-            (moves if (staging / key).exists() else empty).append(key)
+            if (staging / key).exists():
+                moves.append((key, key))
+            else:
+                empty.append(key)
     return {"name": name, "move": moves, "remove": empty, "largest": None}
 
 
@@ -170,27 +199,32 @@ def move_chunks(store: Path, staging: Path, todo: dict[str, Any], inside: Inside
     import zarr
 
     places = _places(inside)
-    for key in todo["move"]:
-        staged, target = places(staging, key), places(store, key)
-        if staged.exists():  # else it was moved before the process was killed
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(staged, target)
-    for key in todo["remove"]:
-        places(store, key).unlink(missing_ok=True)
-    for folder in {places(store, key).parent for key in (*todo["move"], *todo["remove"])}:
-        if folder.is_dir():
-            on_disk(folder)
+    # an intent that an earlier version left names the staged file by the key
+    named = [(move, move) if isinstance(move, str) else move for move in todo["move"]]
+    moves = [(places(staging, file), places(store, key)) for file, key in named]
+    gone = [places(store, key) for key in todo["remove"]]
+    for folder in {os.path.dirname(target) for _, target in moves}:
+        os.makedirs(folder, exist_ok=True)
+    for file, target in moves:
+        with contextlib.suppress(FileNotFoundError):  # it was moved before the process was killed
+            os.replace(file, target)
+    for target in gone:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(target)
+    folders = {os.path.dirname(target) for target in (*(target for _, target in moves), *gone)}
+    each_on_disk(sorted(filter(os.path.isdir, folders)))
     if todo["largest"] is not None:
         record_largest(zarr.open_group(inside(store, f"labels/{todo['name']}"), mode="r+"), todo["largest"])
     return len(todo["move"]) + len(todo["remove"])
 
 
-def _places(inside: Inside) -> Inside:
+def _places(inside: Inside) -> Callable[[Path, str], str]:
     """Return what looks a folder up once for all files in it; a file's own name may lead nowhere else."""
-    folder = cache(inside)
+    folder = cache(lambda root, parent: str(inside(root, parent)))
 
-    def place(root: Path, key: str) -> Path:
+    def place(root: Path, key: str) -> str:
         parent, _, name = key.rpartition("/")
-        return inside(root, key) if name in ("", ".", "..") or "\\" in name else folder(root, parent) / name
+        plain = name not in ("", ".", "..") and "\\" not in name
+        return os.path.join(folder(root, parent), name) if plain else str(inside(root, key))
 
     return place
