@@ -137,6 +137,30 @@ class RowBlocks:
         """Type of the values."""
         return np.dtype(self._blocks[0].dtype)
 
+    @cached_property
+    def _filled(self) -> npt.NDArray[np.int64]:
+        """How many values lie before each block."""
+        return np.concatenate([[0], np.cumsum([len(b.data) for b in self._blocks])]).astype(np.int64)
+
+    @property
+    def nnz(self) -> int:
+        """How many values are held."""
+        return int(self._filled[-1])
+
+    @property
+    def indptr(self) -> npt.NDArray[Any]:
+        """Where each row begins."""
+        return _starts(np.concatenate([np.diff(b.indptr) for b in self._blocks]), self.nnz)
+
+    def values(self, part: str, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return some of the values ("data") or of their columns ("indices"), in the order of the rows."""
+        first, last = np.searchsorted(self._filled, [start, stop - 1], side="right") - 1
+        pieces = [
+            getattr(self._blocks[k], part)[max(start - low, 0) : stop - low]
+            for k, low in ((k, int(self._filled[k])) for k in range(first, last + 1))
+        ]
+        return np.concatenate(pieces)
+
     def whole(self) -> Any:
         """Return all rows as one CSR matrix; made at the first call after an exchange, then kept."""
         if self._whole is None:
@@ -223,7 +247,11 @@ def _sized(blocks: list[Any]) -> Iterator[Any]:
 def _csr(data: npt.NDArray[Any], indices: npt.NDArray[Any], held: Positions, columns: int) -> Any:
     """Return a CSR matrix of so many values a row."""
     made = sp.csr_matrix((len(held), columns), dtype=data.dtype)
-    small = len(data) < 2**31
-    made.data, made.indices = data, indices.astype(np.int32 if small else np.int64, copy=False)
-    made.indptr = np.concatenate([[0], np.cumsum(held)]).astype(np.int32 if small else np.int64)
+    made.indptr = _starts(held, len(data))
+    made.data, made.indices = data, indices.astype(made.indptr.dtype, copy=False)
     return made
+
+
+def _starts(held: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    """Return where each row begins, in as few bytes as the number of values allows."""
+    return np.concatenate([[0], np.cumsum(held)]).astype(np.int32 if n < 2**31 else np.int64)

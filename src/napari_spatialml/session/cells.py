@@ -20,7 +20,7 @@ from .gather import full_resolution, pixel_size
 from .neighbourhood import around
 from .planes import split_plane
 from .reviewed import by_hand
-from .rows import rows_with, taken
+from .rows import places_of, rows_with, taken
 
 __all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
 
@@ -117,7 +117,8 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         instances = document.instances(name)
         own = document.rows(name, labels)
         named = touched if instances.dtype.kind in "iu" else tuple(str(cell) for cell in touched)
-        old = own[rows_with(instances[own], named)]
+        every = len(own) == len(instances)  # as nearly always: not copied
+        old = own[rows_with(instances if every else instances[own], named)]
         ours = name == table_name(labels) and instances.dtype.kind in "iu"  # one that names cells by words is another's
         if ours:
             before = taken(document.table(name), old)
@@ -134,9 +135,8 @@ def follow(document: Document, labels: str, patch: Patch) -> list[Change]:
         if not ours and (len(document.table(name).obsp) or document.table(name).raw is not None):
             changes.append(_without(document, name, old))  # pairs of rows: only the whole table can be put back
             continue
-        kept = np.delete(instances, old)
         ids = new.obs["instance_id"].to_numpy() if new.n_obs else np.empty(0, np.int64)
-        positions = np.searchsorted(kept, ids) + np.arange(len(ids))
+        positions = places_of(instances, old, ids)
         changes.append(EditRows(name, Rows(old, before), Rows(positions, new)))
         if ours:
             changes += _unassigned(document, labels, before, new)

@@ -7,8 +7,10 @@ mouse would decode a chunk.
 from __future__ import annotations
 
 import json
+import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,22 @@ import numpy as np
 import numpy.typing as npt
 
 from .codec import ChunkCodec
+from .durable import write_new
 
-__all__ = ["ChunkCache", "Stored", "codec_of", "record_largest", "recorded_largest", "stored"]
+__all__ = [
+    "THREADS",
+    "ChunkCache",
+    "Stored",
+    "chunk_shape",
+    "codec_of",
+    "record_largest",
+    "recorded_largest",
+    "stored",
+    "write_flat",
+]
+
+THREADS = max(2, min(os.cpu_count() or 1, 8))
+"""Packing and the disk take turns in them. They end with the call, and see neither document nor viewer."""
 
 _RECORD = "spatialml"
 Window = tuple[int, int, int, int]
@@ -120,6 +136,32 @@ def codec_of(array: Any) -> ChunkCodec | None:
     if _folder(array) is None or int(array.fill_value or 0) != 0 or array.metadata.zarr_format != 3:
         return None
     return ChunkCodec.of(array.metadata.to_dict())
+
+
+def write_flat(array: Any, piece: Callable[[int, int], npt.NDArray[Any]]) -> None:
+    """Fill a new array (n,) in a folder, chunk by chunk.
+
+    Parameters
+    ----------
+    array
+        The zarr array, of numbers or text; nobody reads it yet.
+    piece
+        Gives the values from one position to another; called by several threads.
+    """
+    (size,), (step,) = array.shape, array.chunks
+    codec, folder = ChunkCodec.of(array.metadata.to_dict(), "iufO"), _folder(array)
+    if codec is None or folder is None:
+        array[:] = piece(0, size)
+        return
+
+    def one(k: int) -> None:
+        values = piece(k * step, min((k + 1) * step, size))
+        write_new(str(folder / array.metadata.encode_chunk_key((k,))), codec.encode(codec.padded(values)))
+
+    if size:
+        (folder / array.metadata.encode_chunk_key((0,))).parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(one, range(-(-size // step))))
 
 
 def stored(levels: list[Any]) -> list[Any]:

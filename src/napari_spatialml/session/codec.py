@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numcodecs import Blosc, Zstd
+from numcodecs import Blosc, VLenUTF8, Zstd
 
 __all__ = ["ChunkCodec"]
 
@@ -40,18 +40,27 @@ class ChunkCodec:
     packing: dict[str, Any] | None
 
     @classmethod
-    def of(cls, metadata: dict[str, Any]) -> ChunkCodec | None:
-        """Return the codec of an array by its ``zarr.json``; None where it is packed in another way."""
+    def of(cls, metadata: dict[str, Any], kinds: str = "iu") -> ChunkCodec | None:
+        """Return the codec of an array by its ``zarr.json``; None where it is packed in another way.
+
+        Parameters
+        ----------
+        metadata
+            What the file holds.
+        kinds
+            Of the values that are wanted, as NumPy names them; text ("O") can be packed only.
+        """
         try:
-            dtype = np.dtype(metadata["data_type"])
+            text = metadata["codecs"][0]["name"] == "vlen-utf8"
+            dtype = np.dtype(object if text else metadata["data_type"])
             shape = tuple(int(n) for n in metadata["chunk_grid"]["configuration"]["chunk_shape"])
             first, *rest = metadata["codecs"]
             plain = (
                 metadata["zarr_format"] == 3
-                and dtype.kind in "iu"
+                and dtype.kind in kinds
                 and metadata["chunk_grid"]["name"] == "regular"
-                and first["name"] == "bytes"
-                and (dtype.itemsize == 1 or (first["configuration"]["endian"] == sys.byteorder == "little"))
+                and (text or first["name"] == "bytes")
+                and (text or dtype.itemsize == 1 or (first["configuration"]["endian"] == sys.byteorder == "little"))
                 and not metadata.get("storage_transformers")
             )
             packing = {**rest[0].get("configuration", {}), "name": rest[0]["name"]} if rest else None
@@ -95,9 +104,18 @@ class ChunkCodec:
         """Whether a chunk is one zstd frame of its bytes; how hard they were packed, no reader asks."""
         return self.packing is not None and self.packing["name"] == "zstd" and not self.packing.get("checksum", False)
 
+    def padded(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the values of a chunk (n,) with zeros, or empty text, up to its end."""
+        whole = np.full(self.shape, "", object) if self.dtype.kind == "O" else np.zeros(self.shape, self.dtype)
+        whole[: len(values)] = values
+        return whole
+
     def encode(self, values: npt.NDArray[Any]) -> bytes:
         """Pack a whole chunk."""
         compressor = self._compressor()
+        if self.dtype.kind == "O":
+            text = VLenUTF8().encode(values)
+            return bytes(text) if compressor is None else bytes(compressor.encode(text))
         return values.tobytes() if compressor is None else bytes(compressor.encode(np.ascontiguousarray(values)))
 
 

@@ -56,6 +56,11 @@ class HandTable(AnnData):  # type: ignore[misc]  # anndata's types are not compl
     def _X(self, value: Any) -> None:
         self.__dict__["_rows"] = RowBlocks.of(value) if sp.issparse(value) else value
 
+    @property
+    def rows(self) -> Any:
+        """The matrix as it is held: in blocks of rows where it is sparse."""
+        return self.__dict__.get("_rows")
+
     def taken(self, rows: npt.NDArray[np.int64]) -> AnnData:
         """Return a copy of some rows, without making the whole matrix."""
         held = self.__dict__["_rows"]
@@ -121,18 +126,27 @@ def _part(held: Any, fresh: Any, exchange: Exchange, names: pd.Index[str]) -> An
     return woven(exchange, np.asarray(held), fresh)
 
 
+def _unchanged(held: pd.Series[Any], fresh: pd.Series[Any], exchange: Exchange) -> bool:
+    """Whether the rows that come are those that leave, at the same places."""
+    if not np.array_equal(exchange.gone, exchange.come):
+        return False
+    if isinstance(held.dtype, np.dtype) and held.dtype == fresh.dtype and held.dtype.kind in "biufc":
+        return np.array_equal(held.to_numpy()[exchange.gone], fresh.to_numpy())
+    return bool(held.iloc[exchange.gone].astype(object).tolist() == fresh.astype(object).tolist())
+
+
 def _column(held: pd.Series[Any], fresh: pd.Series[Any], exchange: Exchange) -> Any:
-    same = np.array_equal(exchange.gone, exchange.come)
-    if same and held.iloc[exchange.gone].astype(object).tolist() == fresh.astype(object).tolist():
+    if _unchanged(held, fresh, exchange):
         return held.array if not isinstance(held.dtype, np.dtype) else held.to_numpy()
     if isinstance(held.dtype, pd.CategoricalDtype):
         added = fresh.astype(object)
         present = [v for v in pd.unique(added.dropna()) if v not in held.cat.categories]
         wanted = pd.CategoricalDtype([*held.cat.categories, *present], ordered=held.cat.ordered)
         # by codes: a slide has half a million cells, and as objects they take a tenth of a second
-        codes = np.asarray(pd.Categorical(added, dtype=wanted).codes, np.int64)
+        codes = pd.Categorical(added, dtype=wanted).codes
+        wide = np.result_type(codes, held.cat.codes.dtype)
         return pd.Categorical.from_codes(
-            woven(exchange, held.cat.codes.to_numpy().astype(np.int64), codes), dtype=wanted
+            woven(exchange, held.cat.codes.to_numpy().astype(wide, copy=False), codes), dtype=wanted, validate=False
         )
     if isinstance(held.dtype, np.dtype):
         return woven(exchange, held.to_numpy(), fresh.astype(held.dtype).to_numpy())

@@ -89,6 +89,9 @@ def _hits(values: npt.NDArray[Any], cells: npt.NDArray[Any]) -> npt.NDArray[np.b
 def _sizes(values: npt.NDArray[Any], cells: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return how many pixels each of the cells has."""
     top = int(cells[-1])
+    if values.size < top:  # a small window of a large slide: no table of every id
+        at = np.minimum(np.searchsorted(cells, values.ravel()), len(cells) - 1)
+        return np.bincount(at[cells[at] == values.ravel()], minlength=len(cells))
     if top < _LARGEST_ID and values.size and int(values.max()) <= 2 * top:
         n: npt.NDArray[np.int64] = np.bincount(values.ravel().astype(np.int64), minlength=top + 1)[cells]
         return n

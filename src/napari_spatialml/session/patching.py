@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .chunks import chunk_shape, codec_of, record_largest
+from .chunks import THREADS, chunk_shape, codec_of, record_largest
 from .codec import ChunkCodec
 from .document import Document
 from .durable import each_on_disk, write_new
@@ -31,8 +31,6 @@ Inside = Callable[[Path, str], Path]
 Chunk = tuple[int, int]
 Move = tuple[str, str]
 """A file below the staging folder, and the key of the chunk in the store that it becomes."""
-_THREADS = max(2, min(os.cpu_count() or 1, 8))
-"""Packing and the disk take turns in them. They end with the call, and see neither document nor viewer."""
 
 
 def stage_chunks(document: Document, store: Path, staging: Path, name: str) -> dict[str, Any]:
@@ -94,11 +92,11 @@ class _Packing:
         kept = [False] * len(chunks)
 
         def some(first: int) -> None:  # so many at a time: handing on each alone costs as much as packing it
-            for k in range(first, len(chunks), _THREADS):
+            for k in range(first, len(chunks), THREADS):
                 kept[k] = self.one(chunks[k], keys[k], os.path.join(self.staging, staged[k]))
 
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(some, range(_THREADS)))
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(some, range(THREADS)))
         return kept
 
     def one(self, chunk: Chunk, key: str, file: str) -> bool:

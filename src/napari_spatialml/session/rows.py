@@ -13,7 +13,7 @@ from .blocks import Exchange
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["exchange_rows", "plain", "rows_with", "taken"]
+__all__ = ["exchange_rows", "places_of", "plain", "rows_with", "taken"]
 
 
 def exchange_rows(document: Document, name: str, exchange: Exchange, fresh: Any) -> None:
@@ -56,10 +56,33 @@ def plain(element: Any) -> Any:
     return element if made is None else made()
 
 
+def places_of(instances: npt.NDArray[Any], gone: npt.NDArray[np.int64], ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return where new rows stand among those that stay, so that ascending instances go on ascending.
+
+    Parameters
+    ----------
+    instances
+        Of all rows as they are.
+    gone
+        The positions of the rows that leave.
+    ids
+        The instances of the rows that come, ascending.
+    """
+    if _ascends(instances) and (np.diff(gone) > 0).all():  # half a million rows need not be copied without a few
+        before = np.searchsorted(instances, ids) - np.searchsorted(instances[gone], ids)
+    else:
+        before = np.searchsorted(np.delete(instances, gone), ids)
+    return np.asarray(before + np.arange(len(ids)), dtype=np.int64)
+
+
+def _ascends(instances: npt.NDArray[Any]) -> bool:
+    return instances.dtype.kind in "iu" and bool((instances[:-1] < instances[1:]).all())
+
+
 def rows_with(instances: npt.NDArray[Any], wanted: Any) -> npt.NDArray[np.int64]:
     """Return the positions of some instances, ascending; those that are not there are left out."""
     sought = np.asarray(wanted)
-    if instances.dtype.kind not in "iu" or not (instances[:-1] < instances[1:]).all():
+    if not _ascends(instances):
         return np.flatnonzero(np.isin(instances, sought))
     sought = np.unique(sought)  # the rows of what this program measured ascend: half a million need no search
     at = np.searchsorted(instances, sought)

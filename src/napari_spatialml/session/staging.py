@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import scipy.sparse as sp
 
 from .changes import Slot
 from .document import ELEMENT_TYPES, Document
 from .elements import SAVED, matrices
+from .hand_table import HandTable
 from .patching import stage_chunks
 from .planes import stack_name
 from .rows import plain
+from .table_parts import write_part
 
 __all__ = ["plain_section", "stage"]
 
@@ -75,8 +76,9 @@ def _fits(document: Document, store: Path, name: str) -> bool:
 def _parts(document: Document, store: Path, name: str) -> Iterator[tuple[Slot, Any]]:
     """Yield the parts of a table that have a row a cell; None for those that the store has too many."""
     table = document.table(name)
-    if table.X is not None:
-        yield ("tables", name, "X"), table.X
+    x = table.rows if isinstance(table, HandTable) else table.X
+    if x is not None:
+        yield ("tables", name, "X"), x
     yield ("tables", name, "obs"), table.obs
     for part in ("obsm", "layers"):
         held = dict(getattr(table, part).items())
@@ -108,20 +110,10 @@ def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]
 
 def _stage_value(staging: Path, slot: Slot, value: Any) -> dict[str, str]:
     import zarr
-    from anndata.io import write_elem
 
     if value is None:
         return {"target": "/".join(slot), "staged": ""}
     group = zarr.open_group(staging / "tables.zarr", mode="a", zarr_format=3)
     parent = group.require_group("/".join(slot[1:-1]))
-    write_elem(parent, slot[-1], value, dataset_kwargs=_packing_of(value))
+    write_part(parent, slot[-1], value)
     return {"target": "/".join(slot), "staged": f"tables.zarr/{'/'.join(slot[1:])}"}
-
-
-def _packing_of(value: Any) -> dict[str, Any]:
-    """Return how a matrix of counts is packed: LZ4 is five times as fast as zarr's default, and as small for rows."""
-    from zarr.codecs import BloscCodec
-
-    if not sp.issparse(value):
-        return {}
-    return {"compressor": BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")}

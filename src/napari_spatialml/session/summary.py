@@ -43,20 +43,22 @@ def summary_of(changes: Sequence[Change], table: str) -> str:
 
 
 def _of_cell(before: Any, after: Any, cell: int) -> str:
-    old, new = (table[np.flatnonzero(_ids(table) == cell)] for table in (before, after))
-    if old.n_obs == 0:
-        return f"new, {_amount(_total(new), _unit(after))}"
-    if new.n_obs == 0:
-        return f"gone, it had {_amount(_total(old), _unit(before))}"
-    said = _amounts(_total(old), _total(new), _unit(after))
-    return ", ".join([said, *_genes(old, new)]) if _counts(after) else said
+    old, new = (np.flatnonzero(_ids(table) == cell) for table in (before, after))
+    if len(old) == 0:
+        return f"new, {_amount(_total(after, new), _unit(after))}"
+    if len(new) == 0:
+        return f"gone, it had {_amount(_total(before, old), _unit(before))}"
+    said = _amounts(_total(before, old), _total(after, new), _unit(after))
+    return ", ".join([said, *_genes(before.X[old], after.X[new], after.var_names)]) if _counts(after) else said
 
 
-def _genes(old: Any, new: Any) -> list[str]:
+def _genes(old: Any, new: Any, genes: Any) -> list[str]:
     """Return the genes that changed most: the largest differences first, equal ones by name."""
-    change = np.asarray(new.X.sum(axis=0)).ravel() - np.asarray(old.X.sum(axis=0)).ravel()
-    order = np.lexsort((np.asarray(new.var_names, dtype=str), -np.abs(change)))[:_NAMED]
-    return [f"{new.var_names[i]} {_signed(int(change[i]))}" for i in order if change[i]]
+    change = np.asarray(new.sum(axis=0)).ravel() - np.asarray(old.sum(axis=0)).ravel()
+    most = np.partition(np.abs(change), -_NAMED)[-_NAMED:].min() if len(change) > _NAMED else 0
+    some = np.flatnonzero((np.abs(change) >= most) & (change != 0))
+    order = some[np.lexsort((np.asarray(genes[some], dtype=str), -np.abs(change[some])))[:_NAMED]]
+    return [f"{genes[i]} {_signed(int(change[i]))}" for i in order]
 
 
 def _signed(n: int) -> str:
@@ -75,8 +77,8 @@ def _unit(table: Any) -> str:
     return "counts" if _counts(table) else "µm²"
 
 
-def _total(table: Any) -> float:
-    return float(table.obs["total_counts" if _counts(table) else "area_um2"].sum())
+def _total(table: Any, rows: Any = slice(None)) -> float:
+    return float(np.nansum(table.obs["total_counts" if _counts(table) else "area_um2"].to_numpy()[rows]))
 
 
 def _amount(value: float, unit: str) -> str:

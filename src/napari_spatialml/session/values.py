@@ -43,7 +43,9 @@ class Encoder:
         """Encode an array; strings become a JSON list, since NumPy would pickle them."""
         array = np.asarray(array)
         if array.dtype.kind in "OUS":
-            return {"t": "strings", "shape": list(array.shape), "v": [_text(v) for v in array.ravel()]}
+            told = array.ravel().tolist()
+            said = told if all(type(v) is str for v in told) else [_text(v) for v in array.ravel()]
+            return {"t": "strings", "shape": list(array.shape), "v": said}
         if array.dtype.names:
             return {"t": "record", "fields": [[name, self.array(array[name])] for name in array.dtype.names]}
         if array.dtype.kind not in _BITS:
