@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from napari_spatialml.session import Session, correct
 from napari_spatialml.session import saving as saving_module
 from napari_spatialml.session.chunks import ChunkCache, Stored
+from napari_spatialml.session.corrections import packed
 from napari_spatialml.session.elements import LabelsElement
 from napari_spatialml.session.grid import LabelGrid
 from napari_spatialml.session.tiles import Tiles
@@ -162,3 +163,48 @@ def test_tiles_are_what_was_put_into_them_however_few_are_kept_unpacked(
         assert all(np.array_equal(tiles.read((k, 0)), v) for k, v in held.items())
     assert set(tiles) == {(k, 0) for k in held}
     assert len(tiles) == len(held)
+
+
+def test_tiles_that_lie_packed_are_saved_as_they_are_and_read_by_zarr(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the border, where a tile ends before its chunk; where a cell was; where it stays; in every level."""
+    import zarr
+
+    monkeypatch.setattr(Tiles.__init__, "__defaults__", (1,))  # all but one tile of a level lie packed
+    session = Session.open_store(store)
+    ours = session.save(store.parent / "ours.zarr")
+    session.close()
+    session = Session.open_store(ours)
+    before = chunks(ours)
+    for number, at in enumerate([(2980, 2080), (2980, 300), (700, 700), (1000, 1000)]):
+        values = np.full((20, 20), 20 + number, np.int32)
+        command = correct(session.document, "paint-labels", labels="cells", offset=list(at), values=packed(values))
+        session.execute(command)
+    delete(session, 4)
+    grid = session.document.grid("cells")
+    lying = [grid.packed(level, chunk) for level in (0, 1) for chunk in grid.unsaved_chunks(level, (256, 256))]
+    assert sum(tile is not None for tile in lying) > 4, "nothing lay packed: nothing was tested"
+    session.save()
+    assert {"s0/c/0/0", "s1/c/0/0"} <= before - chunks(ours)
+    for number, level in enumerate(grid.levels):
+        found = zarr.open_array(ours / "labels" / "cells" / f"s{number}", mode="r")
+        assert np.array_equal(found[:], np.asarray(level))
+    session.close()
+
+
+def test_a_save_that_an_earlier_version_left_is_completed(store: Path) -> None:
+    """It named what it had staged by the keys of the chunks."""
+    session = Session.open_store(store)
+    delete(session, 4)
+    session.save()
+    session.close()
+    place = store / "labels" / "cells" / "s0" / "c"
+    staged = store / "spatialml" / "staging" / "chunks" / "labels" / "cells" / "s0" / "c" / "0" / "1"
+    staged.parent.mkdir(parents=True)
+    staged.write_bytes((place / "2" / "1").read_bytes())
+    painted = [{"name": "cells", "move": ["labels/cells/s0/c/0/1"], "remove": [], "largest": 9}]
+    intent = {"swaps": [], "tables": [], "transforms": {}, "attrs": None, "painted": painted}
+    (store / "spatialml" / "intent.json").write_text(json.dumps(intent))
+    Session.open_store(store).close()
+    assert (place / "0" / "1").read_bytes() == (place / "2" / "1").read_bytes()
