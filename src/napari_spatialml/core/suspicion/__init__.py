@@ -2,18 +2,20 @@
 
 from .evidence import Evidence, Field
 from .judge import joined, judge, suspicions
+from .looks import TURNS, Looks, looks_of
 from .measure import Measures, measure
 from .missing import missing
 from .molecules import exclusive_pairs
-from .relative import COLUMNS, FEATURES, Usual, relative, usual_of
+from .relative import FEATURES, Usual, relative, usual_of
 from .verdict import KINDS, Missing, Reason, Suspicions
 
 __all__ = [
-    "COLUMNS",
     "FEATURES",
     "KINDS",
+    "TURNS",
     "Evidence",
     "Field",
+    "Looks",
     "Measures",
     "Missing",
     "Reason",
@@ -22,6 +24,7 @@ __all__ = [
     "exclusive_pairs",
     "joined",
     "judge",
+    "looks_of",
     "measure",
     "missing",
     "relative",

@@ -36,7 +36,7 @@ class Term:
     Parameters
     ----------
     feature
-        One of `COLUMNS`.
+        One of `FEATURES`.
     side
         1: odd where large; -1: odd where small.
     usual
@@ -74,9 +74,6 @@ class Model:
         Their sum is the log-odds of being wrong.
     slope, start
         Calibration: log-odds = slope · sum + start.
-    second
-        The same, and a third number by which the log-odds grow with the part of a cell that the second
-        look does not confirm; for cells that were looked at twice.
     reasons
         For each kind, what a cell loses that has nothing odd (a log-odds ≤ 0), and the terms.
     """
@@ -84,16 +81,12 @@ class Model:
     trees: Trees
     slope: float
     start: float
-    second: tuple[float, float, float]
     reasons: dict[str, tuple[float, tuple[Term, ...]]]
 
     def probability(self, features: Columns) -> Floats:
         """Return (n,) the probability of being wrong."""
         rows = np.stack([features[name] for name in FEATURES], axis=1).astype(np.float32).astype(np.float64)
-        trees = self.trees(rows)
-        slope, start, gain = self.second
-        twice = slope * trees + start + gain * (1 - features["again"])
-        return logistic(np.where(np.isnan(twice), self.slope * trees + self.start, twice))
+        return logistic(self.slope * self.trees(rows) + self.start)
 
     def strengths(self, features: Columns) -> dict[str, tuple[Floats, Floats]]:
         """Return for each kind (n,) the probability of being wrong of a cell of which only this is known, and
@@ -113,4 +106,4 @@ def default_model() -> Model:
         trees = Trees(**{name: held[name] for name in held.files if name != "start"}, start=float(held["start"]))
     plain = json.loads((_FOLDER / "reasons.json").read_text(encoding="utf-8"))
     reasons = {kind: (base, tuple(Term(*term) for term in terms)) for kind, (base, terms) in plain["reasons"].items()}
-    return Model(trees, plain["slope"], plain["start"], tuple(plain["second"]), reasons)
+    return Model(trees, plain["slope"], plain["start"], reasons)
