@@ -2,7 +2,7 @@
 
 from .evidence import Evidence, Field
 from .judge import joined, judge, suspicions
-from .looks import TURNS, Looks, looks_of
+from .looks import TURNS, Looks, asked
 from .measure import Measures, measure
 from .missing import missing
 from .molecules import exclusive_pairs
@@ -21,10 +21,10 @@ __all__ = [
     "Reason",
     "Suspicions",
     "Usual",
+    "asked",
     "exclusive_pairs",
     "joined",
     "judge",
-    "looks_of",
     "measure",
     "missing",
     "relative",

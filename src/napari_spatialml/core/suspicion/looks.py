@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..flows import FlowField
 from ..patch import LabelArray
+from ..report import Report, part, silent
+from ..segmentation import Masks, Pixels
 
-__all__ = ["TURNS", "Looks", "looks_of"]
+__all__ = ["TURNS", "Looks", "Network", "asked", "together"]
 
 Values = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -46,36 +48,48 @@ class Looks:
         return Looks(self.logit[at], self.flows[at], self.apart[at], self.again[at])
 
 
-def looks_of(
-    first: FlowField,
-    ask: Callable[[Values], FlowField],
-    decode: Callable[[FlowField], LabelArray],
-    values: Values,
-    turns: tuple[str, ...] = TURNS,
-) -> Looks:
-    """Ask again about the mirrored image, and put the answers together.
+class Network(Protocol):
+    """A segmentation method that says of every pixel how sure it is, and makes cells of that."""
+
+    def field(self, pixels: Pixels, report: Report = silent) -> FlowField:
+        """Return what the network says."""
+
+    def decode(self, field: FlowField, pixel_size_um: float) -> Masks:
+        """Make cells of it."""
+
+
+def asked(network: Network, pixels: Pixels, report: Report = silent, turns: tuple[str, ...] = TURNS) -> Looks:
+    """Ask a network about an image and its mirror images, and put the answers together.
 
     Parameters
     ----------
-    first
-        What the network says of the image as it is.
-    ask
-        Asks the network about an image (c, y, x).
-    decode
-        Makes labels (y, x) of what it says.
-    values
-        (c, y, x) the image.
+    network
+        The method; where it estimates the cells' diameter, the further looks take that of the first.
+    pixels
+        An image, or a window of one.
+    report
+        Gets the progress.
     turns
         Of `TURNS`: one more run of the network each.
     """
-    fields = [first, *(_back(ask(np.ascontiguousarray(mirrored(values, turn))), turn) for turn in turns)]
+    size, steps = pixels.pixel_size_um, 1 + len(turns)
+    fields = [network.field(pixels, part(report, 0.0, 1 / steps))]
+    again: Any = network
+    if hasattr(network, "diameter_um"):
+        again = replace(again, diameter_um=fields[0].diameter * size)
+    for number, turn in enumerate(turns, 1):
+        other = replace(pixels, values=np.ascontiguousarray(mirrored(pixels.values, turn)))
+        fields.append(_back(again.field(other, part(report, number / steps, (number + 1) / steps)), turn))
+    return together(fields, [network.decode(field, size).labels for field in fields[1:]])
+
+
+def together(fields: Sequence[FlowField], again: Sequence[LabelArray]) -> Looks:
+    """Put together what several looks say, and the labels of all but the first."""
     flows = np.stack([field.flows for field in fields])
     mean = flows.mean(axis=0)
     apart = np.sqrt(((flows - mean) ** 2).sum(axis=1).mean(axis=0))
-    again = np.zeros((len(turns), *first.logit.shape), np.int32)
-    for labels, field in zip(again, fields[1:], strict=True):
-        labels[...] = decode(field)
-    return Looks(np.mean([field.logit for field in fields], axis=0), mean, apart, again)
+    labels = np.stack(again) if len(again) else np.zeros((0, *apart.shape), np.int32)
+    return Looks(np.mean([field.logit for field in fields], axis=0), mean, apart, labels)
 
 
 def mirrored(values: Values, turn: str) -> Values:
