@@ -257,7 +257,7 @@ def lessons(rows: Rows, forest: str) -> tuple[npt.NDArray[np.float64], npt.NDArr
     return np.concatenate(features), together * len(together) / together.sum(), np.concatenate(origin)
 
 
-BAGS = 3
+BAGS = 2
 
 
 def grown(features: npt.NDArray[Any], wrong: npt.NDArray[Any], weights: npt.NDArray[Any], seed: int = 0) -> list[Any]:

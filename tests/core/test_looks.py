@@ -15,7 +15,7 @@ from napari_spatialml.core.suspicion import TURNS, Evidence, asked, measure, sus
 
 @dataclass
 class Network:
-    """Sees the bright discs of an image, whichever way it is turned; or cuts the lowest one in two."""
+    """Sees the bright discs of an image, whichever way it is turned; or cuts the brightest one in two."""
 
     cuts: bool = False
     diameter_um: float = 0.0
@@ -23,7 +23,7 @@ class Network:
     def field(self, pixels: Pixels, report: object = None) -> FlowField:
         cells = label(pixels.values[0] > 500)[0].astype(np.int32)
         if self.cuts:
-            y, x = np.nonzero(cells == cells.max())
+            y, x = np.nonzero(pixels.values[0] > 1500)
             cells[y[x > x.mean()], x[x > x.mean()]] = cells.max() + 1
         logit = gaussian_filter(12.0 * (cells > 0), 1) - 6
         return FlowField(logit.astype(np.float32), labels_to_flows(cells), self.diameter_um or 17.0)
@@ -33,10 +33,10 @@ class Network:
 
 
 def pixels() -> Pixels:
-    """Twelve discs of which the lowest lies alone."""
+    """Twelve discs of which the lowest lies alone and is the brightest."""
     y, x = np.mgrid[:150, :110]
     centres = [(20 + 32 * i, 20 + 33 * j) for i in range(4) for j in range(3) if i < 3 or j == 1]
-    values = sum(np.where((y - a) ** 2 + (x - b) ** 2 <= 81, 1000, 0) for a, b in centres)
+    values = sum(np.where((y - a) ** 2 + (x - b) ** 2 <= 81, 1000 + 1000 * (a > 110), 0) for a, b in centres)
     return Pixels(values[None].astype(np.uint16), 0.5)
 
 

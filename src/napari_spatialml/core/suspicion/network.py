@@ -56,15 +56,13 @@ def network_columns(cells: Cells, field: Field | None) -> Columns:
 
 
 def again_columns(cells: Cells, field: Field | None, second: LabelArray | None) -> Columns:
-    """Measure how each cell is found at further looks: mean overlap, and how far their flows lie apart in it."""
-    looks = [] if second is None else [second]
-    apart: Columns = {}
+    """Measure how each cell is found at further looks, and in other labels: overlaps, and how far flows lie apart."""
+    columns: Columns = {} if second is None else {"second": _overlap(cells, second)}
     if isinstance(field, Looks):
-        looks += list(field.again)
-        apart = {"apart": cells.means(field.apart)}
-    if not looks:
-        return apart
-    return apart | {"again": np.mean([_overlap(cells, labels) for labels in looks], axis=0)}
+        columns["apart"] = cells.means(field.apart)
+        if len(field.again):
+            columns["again"] = np.mean([_overlap(cells, labels) for labels in field.again], axis=0)
+    return columns
 
 
 def _overlap(cells: Cells, labels: LabelArray) -> npt.NDArray[np.float64]:

@@ -28,6 +28,8 @@ FEATURES = (
     "half_share", "half_whole", "half_whole_gain", "half_partner_size", "half_dip", "half_apart", "half_chance_dip",
 )  # fmt: skip
 """What a score is made of; NaN means that there is no evidence."""
+COLUMNS = (*FEATURES, "second")
+"""All that a score is made of: the last one is the overlap with other labels, a witness of its own."""
 _NEIGHBOURS = 10
 _SPREAD = 0.4  # of the logarithm of area where few cells tell, as in tissue; it weighs like this many cells:
 _WEIGHT = 8
@@ -36,7 +38,7 @@ _COMPARED = (
     "slope", "slope_low", "shift", "level", "outside", "texture", "texture_own", "stain_valley", "stain_valley_own",
     "chance_section", "flow_section", "half_partner_size", "half_dip",
 )  # fmt: skip
-_AS_THEY_ARE = tuple(name for name in FEATURES if name not in _COMPARED)
+_AS_THEY_ARE = tuple(name for name in COLUMNS if name not in _COMPARED)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def relative(measures: Measures, usual: Usual | None = None) -> Columns:
     """
     held = measures.columns
     n = len(measures.cells)
-    features = {name: np.full(n, np.nan) for name in FEATURES}
+    features = {name: np.full(n, np.nan) for name in COLUMNS}
     for name in _AS_THEY_ARE:
         if name in held:
             features[name] = held[name].astype(np.float64)
