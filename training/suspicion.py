@@ -4,6 +4,9 @@ Errors are those of real segmentations: of ``watershed``, and of ``starter`` on 
 was not trained on (the trainer's first fold), as they are and made worse. A cell is wrong when no true one
 overlaps it by half. One forest judges cells about which a network was asked, another one all others: trees
 that must do both do neither as well. Whatever is said of cells not seen is of other series of images.
+
+The trees that are shipped come from less than a whole run: "asked" is grown on the sources "starter" and
+"one look" alone, "unasked" and the reasons are those of the fit before, and `model.SECOND` is of that fit too.
 """
 
 from __future__ import annotations
