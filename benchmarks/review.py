@@ -45,16 +45,16 @@ def measure() -> Iterator[tuple[str, Figure]]:
             print(f"review: {DATA} is not there; only speed was measured")
             return
         found = list(_segmented())
-        yield from _ranked("starter", _scored(found, "starter", second=False), floors=True)
-        yield from _ranked("starter, second look", _scored(found, "starter", second=True), floors=True)
-        yield from _ranked("starter, image only", _scored(found, "starter", second=False, field=False))
-        yield from _ranked("watershed", _scored(found, "watershed", second=False))
+        yield from _ranked("starter", _scored(found, "starter", looks=2), floors=True)
+        yield from _ranked("starter, one look", _scored(found, "starter", looks=1), floors=True)
+        yield from _ranked("starter, image only", _scored(found, "starter", looks=0))
+        yield from _ranked("watershed", _scored(found, "watershed", looks=0))
         yield from _missing(found, with_field=True)
         yield from _missing(found, with_field=False)
 
 
 def _segmented() -> Iterator[dict[str, Any]]:
-    """Segment every image with both methods at their defaults; starter also the flipped image."""
+    """Segment every image with both methods at their defaults; starter also its mirror images."""
     from training.segmentations import images_of, remembered, starter, watershed
 
     weights = os.environ.get(WEIGHTS)
@@ -67,18 +67,14 @@ def _segmented() -> Iterator[dict[str, Any]]:
         yield {"name": name, "histology": not kind.startswith("fluo"), "pixels": pixels, "true": true, **both}
 
 
-def _scored(found: list[dict[str, Any]], method: str, second: bool, field: bool = True) -> Scored:
-    from dataclasses import replace
-
+def _scored(found: list[dict[str, Any]], method: str, looks: int) -> Scored:
+    """Score every cell, the network asked not at all (0), once (1), or as the review asks it (2)."""
     from napari_spatialml.core.suspicion import suspicions
     from training.segmentations import errors_of, evidence_of
 
     scores, overlap, histology = [], [], []
     for one in found:
-        evidence = evidence_of(one["pixels"], one[method], with_field=field)
-        if not second:
-            evidence = replace(evidence, second=None)
-        judged = suspicions(evidence)
+        judged = suspicions(evidence_of(one["pixels"], one[method], looks))
         scores.append(judged.scores)
         overlap.append(errors_of(one["true"], one[method].labels)[0])
         histology.append(np.full(len(judged.cells), one["histology"]))

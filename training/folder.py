@@ -17,7 +17,7 @@ import numpy.typing as npt
 from napari_spatialml.core.flow_input import Stain, limits_of, scaled
 from napari_spatialml.core.flows import labels_to_flows
 
-__all__ = ["FOLDS", "STAINS", "Example", "Picture", "examples", "folds", "pictures"]
+__all__ = ["FOLDS", "STAINS", "Example", "Picture", "examples", "folds", "pictures", "series"]
 
 FOLDS = 5
 STAINS: dict[str, Stain] = {
@@ -78,24 +78,33 @@ def folds(given: list[Picture]) -> npt.NDArray[np.int64]:
     Pictures of one kind and size whose grey-level statistics are all but equal are of one series and
     share a fold, so that no near copy of a picture is on both sides. Needs no seed.
     """
-    from scipy.sparse.csgraph import connected_components
-
-    strata = np.unique([f"{p.kind} {p.labels.shape}" for p in given], return_inverse=True)[1]
-    marks = np.array([_fingerprint(p.values) for p in given])
-    alike = (np.abs(marks[:, None] - marks[None]).max(axis=-1) <= _ALIKE) & (strata[:, None] == strata[None])
-    series = connected_components(alike, directed=False)[1]
+    strata, of_series = _strata(given), series(given)
     fold = np.zeros(len(given), dtype=np.int64)
     for stratum in np.unique(strata):
         held = np.zeros(FOLDS)
         members = np.flatnonzero(strata == stratum)
-        ids, counts = np.unique(series[members], return_counts=True)
+        ids, counts = np.unique(of_series[members], return_counts=True)
         for one in ids[np.argsort(-counts, kind="stable")]:
             # ties go round, for a stratum of few pictures would fill the first fold alone
             order = np.roll(np.arange(FOLDS), stratum % FOLDS)
             goes = int(order[np.argmin(held[order])])
-            fold[members[series[members] == one]] = goes
-            held[goes] += (series[members] == one).sum()
+            fold[members[of_series[members] == one]] = goes
+            held[goes] += (of_series[members] == one).sum()
     return fold
+
+
+def series(given: list[Picture]) -> npt.NDArray[np.int64]:
+    """Return each picture's series: those of one kind and size whose grey levels are all but equal."""
+    from scipy.sparse.csgraph import connected_components
+
+    strata = _strata(given)
+    marks = np.array([_fingerprint(p.values) for p in given])
+    alike = (np.abs(marks[:, None] - marks[None]).max(axis=-1) <= _ALIKE) & (strata[:, None] == strata[None])
+    return np.asarray(connected_components(alike, directed=False)[1], dtype=np.int64)
+
+
+def _strata(given: list[Picture]) -> npt.NDArray[np.int64]:
+    return np.unique([f"{p.kind} {p.labels.shape}" for p in given], return_inverse=True)[1]
 
 
 def _fingerprint(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

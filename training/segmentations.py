@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_spatialml.core.metrics import intersection_over_union
 from napari_spatialml.core.segmentation import Pixels
-from napari_spatialml.core.suspicion import Evidence
+from napari_spatialml.core.suspicion import Evidence, Looks, asked
 
 __all__ = [
     "WRONG",
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 PIXEL_SIZE_UM = 0.5
+_LOOKS = tuple(field.name for field in fields(Looks))
 WRONG = 0.5
 """A cell is wrong when its best intersection over union with a true cell is below this."""
 
@@ -53,11 +54,11 @@ def errors_of(true: npt.NDArray[Any], found: npt.NDArray[Any]) -> tuple[Any, Any
 
 @dataclass(frozen=True)
 class Segmentation:
-    """One segmenter's result on one image: labels, its field if it has one, labels of the flipped image."""
+    """One segmenter's result on one image: labels, its field if it has one, and that of several looks."""
 
     labels: npt.NDArray[Any]
     field: Any = None
-    second: npt.NDArray[Any] | None = None
+    looks: Looks | None = None
 
 
 Segmenter = Callable[[Pixels, npt.NDArray[Any]], Segmentation]
@@ -71,22 +72,17 @@ def watershed(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
     return Segmentation(Watershed()(pixels).labels)
 
 
-def starter(weights: Path | None = None, second_every: int = 1) -> Segmenter:
-    """Return the segmenter with the shipped network, or with other weights: its cells, field and second look.
-
-    The second look doubles the time; every n-th image gets one.
-    """
+def starter(weights: Path | None = None) -> Segmenter:
+    """Return the segmenter with the shipped network, or with other weights: its cells, field and looks."""
     from napari_spatialml.methods.segmentation.starter import Starter
 
     method: Any = Starter() if weights is None else Starter(weights=str(weights))
 
     def segment(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
+        size = pixels.pixel_size_um
         field = method.field(pixels)
-        labels = method.decode(field, pixels.pixel_size_um).labels
-        if int(fingerprint(pixels), 16) % second_every:
-            return Segmentation(labels, field)
-        flipped = Pixels(np.ascontiguousarray(pixels.values[..., ::-1]), pixels.pixel_size_um, pixels.channels)
-        return Segmentation(labels, field, method(flipped).labels[..., ::-1])
+        looks = asked(replace(method, diameter_um=field.diameter * size), pixels)
+        return Segmentation(method.decode(field, size).labels, field, looks)
 
     return segment
 
@@ -105,11 +101,11 @@ def remembered(segment: Segmenter, folder: Path) -> Segmenter:
         if not path.exists():
             found = segment(pixels, true)
             folder.mkdir(parents=True, exist_ok=True)
-            held = {"labels": found.labels, "logit": found.field.logit, "flows": found.field.flows}
-            np.savez(path, **held if found.second is None else {**held, "second": found.second})
+            first = {"labels": found.labels, "logit": found.field.logit, "flows": found.field.flows}
+            np.savez(path, **first, **{f"looks_{name}": getattr(found.looks, name) for name in _LOOKS})
         with np.load(path, allow_pickle=False) as held:
             field = SimpleNamespace(logit=held["logit"], flows=held["flows"])
-            return Segmentation(held["labels"], field, held.get("second"))
+            return Segmentation(held["labels"], field, Looks(*(held[f"looks_{name}"] for name in _LOOKS)))
 
     return again
 
@@ -128,15 +124,10 @@ def images_of(folder: Path) -> Iterator[tuple[str, str, Pixels, npt.NDArray[Any]
         yield name, row["kind"], Pixels(np.ascontiguousarray(planes), PIXEL_SIZE_UM), true
 
 
-def evidence_of(pixels: Pixels, found: Segmentation, with_field: bool = True) -> Evidence:
-    """Return what is known of a segmented image."""
-    return Evidence(
-        found.labels,
-        pixels.pixel_size_um,
-        image=pixels.values,
-        field=found.field if with_field else None,
-        second=found.second if with_field else None,
-    )
+def evidence_of(pixels: Pixels, found: Segmentation, looks: int = 1) -> Evidence:
+    """Return what is known of a segmented image, its network asked not at all (0), once (1) or several times (2)."""
+    field = (None, found.field, found.looks)[looks]
+    return Evidence(found.labels, pixels.pixel_size_um, image=pixels.values, field=field)
 
 
 def planted(true: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.int32]:
@@ -185,6 +176,6 @@ def planter(seed: int, segment: Segmenter | None = None) -> Segmenter:
 
     def plant(pixels: Pixels, true: npt.NDArray[Any]) -> Segmentation:
         labels = planted(true, rng)
-        return Segmentation(labels, segment(pixels, true).field if segment else None)
+        return replace(segment(pixels, true), labels=labels) if segment else Segmentation(labels)
 
     return plant

@@ -1,7 +1,12 @@
 """``python -m training.suspicion FOLDER``: fit the score and the reasons of core/suspicion, and write them there.
 
-Errors are those of real segmentations: of ``watershed`` on all images, and of ``starter`` on the images
-that its network was not trained on (``--held-out``). A cell is wrong when no true one overlaps it by half.
+Errors are those of real segmentations: of ``watershed``, and of ``starter`` on the images that its network
+was not trained on (the trainer's first fold), as they are and made worse. A cell is wrong when no true one
+overlaps it by half. One forest judges cells about which a network was asked, another one all others: trees
+that must do both do neither as well. Whatever is said of cells not seen is of other series of images.
+
+The trees that are shipped come from less than a whole run: "asked" is grown on the sources "starter" and
+"one look" alone, "unasked" and the reasons are those of the fit before, and `model.SECOND` is of that fit too.
 """
 
 from __future__ import annotations
@@ -9,63 +14,103 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_spatialml.core.suspicion import COLUMNS, FEATURES, Evidence, measure, relative
+from napari_spatialml.core.segmentation import Pixels
+from napari_spatialml.core.suspicion import FEATURES, Evidence, measure, relative
 from napari_spatialml.core.suspicion.model import PRIOR, oddness
 
+from .folder import Picture, folds, pictures, series
 from .segmentations import (
+    PIXEL_SIZE_UM,
     WRONG,
+    Segmentation,
     Segmenter,
     errors_of,
     evidence_of,
-    images_of,
-    planter,
+    planted,
     remembered,
     starter,
     watershed,
 )
+from .worse import WAYS, worse
 
 __all__ = ["Rows", "rows_of"]
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Cells of many images: features (n, f), best overlap with the truth (n,), kind of error, image, segmenter."""
+    """Cells of many images: features (n, f), best overlap with the truth (n,), kind of error, series, source."""
 
     features: npt.NDArray[np.float64]
     overlap: npt.NDArray[np.float64]
     merged: npt.NDArray[np.bool_]
     half: npt.NDArray[np.bool_]
-    image: npt.NDArray[np.int64]
+    series: npt.NDArray[np.int64]
     source: npt.NDArray[np.int64]
 
 
 def features_of(evidence: Evidence) -> npt.NDArray[np.float64]:
     """Return (n, f) the features of an image's cells, compared with the image."""
     columns = relative(measure(evidence))
-    return np.stack([columns[name] for name in COLUMNS], axis=1)
+    return np.stack([columns[name] for name in FEATURES], axis=1)
 
 
-def rows_of(folder: Path, segment: Segmenter, names: set[str] | None, source: int, every: int = 1) -> Rows:
-    """Segment the named images (all by default), or every n-th of them, and measure every cell."""
-    parts: list[tuple[Any, ...]] = []
-    for number, (name, _, pixels, true) in enumerate(images_of(folder)):
-        if number % every or (names is not None and name not in names):
-            continue
-        found = segment(pixels, true)
-        if not found.labels.any():
-            continue
-        features = features_of(evidence_of(pixels, found))
-        n = len(features)
-        parts.append((features, *errors_of(true, found.labels), np.full(n, number), np.full(n, source)))
-    return Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+SOURCES = ("starter", "one look", "worse", "foreign", "foreign planted", "watershed", "planted")
+"""Where cells are from: ``starter`` asked several times, or once; on worse images; asked about the cells of
+``watershed``, and about planted errors; ``watershed`` and planted errors without a network."""
+
+
+def rows_of(folder: Path, segment: Segmenter) -> Rows:
+    """Segment all images, and measure every cell."""
+    read = pictures(folder)
+    parts: list[Rows] = []
+    for number, (picture, fold, group) in enumerate(zip(read, folds(read), series(read), strict=True)):
+        found = list(_unasked(picture, number)) + (list(_asked(picture, number, segment)) if fold == 0 else [])
+        for source, true, labels, evidence in found:
+            if labels.any():
+                features = features_of(evidence)
+                n = len(features)
+                own = (np.full(n, group), np.full(n, SOURCES.index(source)))
+                parts.append(Rows(features, *errors_of(true, labels), *own))
+    return Rows(*(np.concatenate([getattr(p, f) for p in parts]) for f in Rows.__dataclass_fields__))
+
+
+Found = tuple[str, Any, Any, Evidence]
+
+
+def _unasked(picture: Picture, number: int) -> Iterator[Found]:
+    """Yield segmentations without a network, of every third image: source, truth, labels, evidence."""
+    if number % _EVERY == 0:
+        pixels, rng = Pixels(picture.values, PIXEL_SIZE_UM), np.random.default_rng(number)
+        labels = {"watershed": watershed(pixels, picture.labels).labels, "planted": planted(picture.labels, rng)}
+        for source, found in labels.items():
+            yield source, picture.labels, found, evidence_of(pixels, Segmentation(found), 0)
+
+
+def _asked(picture: Picture, number: int, segment: Segmenter) -> Iterator[Found]:
+    """Yield segmentations by the network, or that it is asked about."""
+    pixels, true = Pixels(picture.values, PIXEL_SIZE_UM), picture.labels
+    found = segment(pixels, true)
+    yield "starter", true, found.labels, evidence_of(pixels, found, 2)
+    yield "one look", true, found.labels, evidence_of(pixels, found, 1)
+    foreign = {
+        "foreign": watershed(pixels, true).labels,
+        "foreign planted": planted(true, np.random.default_rng(number)),
+    }
+    for source, labels in foreign.items():
+        yield source, true, labels, evidence_of(pixels, replace(found, labels=labels), 2)
+    for way in WAYS:
+        values, moved, _ = worse(picture.values, true, picture.kind, way, number)
+        pixels = Pixels(values, PIXEL_SIZE_UM)
+        found = segment(pixels, moved)
+        yield "worse", moved, found.labels, evidence_of(pixels, found, 2)
 
 
 TERMS: dict[str, tuple[tuple[str, int, float], ...]] = {
@@ -89,13 +134,14 @@ TERMS: dict[str, tuple[tuple[str, int, float], ...]] = {
     "confidence": (
         ("chance", -1, 1), ("chance_low", -1, 1), ("missed", 1, 1), ("inward", -1, 1), ("flow", -1, 1),
         ("flow_low", -1, 1), ("flow_error", 1, 1), ("towards", -1, 1), ("again", -1, 1),
+        ("apart", 1, 1), ("steady", -1, 1),
     ),
     "edge": (("edge", 1, 0),),
 }  # fmt: skip
 """The measures that speak for each kind of reason, on which side, and from how many scales on."""
 _LEAST = {
     "holes": 1.0, "largest": 0.1, "edge": 0.2, "neck": 0.08, "stain_valley": 0.08, "stain_valley_own": 0.08,
-    "chance_valley": 0.5, "missed": 0.1, "again": 0.05,
+    "chance_valley": 0.5, "missed": 0.1, "again": 0.05, "steady": 0.05,
 }  # fmt: skip
 """Scales of measures that hardly vary among cells that are right."""
 
@@ -131,7 +177,7 @@ def reasons_of(rows: Rows, weights: npt.NDArray[np.float64]) -> Reasons:
 
 def column(rows: Rows, feature: str) -> npt.NDArray[np.float64]:
     """Return (n,) one feature."""
-    return np.asarray(rows.features[:, COLUMNS.index(feature)])
+    return np.asarray(rows.features[:, FEATURES.index(feature)])
 
 
 def touching(rows: Rows) -> npt.NDArray[np.bool_]:
@@ -166,11 +212,12 @@ def _rising(odd: list[Any], y: npt.NDArray[Any], weights: npt.NDArray[Any]) -> t
     return float(fitted[0]), [float(w) for w in fitted[1:]]
 
 
+FOLDS = 4
 GROUPS = {
     "field": [
         f for f in FEATURES
-        if f.startswith(("chance", "inward", "flow"))
-        or f in ("missed", "towards", "half_apart", "half_chance_dip")
+        if f.startswith(("chance", "inward", "flow", "steady"))
+        or f in ("missed", "towards", "again", "apart", "half_apart", "half_chance_dip")
     ],
     "stain": [
         f for f in FEATURES
@@ -188,43 +235,58 @@ def blanked(features: npt.NDArray[np.float64], *groups: str) -> npt.NDArray[np.f
     return copy
 
 
-def augmented(rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return features with evidence missing in every likely way, weights, and the row that each came from.
-
-    Each segmenter weighs the same in all, whatever the number of its cells; planted errors weigh a fifth.
-    """
-    everything = np.arange(len(rows.overlap))
-    with_field = np.flatnonzero(np.isfinite(column(rows, "chance")))
-    parts = [
-        (everything, (), 1.0),
-        (with_field, ("field",), 0.3),
-        (everything, ("field", "stain"), 0.1),
-    ]
-    share = np.array([0.2 if source == 2 else 1.0 for source in range(3)])
-    share = share / np.maximum(np.bincount(rows.source, minlength=3), 1)
-    features = np.concatenate([blanked(rows.features[at, : len(FEATURES)], *groups) for at, groups, _ in parts])
-    origin = np.concatenate([at for at, _, _ in parts])
-    weights = np.concatenate([share[rows.source[at]] * weight for at, _, weight in parts])
-    return features, weights * len(weights) / weights.sum(), origin
+WEIGHTS: dict[str, dict[tuple[str, tuple[str, ...]], float]] = {
+    "asked": {
+        ("starter", ()): 1.0, ("one look", ()): 0.3, ("worse", ()): 0.5, ("foreign", ()): 0.1,
+        ("foreign planted", ()): 0.05,
+    },
+    "unasked": {
+        ("starter", ("field",)): 1.0, ("worse", ("field",)): 0.5, ("watershed", ()): 0.5, ("planted", ()): 0.1,
+        ("starter", ("field", "stain")): 0.1, ("watershed", ("stain",)): 0.1, ("planted", ("stain",)): 0.05,
+    },
+}  # fmt: skip
+"""What each forest is grown on: sources, without which evidence, and how much they weigh in all."""
 
 
-def grown(features: npt.NDArray[Any], wrong: npt.NDArray[Any], weights: npt.NDArray[Any], seed: int = 0) -> Any:
-    """Grow the trees."""
+def lessons(rows: Rows, forest: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return what a forest is grown on: features, weights of mean 1, and the row that each came from."""
+    features, weights, origin = [], [], []
+    for (source, without), weight in WEIGHTS[forest].items():
+        at = np.flatnonzero(rows.source == SOURCES.index(source))
+        features.append(blanked(rows.features[at], *without))
+        weights.append(np.full(len(at), weight / max(len(at), 1)))
+        origin.append(at)
+    together = np.concatenate(weights)
+    return np.concatenate(features), together * len(together) / together.sum(), np.concatenate(origin)
+
+
+BAGS = 2
+
+
+def grown(features: npt.NDArray[Any], wrong: npt.NDArray[Any], weights: npt.NDArray[Any], seed: int = 0) -> list[Any]:
+    """Grow the trees: a few forests that differ by chance, for their mean is better than each."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    trees = HistGradientBoostingClassifier(
-        max_iter=150, learning_rate=0.06, max_leaf_nodes=14, min_samples_leaf=25, l2_regularization=10.0,
-        max_features=0.25, early_stopping=False, random_state=seed,
-    )  # fmt: skip
     unknown = ~np.isfinite(features).any(axis=0)
     if unknown.any():  # the library wants one value at least
         features = np.where(unknown, 0.0, features)
-    return trees.fit(features, wrong, sample_weight=weights)
+    return [
+        HistGradientBoostingClassifier(
+            max_iter=80, learning_rate=0.1, max_leaf_nodes=10, min_samples_leaf=25, l2_regularization=10.0,
+            max_features=0.25, max_bins=63, early_stopping=False, random_state=BAGS * seed + bag,
+        ).fit(features, wrong, sample_weight=weights)
+        for bag in range(BAGS)
+    ]  # fmt: skip
 
 
-def plain(trees: Any) -> dict[str, npt.NDArray[Any]]:
+def odds(forests: list[Any], features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the mean of the forests' log-odds."""
+    return np.asarray(np.mean([forest.decision_function(features) for forest in forests], axis=0))
+
+
+def plain(forests: list[Any]) -> dict[str, npt.NDArray[Any]]:
     """Return scikit-learn's trees as the arrays that `core/suspicion/trees.py` reads."""
-    grown_nodes = [stage[0].nodes for stage in trees._predictors]
+    grown_nodes = [stage[0].nodes for forest in forests for stage in forest._predictors]
     at = np.cumsum([0] + [len(nodes) for nodes in grown_nodes])
     leaf = np.concatenate([nodes["is_leaf"] for nodes in grown_nodes]).astype(bool)
 
@@ -239,31 +301,31 @@ def plain(trees: Any) -> dict[str, npt.NDArray[Any]]:
         "left": joined("left", True).astype(np.int32),
         "right": joined("right", True).astype(np.int32),
         "missing_left": joined("missing_go_to_left").astype(bool),
-        "value": joined("value").astype(np.float32),
+        "value": (joined("value") / len(forests)).astype(np.float32),
         "roots": at[:-1].astype(np.int32),
-        "start": np.float64(trees._baseline_prediction.ravel()[0]),
+        "start": np.float64(np.mean([forest._baseline_prediction.ravel()[0] for forest in forests])),
     }
 
 
-def crossed(rows: Rows, folds: int = 4) -> npt.NDArray[np.float64]:
-    """Return each cell's log-odds from trees that have not seen its image."""
-    features, weights, origin = augmented(rows)
-    fold = rows.image % folds
-    found = np.zeros(len(rows.overlap))
-    for one in range(folds):
-        seen = fold[origin] != one
-        trees = grown(features[seen], (rows.overlap < WRONG)[origin[seen]], weights[seen])
-        found[fold == one] = trees.decision_function(rows.features[fold == one, : len(FEATURES)])
-    return found
+def crossed(rows: Rows, forest: str, seed: int = 0) -> tuple[Any, Any, Any]:
+    """Return log-odds from trees that have not seen the cell's series, for all lessons; their weights and origin."""
+    features, weights, origin = lessons(rows, forest)
+    groups, group = np.unique(rows.series[origin], return_inverse=True)
+    fold = (np.random.default_rng(seed).permutation(len(groups)) % FOLDS)[group]
+    found = np.zeros(len(origin))
+    for one in range(FOLDS):
+        seen = fold != one
+        trees = grown(features[seen], (rows.overlap < WRONG)[origin[seen]], weights[seen], seed)
+        found[~seen] = odds(trees, features[~seen])
+    return found, weights, origin
 
 
-def calibrated(wrong: npt.NDArray[Any], weights: npt.NDArray[Any], *evidence: npt.NDArray[Any]) -> list[float]:
-    """Return slopes and start that make log-odds honest on images not seen (Platt's scaling): slope, start, rest."""
+def calibrated(wrong: npt.NDArray[Any], weights: npt.NDArray[Any], found: npt.NDArray[Any]) -> list[float]:
+    """Return slope and start that make log-odds honest on series not seen (Platt's scaling)."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=1e6).fit(np.stack(evidence, axis=1), wrong, sample_weight=weights)
-    first, *rest = (round(float(w), 4) for w in fitted.coef_[0])
-    return [first, round(float(fitted.intercept_[0]), 4), *rest]
+    fitted = LogisticRegression(C=1e6).fit(found[:, None], wrong, sample_weight=weights)
+    return [round(float(fitted.coef_[0, 0]), 4), round(float(fitted.intercept_[0]), 4)]
 
 
 def told(name: str, wrong: npt.NDArray[Any], scores: npt.NDArray[Any]) -> str:
@@ -280,86 +342,51 @@ def told(name: str, wrong: npt.NDArray[Any], scores: npt.NDArray[Any]) -> str:
 
 
 _EVERY = 3  # of the images, for segmentations of which there are plenty
-_MEASURING = ("crossings", "kernels", "measure", "network", "outline", "picture", "relative")
-SOURCES = ("watershed", "starter", "planted")
-
-
-def joined(parts: list[Rows]) -> Rows:
-    """Return the rows of several segmenters together."""
-    return Rows(*(np.concatenate([getattr(p, f) for p in parts]) for f in Rows.__dataclass_fields__))
+_MEASURING = ("crossings", "kernels", "looks", "measure", "network", "outline", "picture", "relative")
 
 
 def fit(rows: Rows, out: Path) -> None:
-    """Cross-validate by image, say how good it is, fit to all, and write."""
-    wrong = rows.overlap < WRONG
-    found = crossed(rows)
-    for source, name in enumerate(SOURCES):
-        mine = rows.source == source
-        if mine.any():
-            print(told(f"cross-validated, {name}", wrong[mine], found[mine]), flush=True)
-            print(told(f"  wrong below 0.7, {name}", rows.overlap[mine] < 0.7, found[mine]), flush=True)
-    features, weights, origin = augmented(rows)
-    first = weights[: len(wrong)]
-    slope, start = calibrated(wrong, first, found)
-    again = column(rows, "again")
-    twice = np.isfinite(again)
-    second = (
-        calibrated(wrong[twice], first[twice], found[twice], 1 - again[twice]) if twice.any() else [slope, start, 0]
-    )
-    if twice.any():
-        print(told("looked at once", wrong[twice], found[twice]))
-        print(told("looked at twice", wrong[twice], second[0] * found[twice] + second[2] * (1 - again[twice])))
-    trees = plain(grown(features, wrong[origin], weights))
-    np.savez_compressed(out / "trees.npz", **trees)
-    each = 1 / np.bincount(rows.source, minlength=3)[rows.source]
-    held = {"slope": slope, "start": start, "second": second, "reasons": reasons_of(rows, each)}
+    """Cross-validate by series, say how good it is, fit to all, and write."""
+    wrong, calibration, arrays = rows.overlap < WRONG, {}, {}
+    for forest in WEIGHTS:
+        found, weights, origin = crossed(rows, forest)
+        for source in ("starter", "one look", "watershed"):
+            # the first lesson of a source is the one with all the evidence that the forest may have
+            at = np.flatnonzero(rows.source[origin] == SOURCES.index(source))[
+                : (rows.source == SOURCES.index(source)).sum()
+            ]
+            if len(at):
+                print(told(f"cross-validated, {forest}, {source}", wrong[origin[at]], found[at]), flush=True)
+        calibration[forest] = calibrated(wrong[origin], weights, found)
+        features, weights, origin = lessons(rows, forest)
+        trees = plain(grown(features, wrong[origin], weights))
+        arrays |= {f"{forest}_{name}": values for name, values in trees.items()}
+        print(
+            f"{forest}: {len(trees['roots'])} trees, {len(trees['feature'])} nodes, {calibration[forest]}", flush=True
+        )
+    np.savez_compressed(out / "trees.npz", **arrays)
+    each = 1 / np.bincount(rows.source, minlength=len(SOURCES))[rows.source]
+    held = {"calibration": calibration, "reasons": reasons_of(rows, each)}
     (out / "reasons.json").write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
-    print(f"{len(trees['roots'])} trees, {len(trees['feature'])} nodes, calibration {slope:.2f}, {start:.2f}")
-
-
-def cached(path: Path, made: Callable[[], Rows]) -> Rows:
-    """Return rows from a file, or make them and write it."""
-    if not path.exists():
-        rows = made()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **{name: getattr(rows, name) for name in Rows.__dataclass_fields__})
-    with np.load(path, allow_pickle=False) as held:
-        return Rows(*(held[name] for name in Rows.__dataclass_fields__))
-
-
-def _held_out(folder: Path) -> set[str]:
-    """Return the images that the shipped network was not trained on: the trainer's first fold."""
-    from .folder import folds, pictures
-
-    read = pictures(folder)
-    return {picture.name for picture, fold in zip(read, folds(read), strict=True) if fold == 0}
 
 
 def main() -> None:
     """Read the arguments, measure and fit."""
     parser = argparse.ArgumentParser(prog="python -m training.suspicion", description=__doc__)
     parser.add_argument("folder", type=Path, help="images/, labels/ and index.csv")
-    parser.add_argument("--held-out", type=Path, help="file of names; by default the fold held out in training")
-    parser.add_argument("--weights", type=Path, help="other weights than those shipped")
+    parser.add_argument("--weights", type=Path, help="other weights than those shipped, of the same fold")
     parser.add_argument("--rows", type=Path, default=Path("suspicion-rows"), help="where measures are kept")
     shipped = Path(__file__).parents[1] / "src/napari_spatialml/core/suspicion"
     parser.add_argument("--out", type=Path, default=shipped)
     given = parser.parse_args()
     code = b"".join(path.read_bytes() for path in sorted(shipped.glob("*.py")) if path.stem in _MEASURING)
-    mark = hashlib.sha256(code).hexdigest()[:8]
-    folder, rows = given.folder, given.rows
-    parts = [
-        cached(rows / f"watershed-{mark}.npz", lambda: rows_of(folder, watershed, None, 0, _EVERY)),
-        cached(rows / f"planted-{mark}.npz", lambda: rows_of(folder, planter(0), None, 2, _EVERY)),
-    ]
-    names = set(given.held_out.read_text().split()) if given.held_out else _held_out(folder)
     weights = hashlib.sha256(given.weights.read_bytes()).hexdigest()[:8] if given.weights else "shipped"
-    segment = remembered(starter(given.weights, 3), rows / f"fields-{weights}")
-    parts += [
-        cached(rows / f"starter-{weights}-{mark}.npz", lambda: rows_of(folder, segment, names, 1)),
-        cached(rows / f"seen-{weights}-{mark}.npz", lambda: rows_of(folder, planter(1, segment), names, 2)),
-    ]
-    fit(joined(parts), given.out)
+    path = given.rows / f"{weights}-{hashlib.sha256(code).hexdigest()[:8]}.npz"
+    if not path.exists():
+        rows = rows_of(given.folder, remembered(starter(given.weights), given.rows / f"fields-{weights}"))
+        np.savez(path, **{name: getattr(rows, name) for name in Rows.__dataclass_fields__})
+    with np.load(path, allow_pickle=False) as held:
+        fit(Rows(*(held[name] for name in Rows.__dataclass_fields__)), given.out)
 
 
 if __name__ == "__main__":

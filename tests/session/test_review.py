@@ -276,6 +276,19 @@ def test_windows_cover_a_slide_once_and_every_cell_is_judged_where_it_is_whole(
     assert pieces.missing.scores.tolist() == [0.8, 0.6, 0.4], "each place once, most likely first"
 
 
+def test_a_cell_that_lies_whole_in_no_window_is_scored_in_one_of_its_own(
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = rank(session.document, sources_of(session.document, "nuclei"))
+    small = lambda shape: windows_of(shape, 16, 2)  # noqa: E731
+    monkeypatch.setattr("napari_spatialml.session.ranking.windows_of", small)
+    pieces = rank(session.document, sources_of(session.document, "nuclei"))
+    np.testing.assert_array_equal(pieces.cells, whole.cells)
+    np.testing.assert_array_equal(pieces.scores, whole.scores)
+    np.testing.assert_allclose(pieces.measures["area_um2"], whole.measures["area_um2"])
+
+
 def test_an_image_of_other_pixels_is_refused(session: Session) -> None:
     assert offset_of(session.document, "nuclei", "he") == (0, 0)
     assert offset_of(session.document, "nuclei", "pixels") is None

@@ -176,7 +176,7 @@ class EvidenceReader:
         return np.pad(part, beyond, mode="edge") if any(any(b) for b in beyond) else part
 
     def _field(self, window: Window, pixels: npt.NDArray[Any] | None, report: Report) -> Any:
-        """Return what the network says of a window, from a larger one where that is still known."""
+        """Return what the network says at several looks at a window, from a larger one where that is still known."""
         if not self.sources.network or pixels is None:
             return None
         kept = _FIELDS.setdefault(self.document, OrderedDict())
@@ -187,8 +187,10 @@ class EvidenceReader:
             (a, b, c, d), same = held[-1], held[:-1] == key
             if same and a <= y0 and y1 <= b and c <= x0 and x1 <= d:
                 return field.window(y0 - a, y1 - a, x0 - c, x1 - c)
+        from ..core.suspicion import asked
+
         made: Any = method("segmentation", self.sources.network)()
-        field = made.field(Pixels(pixels, self.pixel_size_um, self.channels), report)
+        field = asked(made, Pixels(pixels, self.pixel_size_um, self.channels), report)
         kept[(*key, window)] = field
         while len(kept) > 1 and sum(f.logit.size for f in kept.values()) > _KEPT:
             kept.popitem(last=False)

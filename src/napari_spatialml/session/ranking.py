@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..errors import BadInput, DocumentError
 from .cells import MEASURED, table_name
 from .changes import Change, Put
 from .document import Document
-from .evidence import EvidenceReader, Sources, grown, windows_of
+from .evidence import MARGIN, EvidenceReader, Sources, grown, windows_of
 from .reviewed import NOTHING, REASON, REASONS, STATE, STATES, SUSPICION, joined, states_of
 from .store import put, put_entry
 
@@ -25,6 +25,8 @@ __all__ = ["Places", "Ranking", "rank", "ranking_changes", "score_again", "title
 
 _TOUCHING = 3
 """Pixels within which another cell is a neighbour."""
+_LARGEST = 2048
+"""Pixels along a cell; a larger one is no cell, and is not scored where it lies whole in no window."""
 _CONTEXT = 512
 """Pixels around a correction that are read again, to judge its cells among others."""
 
@@ -118,7 +120,31 @@ def rank(document: Document, sources: Sources, report: Report = silent) -> Ranki
         return found.ranking(None, {})
     # what is usual is that of the whole section: a cell is no outlier for the window in which it was seen
     usual = suspicion.usual_of(suspicion.joined(measured))
-    return found.ranking(suspicion.judge(measured, usual), asdict(usual))
+    scored = suspicion.judge(measured, usual)
+    found.add(scored)
+    for cell, window in _around(reader, found.unscored(), [outer for _, outer in windows]):
+        evidence = reader(window)
+        found.look(evidence)
+        found.add(suspicion.judge([suspicion.measure(evidence, silent)], usual), np.array([cell]))
+    return found.ranking(scored, asdict(usual))
+
+
+def _around(
+    reader: EvidenceReader, cells: npt.NDArray[np.int64], windows: list[Window]
+) -> Iterator[tuple[int, Window]]:
+    """Yield a window around each of the cells that are larger than the margins, up to `_LARGEST`."""
+    boxes: dict[int, Window] = {}
+    for window in windows if len(cells) else ():
+        labels = reader.grid.read(window)
+        y, x = np.nonzero(np.isin(labels, cells))
+        ids = labels[y, x]
+        for cell in np.unique(ids).tolist():
+            v, u = y[ids == cell] + window[0], x[ids == cell] + window[2]
+            a, b, c, d = boxes.get(cell, (int(v[0]), 0, int(u[0]), 0))
+            boxes[cell] = min(a, int(v.min())), max(b, int(v.max()) + 1), min(c, int(u.min())), max(d, int(u.max()) + 1)
+    for cell, (y0, y1, x0, x1) in boxes.items():
+        if max(y1 - y0, x1 - x0) <= _LARGEST:
+            yield cell, grown((y0, y1, x0, x1), MARGIN, reader.grid.shape)
 
 
 def score_again(
@@ -177,6 +203,10 @@ class _Found:
                 kind = reasons[0].kind if reasons else NOTHING
                 self._scores[cell] = (score, kind, joined([(r.words, r.strength) for r in reasons]))
 
+    def unscored(self) -> npt.NDArray[np.int64]:
+        """Return the cells that were seen and have no score."""
+        return np.array(sorted(self._measures.keys() - self._scores.keys()), np.int64)
+
     def add_places(self, found: Any, inner: Window) -> None:
         """Take the places within a window."""
         y0, y1, x0, x1 = inner
@@ -188,9 +218,7 @@ class _Found:
                 self._places.append((y, x, int(area), score, words))
 
     def ranking(self, scored: Any, usual: dict[str, float]) -> Ranking:
-        """Return all that was taken. A cell that lies whole in no window has no score."""
-        if scored is not None:
-            self.add(scored)
+        """Return all that was taken; with scores, all cells that were seen, some of which may have none."""
         cells = sorted(self._measures if scored is not None else self._scores)
         kept = [self._scores.get(c, (np.nan, NOTHING, "")) for c in cells]
         scores, kinds, reasons = zip(*kept, strict=True) if kept else ((), (), ())

@@ -54,10 +54,9 @@ class Evidence:
     histology
         Whether the image is RGB bright field; None asks the image.
     field
-        A network's logit and flows over the same window.
+        A network's logit and flows over the same window; `Looks` where it was asked several times.
     second
-        (y, x) labels of the same window from a second look, as by the same network on the flipped image
-        (one more run of the network).
+        (y, x) labels of the same window from elsewhere, as by another method.
     nuclei
         (y, x) labels of nuclei over the same window.
     counts, genes, ids

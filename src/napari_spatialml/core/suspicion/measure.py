@@ -80,7 +80,7 @@ def measure(evidence: Evidence, report: Report = silent) -> Measures:
     window. A measure depends on the cell and its surroundings (a cell's diameter wide) only.
     """
     from .molecules import molecular_columns
-    from .network import network_columns, second_columns
+    from .network import again_columns, network_columns
     from .outline import neighbour_columns, outline_columns
 
     report(0.0, "finding the cells")
@@ -98,7 +98,8 @@ def measure(evidence: Evidence, report: Report = silent) -> Measures:
     columns |= border
     report(0.6, "measuring the image")
     columns |= _through(cells, stain, membrane, evidence)
-    columns |= network_columns(cells, evidence.field) | second_columns(cells, evidence.second)
+    columns |= network_columns(cells, evidence.field)
+    columns |= again_columns(cells, evidence.field, evidence.second)
     report(0.8, "counting nuclei and transcripts")
     molecular, notes = molecular_columns(cells, evidence)
     whole = Measures(cells.ids, columns | molecular, contacts, notes, evidence.pixel_size_um)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +18,8 @@ __all__ = ["PRIOR", "Model", "Term", "default_model", "logistic", "oddness"]
 
 Floats = npt.NDArray[np.float64]
 _FOLDER = Path(__file__).parent
+SECOND = 2.1075
+"""Gain of the log-odds of a cell that other labels do not have; fitted where these were of the mirrored image."""
 FARTHEST = 8.0
 """Scales beyond which a measure is not odder."""
 PRIOR = -2.2
@@ -36,7 +38,7 @@ class Term:
     Parameters
     ----------
     feature
-        One of `COLUMNS`.
+        One of `FEATURES`.
     side
         1: odd where large; -1: odd where small.
     usual
@@ -65,35 +67,42 @@ def oddness(values: Floats, side: int, start: float, scale: float) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class Score:
+    """Trees whose sum is the log-odds of being wrong, and their calibration: log-odds = slope · sum + start."""
+
+    trees: Trees
+    slope: float
+    start: float
+
+    def __call__(self, rows: Floats) -> Floats:
+        """Return the log-odds of (n, features) rows."""
+        return np.asarray(self.slope * self.trees(rows) + self.start)
+
+
+@dataclass(frozen=True, eq=False)
 class Model:
     """How features become a score and reasons.
 
     Parameters
     ----------
-    trees
-        Their sum is the log-odds of being wrong.
-    slope, start
-        Calibration: log-odds = slope · sum + start.
-    second
-        The same, and a third number by which the log-odds grow with the part of a cell that the second
-        look does not confirm; for cells that were looked at twice.
+    asked, unasked
+        For cells about which a network was asked, and for others.
     reasons
         For each kind, what a cell loses that has nothing odd (a log-odds ≤ 0), and the terms.
     """
 
-    trees: Trees
-    slope: float
-    start: float
-    second: tuple[float, float, float]
+    asked: Score
+    unasked: Score
     reasons: dict[str, tuple[float, tuple[Term, ...]]]
 
     def probability(self, features: Columns) -> Floats:
         """Return (n,) the probability of being wrong."""
         rows = np.stack([features[name] for name in FEATURES], axis=1).astype(np.float32).astype(np.float64)
-        trees = self.trees(rows)
-        slope, start, gain = self.second
-        twice = slope * trees + start + gain * (1 - features["again"])
-        return logistic(np.where(np.isnan(twice), self.slope * trees + self.start, twice))
+        asked = np.isfinite(features["chance"])
+        odds = np.empty(len(rows))
+        for score, where in ((self.asked, asked), (self.unasked, ~asked)):
+            odds[where] = score(rows[where])
+        return logistic(odds + SECOND * np.nan_to_num(1 - features["second"]))
 
     def strengths(self, features: Columns) -> dict[str, tuple[Floats, Floats]]:
         """Return for each kind (n,) the probability of being wrong of a cell of which only this is known, and
@@ -109,8 +118,11 @@ class Model:
 @lru_cache(maxsize=1)
 def default_model() -> Model:
     """Return the model that is shipped; `training/suspicion.py` makes it."""
-    with np.load(_FOLDER / "trees.npz", allow_pickle=False) as held:
-        trees = Trees(**{name: held[name] for name in held.files if name != "start"}, start=float(held["start"]))
     plain = json.loads((_FOLDER / "reasons.json").read_text(encoding="utf-8"))
+    scores = {}
+    with np.load(_FOLDER / "trees.npz", allow_pickle=False) as held:
+        for name, (slope, start) in plain["calibration"].items():
+            arrays = {f.name: held[f"{name}_{f.name}"] for f in fields(Trees)}
+            scores[name] = Score(Trees(**arrays | {"start": float(arrays["start"])}), slope, start)
     reasons = {kind: (base, tuple(Term(*term) for term in terms)) for kind, (base, terms) in plain["reasons"].items()}
-    return Model(trees, plain["slope"], plain["start"], tuple(plain["second"]), reasons)
+    return Model(scores["asked"], scores["unasked"], reasons)

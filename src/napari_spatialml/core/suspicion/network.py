@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from ..flows import flow_errors
+from ..flows import FlowField, decode, flow_errors
 from ..metrics import intersection_over_union
 from ..patch import LabelArray
 from .evidence import Field
+from .looks import Looks
 from .measure import Cells, Columns
 
-__all__ = ["network_columns", "second_columns"]
+__all__ = ["again_columns", "network_columns"]
+
+_THRESHOLDS = (0.2, 0.35, 0.65, 0.8)
+"""Probabilities of being cell at which a cell that is surely there keeps its outline."""
 
 
 def network_columns(cells: Cells, field: Field | None) -> Columns:
@@ -20,7 +25,8 @@ def network_columns(cells: Cells, field: Field | None) -> Columns:
     -----
     ``flow`` is the mean length of the flow, which falls where the network hesitates between directions;
     ``flow_error`` is how far the flows are from those of the cell's own outline; ``towards`` is the mean
-    cosine between the flow and the way to the cell's middle, weighted by the distance.
+    cosine between the flow and the way to the cell's middle, weighted by the distance. ``steady`` is how
+    far the outline stays with other thresholds than one half, ``steady_low`` with the worst of them.
     """
     if field is None:
         return {}
@@ -34,22 +40,34 @@ def network_columns(cells: Cells, field: Field | None) -> Columns:
     along = dy * fy.ravel()[cells.order] + dx * fx.ravel()[cells.order]
     n = len(cells.ids)
     away = np.bincount(owner, weights=np.hypot(dy, dx) * length.ravel()[cells.order], minlength=n)
-    mean = cells.means(chance)
+    found = FlowField(field.logit, field.flows)
+    kept = [_overlap(cells, decode(found, threshold, flow_error=0).labels) for threshold in _THRESHOLDS]
     return {
-        "chance": mean,
+        "chance": cells.means(chance),
         "chance_low": cells.quantiles(chance, 0.1),
         "chance_high": cells.quantiles(chance, 0.9),
         "flow": cells.means(length),
         "flow_low": cells.quantiles(length, 0.2),
         "flow_error": flow_errors(cells.codes, np.asarray(field.flows, np.float32)),
         "towards": np.bincount(owner, weights=along, minlength=n) / np.maximum(away, 1e-6),
+        "steady": np.mean(kept, axis=0),
+        "steady_low": np.min(kept, axis=0),
     }
 
 
-def second_columns(cells: Cells, second: LabelArray | None) -> Columns:
-    """Measure how each cell is found at the second look: overlap, pieces, and whether it is part of more."""
-    if second is None:
-        return {}
-    overlap = intersection_over_union(cells.codes, second)
-    best = np.asarray(overlap.max(axis=1).todense()).ravel() if overlap.shape[1] else np.zeros(len(cells.ids))
-    return {"again": best}
+def again_columns(cells: Cells, field: Field | None, second: LabelArray | None) -> Columns:
+    """Measure how each cell is found at further looks, and in other labels: overlaps, and how far flows lie apart."""
+    columns: Columns = {} if second is None else {"second": _overlap(cells, second)}
+    if isinstance(field, Looks):
+        columns["apart"] = cells.means(field.apart)
+        if len(field.again):
+            columns["again"] = np.mean([_overlap(cells, labels) for labels in field.again], axis=0)
+    return columns
+
+
+def _overlap(cells: Cells, labels: LabelArray) -> npt.NDArray[np.float64]:
+    """Return each cell's best intersection over union with the cells of other labels."""
+    overlap = intersection_over_union(cells.codes, labels)
+    if not overlap.shape[1]:
+        return np.zeros(len(cells.ids))
+    return np.asarray(overlap.max(axis=1).todense()).ravel()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .measure import Columns, Measures
 
-__all__ = ["COLUMNS", "FEATURES", "Usual", "relative", "usual_of"]
+__all__ = ["FEATURES", "Usual", "relative", "usual_of"]
 
 Floats = npt.NDArray[np.float64]
 FEATURES = (
@@ -22,13 +22,14 @@ FEATURES = (
     "shift_spread", "level", "outside", "texture", "texture_own", "stain_valley", "stain_valley_own",
     # network
     "chance", "chance_low", "chance_high", "chance_in", "chance_out", "chance_valley", "chance_section", "missed",
-    "inward", "inward_low", "flow", "flow_low", "flow_section", "flow_error", "towards",
+    "inward", "inward_low", "flow", "flow_low", "flow_section", "flow_error", "towards", "steady", "steady_low",
+    "again", "apart",
     # neighbours
     "half_share", "half_whole", "half_whole_gain", "half_partner_size", "half_dip", "half_apart", "half_chance_dip",
 )  # fmt: skip
-"""What the trees of the score look at; NaN means that there is no evidence."""
-COLUMNS = (*FEATURES, "again")
-"""All that a score is made of: the last one is the overlap with the second look."""
+"""What a score is made of; NaN means that there is no evidence."""
+COLUMNS = (*FEATURES, "second")
+"""All that a score is made of: the last one is the overlap with other labels, a witness of its own."""
 _NEIGHBOURS = 10
 _SPREAD = 0.4  # of the logarithm of area where few cells tell, as in tissue; it weighs like this many cells:
 _WEIGHT = 8
@@ -86,7 +87,7 @@ def usual_of(measures: Measures) -> Usual:
 
 
 def relative(measures: Measures, usual: Usual | None = None) -> Columns:
-    """Return the features of all cells of a section, (n,) each, by the names of `COLUMNS`.
+    """Return the features of all cells of a section, (n,) each, by the names of `FEATURES`.
 
     Parameters
     ----------

@@ -72,5 +72,11 @@ _SAID = {
     ("flow_low", -1): "The network's flow is weak in part of the cell: {v:.2f}, {usual:.2f} is usual.",
     ("flow_error", 1): "The network's flows are not those of this outline: error {v:.2f}, {usual:.2f} is usual.",
     ("towards", -1): "The network's flow does not lead to the cell's middle: cosine {v:.2f}, {usual:.2f} is usual.",
-    ("again", -1): "The flipped image gives another outline: they overlap by {percent:.0f} %.",
+    ("again", -1): "The mirrored image gives another outline: they overlap by {percent:.0f} %.",
+    (
+        "apart",
+        1,
+    ): "The network contradicts itself when the image is mirrored: its flows lie {v:.2f} apart, {usual:.2f} is usual.",
+    ("steady", -1): "With other thresholds the network gives other outlines: they overlap by {percent:.0f} %.",
+    ("steady_low", -1): "With another threshold the network gives another outline: they overlap by {percent:.0f} %.",
 }
