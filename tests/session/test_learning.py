@@ -23,7 +23,8 @@ from napari_spatialml.errors import BadInput, MissingWeights
 from napari_spatialml.methods import method
 from napari_spatialml.session import Session, correct
 from napari_spatialml.session.done import done_windows
-from napari_spatialml.session.learning import accept, choose_windows, prepare_learning, reject
+from napari_spatialml.session.learning import accept, prepare_learning, reject
+from napari_spatialml.session.lessons import choose_windows
 from tests.session.conftest import state_of
 
 STARTER: Any = method("segmentation", "starter")

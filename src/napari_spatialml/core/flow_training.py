@@ -47,11 +47,11 @@ class Schedule:
 
     steps: tuple[int, int, int] = (60, 12, 160)
     batch: int = 4
-    size: int = 192
-    rate: float = 5e-4
-    pull: float = 0.0
+    size: int = 160
+    rate: float = 1e-3
+    pull: float = 200.0
     octaves: float = 0.4
-    disturbed: float = 1.0
+    disturbed: float = 0.5
 
     def length(self, windows: int) -> int:
         """Return how many steps are taken with so many windows."""

@@ -12,7 +12,7 @@ from ..core.learning import Lesson
 from ..core.report import Report, silent
 from ..errors import BadInput
 from .document import Document
-from .learning import about_windows, gathered
+from .lessons import about_windows, gathered
 
 __all__ = ["export_lessons"]
 
