@@ -19,9 +19,10 @@ from napari_spatialml.core import flow_training
 from napari_spatialml.core.flow_models import find, models, models_folder
 from napari_spatialml.core.flow_training import Schedule
 from napari_spatialml.core.learning import held_out
+from napari_spatialml.core.segmentation import Pixels
 from napari_spatialml.errors import BadInput, MissingWeights
 from napari_spatialml.methods import method
-from napari_spatialml.session import Session, correct
+from napari_spatialml.session import SegmentationSelection, Session, correct, run
 from napari_spatialml.session.done import done_windows
 from napari_spatialml.session.learning import accept, prepare_learning, reject
 from napari_spatialml.session.lessons import choose_windows
@@ -103,8 +104,6 @@ def test_what_cannot_be_marked_is_said(rings, window, said):
 
 
 def test_labels_that_are_replaced_or_removed_are_not_done_any_more(rings):
-    from napari_spatialml.session import SegmentationSelection, run
-
     mark(rings, WINDOWS[0])
     rings.execute(correct(rings.document, "remove-element", name="nuclei"))
     assert done_windows(rings.document) == ()
@@ -188,8 +187,9 @@ def test_rejecting_leaves_nothing_and_accepting_keeps_the_lineage(rings, short):
 def test_what_was_learned_runs_at_the_size_it_learned(rings, short):
     mark(rings, *WINDOWS[:2])
     accepted = accept(learnt(rings))
-    from napari_spatialml.core.segmentation import Pixels
-
+    run(rings, accepted, SegmentationSelection("rings", output="found"))
+    said = rings.history[-1].record["weights"]
+    assert said["file"] == find(accepted.weights).name and said["title"].endswith("rings, 2 windows")
     field = accepted.field(Pixels(np.asarray(rings.document.element("rings").data), 0.25))
     assert field.diameter == pytest.approx(2 * 10 * 0.5 / 0.25, rel=0.15)
 

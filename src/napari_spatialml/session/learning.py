@@ -20,6 +20,7 @@ import numpy as np
 
 from ..core.flow_models import LINEAGE, models_folder
 from ..core.learning import AT, Learner, Lesson, Outcome, study
+from ..core.method import Method
 from ..core.report import Report, silent
 from ..errors import BadInput
 from .document import digest
@@ -27,7 +28,7 @@ from .lessons import about_windows, gathered
 from .run import device, versions
 from .session import Session
 
-__all__ = ["Learning", "Learnt", "accept", "prepare_learning", "reject"]
+__all__ = ["Learning", "Learnt", "accept", "prepare_learning", "reject", "used"]
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,17 @@ def accept(learnt: Learnt, path: Path | None = None) -> Learner:
 def reject(learnt: Learnt) -> None:
     """Throw away what was learned: nothing of it is left."""
     learnt.folder.cleanup()
+
+
+def used(method: Method) -> dict[str, Any]:
+    """Return what a run's record says of weights that were learned: a name alone would not prove which they were."""
+    if not isinstance(method, Learner):
+        return {}
+    about = method.lineage()
+    if not about:
+        return {}
+    path = method.weights_file()
+    return {"weights": {"file": path.name, "title": about.get("title", ""), "fingerprint": digest(path.read_bytes())}}
 
 
 def _parent(path: Path, learner: Learner) -> dict[str, Any]:

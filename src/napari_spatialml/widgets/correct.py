@@ -167,7 +167,7 @@ class CorrectDock(StepDock):
         layout.setSpacing(SPACING)
         layout.addLayout(top)
         parts = (Quiet(self.sentence), rows, self.here, self.grid, self.options, self.hint, self.became, self.message)
-        for part in (*parts, self.values, self.by_cell, self.expanding, self.done):
+        for part in (*parts, self.done, self.values, self.by_cell, self.expanding):
             layout.addWidget(part)
         return body
 
