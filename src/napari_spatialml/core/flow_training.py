@@ -45,7 +45,7 @@ class Schedule:
         The part of the crops whose light, focus and stain are disturbed.
     """
 
-    steps: tuple[int, int, int] = (60, 12, 160)
+    steps: tuple[int, int, int] = (48, 6, 96)
     batch: int = 4
     size: int = 160
     rate: float = 1e-3

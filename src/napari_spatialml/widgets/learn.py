@@ -15,6 +15,7 @@ from ..errors import DocumentError, SpatialMLError
 from ..methods import method, methods
 from ..session import Session
 from ..session.done import Done, done_windows
+from ..session.gather import full_resolution
 from ..session.learning import Learnt, accept, prepare_learning, reject
 from ..session.lesson_files import export_lessons
 from ..session.lessons import choose_windows
@@ -31,7 +32,7 @@ __all__ = ["LearnDock"]
 
 _LEARNERS = {"starter": "weights", "cellpose": "model"}
 """The methods that can learn, and the parameter that names their weights."""
-_EVERYBODY = "all readers"
+_EVERYBODY, _AUTOMATIC = "all readers", "automatic"
 _ROWS = 6
 
 
@@ -58,7 +59,7 @@ class LearnDock(StepDock):
                  self._mark),
             Tool("Not done", "Take the window chosen in the list off it.", self._unmark),
         ])  # fmt: skip
-        self.whose, self.learner = QComboBox(), QComboBox()
+        self.whose, self.learner, self.channel = QComboBox(), QComboBox(), QComboBox()
         self.begin: dict[str, OfferField] = {}
         self.run_row = RunRow("Learn", "Fine-tune beside the window; you can go on working.", self._job, self._done)
         accent(self.run_row.button)
@@ -144,6 +145,7 @@ class LearnDock(StepDock):
                 self.learner.addItem(there[name].title, name)
                 self.begin[name] = OfferField(_offered(there[name], parameter))
         rows.add("Network", self.learner, "What learns.")
+        rows.add("Channel", self.channel, "The channel that shows the cells; automatic takes it by its name.")
         self._rows = {
             name: (rows.add("Begin with", field, "The weights from which learning goes on."), field)
             for name, field in self.begin.items()
@@ -179,10 +181,14 @@ class LearnDock(StepDock):
         return tuple(d for d in windows if not wanted or d.labels in wanted)
 
     def _list(self, windows: tuple[Done, ...]) -> None:
+        document = self.session.document
         try:
-            out = {c.done for c in choose_windows(self.session.document, self._labels()) if c.held_out}
+            chosen = choose_windows(document, self._labels())
         except SpatialMLError:  # said when Learn is pressed
-            out = set()
+            chosen = ()
+        out = {c.done for c in chosen if c.held_out}
+        channels = full_resolution(document, chosen[0].image).coords["c"].to_numpy() if chosen else ()
+        choose(self.channel, [_AUTOMATIC, *map(str, channels)], _AUTOMATIC)
         row = self.windows.currentRow()
         self.windows.clear()
         for done in windows:
@@ -226,7 +232,9 @@ class LearnDock(StepDock):
         self.reject()
         self.message_line().show_message(None)
         name = str(self.learner.currentData())
-        learner: Any = method("segmentation", name)(**{_LEARNERS[name]: self.begin[name].value()})
+        channel = str(self.channel.currentData() or _AUTOMATIC)
+        given = {_LEARNERS[name]: self.begin[name].value(), "channel": "" if channel == _AUTOMATIC else channel}
+        learner: Any = method("segmentation", name)(**given)
         self._for = self.session
         return prepare_learning(self.session, learner, self._labels())
 
