@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ...core.device import Device, choose, with_memory_fallback
-from ...core.flow_input import Limits, Stain, limits_of, planes_of, scaled
-from ...core.flow_models import ENDING, Model, find, models_folder, offered, typical_diameter_um
-from ...core.flow_weights import metadata_of, read, write
+from ...core.flow_input import Limits, Stain, limits_of, planes_of
+from ...core.flow_learner import FlowLearner
+from ...core.flow_models import offered, typical_diameter_um
 from ...core.flows import FlowField, decode
-from ...core.learning import Learner, Lesson, diameter_um_of
 from ...core.method import Advanced, Interval, Offered, Unit, method
 from ...core.report import Report, forward_only, part, silent
 from ...core.segmentation import Masks, Pixels
@@ -40,7 +36,7 @@ _NUCLEAR = ("dapi", "hoechst", "nuc", "draq", "sytox", "h2b")
     requires=("torch",),
     extra="torch",
 )
-class Starter(Learner):
+class Starter(FlowLearner):
     """Nuclei by a small network that comes with the program: no download.
 
     A network predicts for each pixel whether it is nucleus and which way its middle lies; pixels that
@@ -117,7 +113,7 @@ class Starter(Learner):
         self.check_installed()
         report = forward_only(report)
         report(0.0, "reading the stain")
-        values, stain = self._read(pixels)
+        values, stain = self.seen(pixels)
         limits = limits_of(values) if limits is None else limits
         diameter = (self.diameter_um or typical_diameter_um(self.weights_file()) or _EXPECTED_UM) / pixels.pixel_size_um
         if not any(high > low for low, high in limits):
@@ -142,67 +138,6 @@ class Starter(Learner):
             self.min_area_um2 / pixel_size_um**2,
         )
 
-    # learning from corrections --------------------------------------------------------------
-
-    def weights_file(self) -> Path:
-        """Return the file of the weights.
-
-        Raises
-        ------
-        MissingWeights
-            When it is not there.
-        """
-        return find(self.weights)
-
-    def lineage(self) -> dict[str, Any]:
-        """Return what the weights were made of, as their file says; empty for those that come with the program."""
-        path = self.weights_file()
-        return Model(path, metadata_of(path)).lineage
-
-    def told(self, lessons: Sequence[Lesson]) -> Self:
-        """Return the method with the diameter of the nuclei in the lessons, unless one is given."""
-        return self if self.diameter_um else replace(self, diameter_um=diameter_um_of(lessons))
-
-    def attempt(self, lesson: Lesson) -> npt.NDArray[np.int32]:
-        """Segment the window of a lesson; the stain, the ground and the light are those of its image."""
-        values, stain = self._read(lesson.sample)
-        field = replace(self, stain=stain).field(lesson.pixels, limits=limits_of(values))
-        return np.array(self.decode(field, lesson.pixels.pixel_size_um).labels)
-
-    def learn(self, lessons: Sequence[Lesson], file: Path, seed: int, report: Report = silent) -> Self:
-        """Go on training from the weights with the lessons, and write what was learned to a file.
-
-        Raises
-        ------
-        MissingDependency, MissingWeights, BadInput
-            As when the method is called; BadInput too when the lessons hold no nucleus.
-        """
-        from ...core.flow_crops import example_of
-        from ...core.flow_inference import working_scale
-        from ...core.flow_training import fine_tune
-
-        told = self.told(lessons)
-        examples, nominal = [], 0.0
-        for lesson in lessons:
-            whole, stain = told._read(lesson.sample)
-            values = replace(told, stain=stain)._read(lesson.pixels)[0]
-            planes = scaled(values, limits_of(whole), stain != "fluorescence")
-            diameter = told.diameter_um / lesson.pixels.pixel_size_um
-            nominal = diameter * working_scale(diameter)
-            examples.append(example_of(stain, planes, np.asarray(lesson.labels), diameter))
-        parent = told.weights_file()
-        weights, _ = fine_tune(parent, examples, nominal, seed, device=choose(self.device), report=report)
-        kept = {key: value for key, value in metadata_of(parent).items() if key in ("network", "widths", "licence")}
-        write(file, weights, {**kept, "diameter_um": f"{told.diameter_um:.4g}"})
-        return replace(told, weights=str(file))
-
-    def keep(self, path: Path, about: dict[str, str]) -> Self:
-        """Write the weights to a file, with what is said of them; its diameter is taken where none is given."""
-        weights, metadata = read(self.weights_file())
-        write(path, weights, {**metadata, **about})
-        name = path.stem if path == models_folder() / f"{path.stem}{ENDING}" else str(path)
-        return replace(self, weights=name, diameter_um=0.0)
-
     def _run(
         self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
     ) -> FlowField:
@@ -216,7 +151,7 @@ class Starter(Learner):
         running = part(report, 0.05 if told else 0.3, 1.0)
         return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
 
-    def _read(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
+    def seen(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
         """Return the channels that the network sees, one or three, and what they show."""
         values, names = _without_alpha(pixels)
         colour = len(values) == 3 and not self.channel
