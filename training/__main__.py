@@ -12,28 +12,19 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from napari_spatialml.core.flow_network import FlowNetwork
+from napari_spatialml.core.flow_training import groups, loss_of
 
-from .crops import Sampler
 from .folder import examples, folds, pictures
+from .sampler import Sampler
 from .stains import simulated
 
 SAVE_EVERY_S = 150.0
-
-
-def loss_of(output: Tensor, target: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the flows' squared error and the logit's cross-entropy, a mean over the pixels that count."""
-    n = counts.sum().clamp(min=1)
-    flows = ((output[:, :2] - 5 * target[:, :2]) ** 2).mean(dim=1)
-    logit = F.binary_cross_entropy_with_logits(output[:, 2], target[:, 2], reduction="none")
-    return 0.5 * (flows * counts).sum() / n, (logit * counts).sum() / n
 
 
 def rate(part: float, peak: float) -> float:
@@ -52,7 +43,7 @@ class Run:
         self.net = FlowNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean: dict[str, Tensor] = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.peak = learning_rate
-        self.optimiser = torch.optim.AdamW(_groups(self.net), lr=learning_rate)
+        self.optimiser = torch.optim.AdamW(groups(self.net), lr=learning_rate)
         self.step, self.elapsed_s, self.cpu_s = 0, 0.0, 0.0
         if self.path.exists():
             held = torch.load(self.path, weights_only=True)
@@ -92,15 +83,6 @@ class Run:
                 self.mean[name].lerp_(now, 1 - keep)
             else:
                 self.mean[name].copy_(now)
-
-
-def _groups(net: nn.Module) -> list[dict[str, Any]]:
-    """Weights decay, biases and normalisations do not."""
-    wide = [p for p in net.parameters() if p.ndim > 1]
-    return [
-        {"params": wide, "weight_decay": 0.01},
-        {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
 
 
 def train(run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool, log: Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_spatialml.core.flow_crops import Example, example_of
 from napari_spatialml.core.flow_input import Stain, limits_of, scaled
-from napari_spatialml.core.flows import labels_to_flows
 
-__all__ = ["FOLDS", "STAINS", "Example", "Picture", "examples", "folds", "pictures", "series"]
+__all__ = ["FOLDS", "STAINS", "Picture", "examples", "folds", "pictures", "series"]
 
 FOLDS = 5
 STAINS: dict[str, Stain] = {
@@ -44,17 +44,6 @@ class Picture:
         areas = np.bincount(self.labels.ravel())[1:]
         areas = areas[areas > 0]
         return 2 * float(np.sqrt(np.median(areas) / np.pi)) if areas.size else 20.0
-
-
-@dataclass(frozen=True)
-class Example:
-    """A picture as the trainer wants it: planes (c, y, x) from 0 to 1, targets (3, y, x) int8."""
-
-    kind: str
-    diameter: float
-    planes: npt.NDArray[np.float32]
-    targets: npt.NDArray[np.int8]
-    places: npt.NDArray[np.int32]
 
 
 def pictures(folder: Path) -> list[Picture]:
@@ -119,8 +108,5 @@ def examples(given: list[Picture]) -> list[Example]:
     for picture in given:
         stain = STAINS[picture.kind]
         planes = scaled(picture.values, limits_of(picture.values), stain != "fluorescence")
-        flows = np.rint(labels_to_flows(picture.labels) * 127).astype(np.int8)
-        targets = np.concatenate([flows, (picture.labels > 0)[None].astype(np.int8)])
-        places = np.argwhere(picture.labels > 0)[::37].astype(np.int32)
-        found.append(Example(picture.kind, picture.diameter, planes, targets, places))
+        found.append(example_of(picture.kind, planes, picture.labels, picture.diameter))
     return found

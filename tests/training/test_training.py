@@ -15,9 +15,9 @@ from napari_spatialml.core.flow_weights import read
 from napari_spatialml.core.flows import FlowField, decode, labels_to_flows
 from napari_spatialml.core.metrics import average_precision
 from training.__main__ import Run, rate, train
-from training.crops import Sampler
 from training.export import export
 from training.folder import Picture, examples, folds
+from training.sampler import Sampler
 
 
 def picture(seed: int, kind: str = "fluorescence", edge: int = 128) -> Picture:

@@ -48,7 +48,7 @@ def test_the_steps_stand_in_the_order_of_work_and_fit_the_dock(viewer, show):
     titles = [bench.tabs.tabText(i) for i in range(bench.tabs.count())]
     assert titles == [cls.title for cls in STEPS]
     assert titles == [
-        "Section", "Segment", "Correct", "Review", "Annotate",
+        "Section", "Segment", "Correct", "Review", "Learn", "Annotate",
         "Register", "Domains", "Deconvolve", "Compare", "History",
     ]  # fmt: skip
     assert bench.width() <= PANEL_WIDTH
@@ -65,8 +65,8 @@ def in_sight(bar):
         assert not any(place.intersects(other) for other in places[k + 1 :])
 
 
-def test_ten_steps_fit_within_400_pixels(show):
-    titles = ["Section", "Segment", "Correct", "Review", "Annotate"]
+def test_eleven_steps_fit_within_400_pixels(show):
+    titles = ["Section", "Segment", "Correct", "Review", "Learn", "Annotate"]
     titles += ["Register", "Domains", "Deconvolve", "Compare", "History"]
     pages, holder = QTabWidget(), QWidget()
     for title in titles:

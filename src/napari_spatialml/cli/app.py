@@ -19,6 +19,7 @@ from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .comparing import compare
 from .exchange import export, import_
+from .learning import learn
 from .terminal import Progress, print_table
 
 __all__ = ["main"]
@@ -99,7 +100,7 @@ def _app(given: Sequence[str]) -> App:
         version=__version__,
         suppress_keyboard_interrupt=False,
     )
-    named = (demo, open_, convert, import_, export, compare, methods, replay, recipe, history, review, doctor)
+    named = (demo, open_, convert, import_, export, learn, compare, methods, replay, recipe, history, review, doctor)
     for command in named:
         app.command(command, name=command.__name__.rstrip("_"))
     for kind, verb in zip(KINDS, VERBS, strict=True):

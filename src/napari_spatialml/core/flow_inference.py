@@ -15,7 +15,7 @@ from .flow_weights import Weights, read
 from .flows import FlowField, decode
 from .report import Report, silent
 
-__all__ = ["NOMINAL", "apply", "estimate_diameter", "load", "working_scale"]
+__all__ = ["NOMINAL", "apply", "estimate_diameter", "has_matrix_units", "load", "network_of", "working_scale"]
 
 Planes = npt.NDArray[np.float32]
 
@@ -56,7 +56,23 @@ def load(path: Path, stamp: float, device: str) -> Any:
     """
     import torch
 
-    from .flow_network import FlowNetwork, folded
+    from .flow_network import folded
+
+    ready: Any = folded(network_of(path))
+    # a processor that multiplies half-precision matrices runs the network three times as fast with them
+    dtype = torch.bfloat16 if device == "cpu" and has_matrix_units() else torch.float32
+    return ready.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+
+
+def network_of(path: Path) -> Any:
+    """Return the network with the weights of a file as it was trained, on the processor.
+
+    Raises
+    ------
+    MissingWeights, BadInput
+        As `load` does.
+    """
+    from .flow_network import FlowNetwork
 
     weights, metadata = read(path)
     try:
@@ -69,13 +85,10 @@ def load(path: Path, stamp: float, device: str) -> Any:
         raise BadInput(f"'{path.name}' holds the weights of another network.", "Choose those of a flow network.") from (
             error
         )
-    ready: Any = folded(net)
-    # a processor that multiplies half-precision matrices runs the network three times as fast with them
-    dtype = torch.bfloat16 if device == "cpu" and _has_matrix_units() else torch.float32
-    return ready.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    return net
 
 
-def _has_matrix_units() -> bool:
+def has_matrix_units() -> bool:
     """Whether the processor has Intel's AMX; a torch that cannot say is taken not to use it."""
     import torch
 

@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from ..errors import BadInput, MissingWeights
 
-__all__ = ["EMBEDDED", "Weights", "read", "write"]
+__all__ = ["EMBEDDED", "Weights", "metadata_of", "read", "write"]
 
 Weights = dict[str, npt.NDArray[Any]]
 
 EMBEDDED = Path(__file__).parent.parent / "weights" / "starter.safetensors"
 _TYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 _LONGEST_HEADER = 1 << 22
+_NOT_WEIGHTS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def write(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
@@ -62,18 +63,45 @@ def read(path: Path) -> tuple[Weights, dict[str, str]]:
         content = path.read_bytes()
     except OSError as error:
         raise MissingWeights(f"The weights '{path}' cannot be read.", "Name a .safetensors file.") from error
-    length = int.from_bytes(content[:8], "little")
     try:
-        if len(content) < 8 or length > min(len(content) - 8, _LONGEST_HEADER):
-            raise ValueError("the header is longer than the file")
-        header = json.loads(content[8 : 8 + length])
-        metadata = {str(k): str(v) for k, v in header.pop("__metadata__", {}).items()}
-        body = memoryview(content)[8 + length :]
+        header, metadata = _header(content[:8], content[8:])
+        body = memoryview(content)[8 + int.from_bytes(content[:8], "little") :]
         return {str(name): _tensor(entry, body) for name, entry in header.items()}, metadata
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(
-            f"'{path.name}' holds no weights in the safetensors format.", "Choose a .safetensors file."
-        ) from error
+    except _NOT_WEIGHTS as error:
+        raise _no_weights(path) from error
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """Return the metadata of a file of weights, without reading the weights.
+
+    Raises
+    ------
+    MissingWeights, BadInput
+        As `read` does.
+    """
+    try:
+        with path.open("rb") as file:
+            length = file.read(8)
+            text = file.read(min(int.from_bytes(length, "little"), _LONGEST_HEADER + 1))
+    except OSError as error:
+        raise MissingWeights(f"The weights '{path}' cannot be read.", "Name a .safetensors file.") from error
+    try:
+        return _header(length, text)[1]
+    except _NOT_WEIGHTS as error:
+        raise _no_weights(path) from error
+
+
+def _header(length: bytes, rest: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what is said of each tensor, and the metadata."""
+    n = int.from_bytes(length, "little")
+    if len(length) < 8 or n > min(len(rest), _LONGEST_HEADER):
+        raise ValueError("the header is longer than the file")
+    header = json.loads(rest[:n])
+    return header, {str(k): str(v) for k, v in header.pop("__metadata__", {}).items()}
+
+
+def _no_weights(path: Path) -> BadInput:
+    return BadInput(f"'{path.name}' holds no weights in the safetensors format.", "Choose a .safetensors file.")
 
 
 def _tensor(entry: dict[str, Any], body: memoryview) -> npt.NDArray[Any]:

@@ -14,7 +14,7 @@ import re
 import textwrap
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from annotated_types import Interval
 
 from ..errors import BadInput, MissingDependency
 
-__all__ = ["Advanced", "Interval", "Method", "Parameter", "Unit", "method", "parameters"]
+__all__ = ["Advanced", "Interval", "Method", "Offered", "Parameter", "Unit", "method", "parameters"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,13 @@ class Unit:
 @dataclass(frozen=True)
 class Advanced:
     """Marks a parameter that a form keeps under "More"."""
+
+
+@dataclass(frozen=True)
+class Offered:
+    """Texts that a form offers for a parameter, beside any other: a function that returns (value, title) pairs."""
+
+    choices: Callable[[], Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class Parameter:
     unit: str = ""
     choices: tuple[Any, ...] = ()
     advanced: bool = False
+    offered: Callable[[], Sequence[tuple[str, str]]] | None = None
 
     @property
     def title(self) -> str:
@@ -213,6 +221,7 @@ def _parameter(name: str, hint: Any, default: Any, text: str) -> Parameter:
         unit=next((m.symbol for m in marks if isinstance(m, Unit)), ""),
         choices=typing.get_args(hint) if typing.get_origin(hint) is Literal else (),
         advanced=any(isinstance(m, Advanced) for m in marks),
+        offered=next((m.choices for m in marks if isinstance(m, Offered)), None),
     )
 
 

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from platformdirs import user_state_path
 
+from ..core.home import home
 from .document import digest
 
 __all__ = ["locked", "of_another", "state_folder", "state_home"]
@@ -32,8 +32,7 @@ def state_folder() -> Path:
 
     The environment variable ``NAPARI_SPATIALML_STATE`` names another one.
     """
-    named = os.environ.get("NAPARI_SPATIALML_STATE")
-    return (Path(named) if named else Path(user_state_path("napari-spatialml"))) / "sessions"
+    return home() / "sessions"
 
 
 def state_home(source: str) -> Path:

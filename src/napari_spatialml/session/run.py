@@ -100,6 +100,8 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
     Stale
         When the inputs have changed and ``stale`` is False.
     """
+    from .learning import used
+
     changed = [slot for slot, revision in job.revisions if session.document.revision(slot) != revision]
     if changed and not stale:
         raise Stale(
@@ -122,6 +124,7 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
         "result": line,
         "versions": versions(),
         "device": device(),
+        **used(job.method),
     }
     session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record))
     return line

@@ -66,6 +66,8 @@ def put_entry(document: Document, key: str, entry: str, value: Any) -> Put:
 
 
 def _masks(document: Document, selection: SegmentationSelection, result: Masks) -> tuple[list[Change], str]:
+    from .done import forgotten
+
     name, image = selection.output, selection.image
     y0, _, x0, _ = selection.region or (0, 0, 0, 0)
     shift = np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
@@ -82,6 +84,7 @@ def _masks(document: Document, selection: SegmentationSelection, result: Masks) 
         put(document, ("labels", name), element),
         put(document, ("tables", table_name(name)), table),
         put_entry(document, "segmentations", name, about),
+        *forgotten(document, name),
     ]
     if table.n_obs == 0:
         return changes, f"No cell was found in '{image}'. Check the channel, the diameter and the threshold."

@@ -21,13 +21,24 @@ from .places import as_matrix
 from .specs import Key, LayerSpec, SurfaceSpec, VectorsSpec
 from .state import Legend
 
-__all__ = ["FILL", "MARKED", "OUTLINE", "UNCLASSIFIED", "annotation_legend", "annotation_specs", "keep_width"]
+__all__ = [
+    "DONE_FRAME",
+    "FILL",
+    "MARKED",
+    "OUTLINE",
+    "UNCLASSIFIED",
+    "annotation_legend",
+    "annotation_specs",
+    "keep_width",
+]
 
 FILL, OUTLINE, MARKED = "fill", "outline", "marked"
+DONE_FRAME = "done"
+"""The part of labels that frames what is done in them: see `done_specs`."""
 UNCLASSIFIED = "no class"
 """What the legend calls regions without a class."""
 _PLAIN = "#ffd24d"
-_WIDTH = {OUTLINE: 2.2, MARKED: 4.5}
+_WIDTH = {OUTLINE: 2.2, MARKED: 4.5, DONE_FRAME: 1.6}
 """Of lines, in pixels of the screen."""
 _WHITE = np.ones(4, np.float32)
 Colours = npt.NDArray[np.float32]

@@ -16,6 +16,7 @@ from .annotation_specs import annotation_legend, annotation_specs, is_annotation
 from .choices import colour_of, title_of
 from .comparing import comparison_legend, comparison_specs, row_values
 from .density import counts_of, density_spec
+from .done_specs import done_specs
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
 from .memory import Memory
@@ -120,9 +121,10 @@ def _of_rows(
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
-        return labels_specs(
+        cells = labels_specs(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, window=window
         )
+        return [*cells, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
         made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]
@@ -158,7 +160,7 @@ def _quietly(document: Document, specs: list[LayerSpec], placing: bool) -> list[
         if kind == "images":
             return first is not None and spec.key.element != first
         if isinstance(spec, VectorsSpec):
-            return rasters
+            return rasters and kind == "shapes"
         return (kind == "points" and annotated) or (kind == "shapes" and placing and first is not None)
 
     return [replace(s, visible=False) if hidden(s) else s for s in specs]

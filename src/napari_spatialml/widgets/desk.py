@@ -47,6 +47,8 @@ class Desk(QObject):
     """A layer was shown, hidden, added or removed, also by napari's own list."""
     step_wanted = Signal(str)
     """The title of a step that another one leads to."""
+    method_wanted = Signal(object)
+    """A method that the step of its kind is to be set to."""
     told = Signal(str, str)
     """A level ("info", "ok", "warning", "error") and a sentence."""
 

@@ -15,6 +15,7 @@ from ..core.method import Method, Parameter, parameters
 from ..errors import BadInput
 from .fields import ChoiceField, FlagField, OptionalField, PathField, TextField
 from .number import NumberField
+from .offer_field import OfferField
 from .style import SPACING, Rows, quiet_button, tooltip
 
 __all__ = ["MethodForm", "field_for", "help_for"]
@@ -31,9 +32,11 @@ def field_for(parameter: Parameter) -> Any:
         When no editor fits the type; that is an error in the method.
     """
     inner, optional = _without_none(parameter.type)
-    if inner is Path or (inner is str and parameter.name.endswith(_FILE_WORDS)):
+    if parameter.offered is not None:
+        field: Any = OfferField(parameter.offered)
+    elif inner is Path or (inner is str and parameter.name.endswith(_FILE_WORDS)):
         folder = parameter.name.endswith(("folder", "directory"))
-        field: Any = PathField(as_text=inner is str, folder=folder, optional=optional)
+        field = PathField(as_text=inner is str, folder=folder, optional=optional)
     elif inner is str:
         field = TextField(optional=optional)
     elif typing.get_origin(inner) is tuple:

@@ -218,6 +218,7 @@ class MethodStep(StepDock):
             correct=self.make_correct(),
         )
         self.panel.ways_out = self._ways_out
+        self.desk.method_wanted.connect(self._take_method)
         return self.panel
 
     def message_line(self) -> MessageLine:
@@ -248,6 +249,10 @@ class MethodStep(StepDock):
         self._again = selection_from(self.kind, old.record["selection"])
         self.panel.notice.show_message(None)
         self.panel.run()
+
+    def _take_method(self, wanted: Method) -> None:
+        if wanted.kind == self.kind:
+            self.panel.set_method(wanted)
 
     def _on_opened(self) -> None:
         if hasattr(self, "panel"):

@@ -14,6 +14,7 @@ from .deconvolve import DeconvolveDock
 from .desk import Desk, desk_of
 from .domains import DomainsDock
 from .history import HistoryDock
+from .learn import LearnDock
 from .plane_slider import PlaneSlider
 from .register import RegisterDock
 from .review import ReviewDock
@@ -34,6 +35,7 @@ STEPS: tuple[type[StepDock], ...] = (
     SegmentDock,
     CorrectDock,
     ReviewDock,
+    LearnDock,
     AnnotateDock,
     RegisterDock,
     DomainsDock,

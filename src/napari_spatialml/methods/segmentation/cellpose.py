@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ...core import cellpose_training as training
 from ...core import cellpose_weights as weights_of
 from ...core.device import Device, choose, with_memory_fallback
-from ...core.method import Advanced, Interval, Unit, method
+from ...core.learning import Learner, Lesson, diameter_um_of
+from ...core.method import Advanced, Interval, Offered, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels, Segmenter
+from ...core.segmentation import Masks, Pixels
 from ...errors import BadInput
 
 __all__ = ["Cellpose"]
@@ -30,7 +34,7 @@ _SMALLEST = 32  # pixels
     requires=("cellpose", "torch"),
     extra="cellpose",
 )
-class Cellpose(Segmenter):
+class Cellpose(Learner):
     """Cells or nuclei by a network that predicts flows towards the middle of each cell.
 
     Runs what the installed package offers: the networks of Cellpose 3.1, or those of Cellpose 4
@@ -43,7 +47,9 @@ class Cellpose(Segmenter):
     Cellpose-SAM.
     """
 
-    model: str = ""
+    ending: ClassVar[str] = ""
+
+    model: Annotated[str, Offered(training.offered)] = ""
     """Name of a published model ("cyto3", "nuclei", "cpsam" …) or path of a weights file. Empty takes
     cyto3 with Cellpose 3 and cpsam with Cellpose 4. The weights of cpsam are not free for commercial
     use."""
@@ -103,6 +109,49 @@ class Cellpose(Segmenter):
         )
         report(1.0, f"{int(masks.labels.max())} cells")
         return masks
+
+    # learning from corrections --------------------------------------------------------------
+
+    def weights_file(self) -> Path:
+        """Return the file of the weights; it is looked for as when the method is called."""
+        return weights_of.find(self.model, self.download)
+
+    def lineage(self) -> dict[str, Any]:
+        """Return what the weights were made of; empty where nothing is said of them."""
+        return training.lineage_of(self.weights_file())
+
+    def told(self, lessons: Sequence[Lesson]) -> Self:
+        """Return the method with the diameter of the cells in the lessons, unless one is given."""
+        return self if self.diameter_um else replace(self, diameter_um=diameter_um_of(lessons))
+
+    def learn(self, lessons: Sequence[Lesson], file: Path, seed: int, report: Report = silent) -> Self:
+        """Let Cellpose go on training with the lessons, and save what it learned in its own way.
+
+        Raises
+        ------
+        MissingDependency, MissingWeights, BadInput
+            As when the method is called.
+        """
+        self.check_installed()
+        parent = self.weights_file()
+        weights_of.check(parent)
+        images = [self._image(lesson.pixels) for lesson in lessons]
+        labels = [np.asarray(lesson.labels) for lesson in lessons]
+        onward = forward_only(report)
+        with_memory_fallback(
+            lambda batch, device: training.fine_tune(
+                parent, images, labels, file, seed, device=device, report=onward, batch_size=batch
+            ),
+            training.RECIPES[weights_of.version()]["batch_size"],
+            choose(self.device),
+            lambda said: onward(0.0, said),
+        )
+        return replace(self, model=str(file))
+
+    def keep(self, path: Path, about: dict[str, str]) -> Self:
+        """Copy the weights, as Cellpose saved them, and write what is said of them beside."""
+        training.keep(self.weights_file(), path, about)
+        return replace(self, model=str(path), diameter_um=0.0)
 
     def _image(self, pixels: Pixels) -> Image:
         """Return (y, x, c), scaled once so that each channel's 1st and 99th percentiles are 0 and 1."""

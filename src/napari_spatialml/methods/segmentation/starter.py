@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy.typing as npt
 
 from ...core.device import Device, choose, with_memory_fallback
 from ...core.flow_input import Limits, Stain, limits_of, planes_of
-from ...core.flow_weights import EMBEDDED
+from ...core.flow_learner import FlowLearner
+from ...core.flow_models import offered, typical_diameter_um
 from ...core.flows import FlowField, decode
-from ...core.method import Advanced, Interval, Unit, method
+from ...core.method import Advanced, Interval, Offered, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels, Segmenter
-from ...errors import BadInput, MissingWeights
+from ...core.segmentation import Masks, Pixels
+from ...errors import BadInput
 
 __all__ = ["Starter"]
 
@@ -36,7 +36,7 @@ _NUCLEAR = ("dapi", "hoechst", "nuc", "draq", "sytox", "h2b")
     requires=("torch",),
     extra="torch",
 )
-class Starter(Segmenter):
+class Starter(FlowLearner):
     """Nuclei by a small network that comes with the program: no download.
 
     A network predicts for each pixel whether it is nucleus and which way its middle lies; pixels that
@@ -52,7 +52,7 @@ class Starter(Segmenter):
 
     diameter_um: Annotated[float, Interval(ge=0, le=1000), Unit("µm")] = 0.0
     """Typical diameter of a nucleus; the image is scaled to what the network was trained on. 0 estimates
-    it from the image."""
+    it from the image, or takes that of the nuclei that weights of your own learned from."""
     channel: str = ""
     """Channel with the nuclear stain. Empty takes one named like DAPI or Hoechst, else the first."""
     stain: Literal["auto", "fluorescence", "histology", "bright-field"] = "auto"
@@ -66,8 +66,9 @@ class Starter(Segmenter):
     ill-shaped ones; 0 turns the check off. Empty takes what was fitted to the stain."""
     min_area_um2: Annotated[float, Interval(ge=0), Unit("µm²")] = 6.0
     """Smaller nuclei are dropped."""
-    weights: Annotated[str, Advanced()] = ""
-    """Path of weights of one's own (.safetensors). Empty takes those that come with the program."""
+    weights: Annotated[str, Offered(offered)] = ""
+    """Name of a model that was learned from corrections, or path of weights (.safetensors). Empty takes
+    those that come with the program."""
     batch: Annotated[int, Interval(ge=1, le=1024), Advanced()] = 4
     """Tiles that go through the network together; halved when memory runs out."""
     device: Annotated[Device, Advanced()] = "auto"
@@ -112,9 +113,9 @@ class Starter(Segmenter):
         self.check_installed()
         report = forward_only(report)
         report(0.0, "reading the stain")
-        values, stain = self._read(pixels)
+        values, stain = self.seen(pixels)
         limits = limits_of(values) if limits is None else limits
-        diameter = (self.diameter_um or _EXPECTED_UM) / pixels.pixel_size_um
+        diameter = (self.diameter_um or typical_diameter_um(self.weights_file()) or _EXPECTED_UM) / pixels.pixel_size_um
         if not any(high > low for low, high in limits):
             report(1.0, "the image is constant: no nuclei")
             return _nothing(values.shape[1:], diameter, stain)
@@ -142,16 +143,15 @@ class Starter(Segmenter):
     ) -> FlowField:
         from ...core.flow_inference import apply, estimate_diameter, load
 
-        path = Path(self.weights) if self.weights else EMBEDDED
-        if not path.is_file():
-            raise MissingWeights(f"There are no weights at '{path}'.", "Name a .safetensors file, or leave it empty.")
+        path = self.weights_file()
         net = load(path, path.stat().st_mtime, device)
-        if not self.diameter_um:
+        told = bool(self.diameter_um or typical_diameter_um(path))
+        if not told:
             diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
-        running = part(report, 0.3 if not self.diameter_um else 0.05, 1.0)
+        running = part(report, 0.05 if told else 0.3, 1.0)
         return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
 
-    def _read(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
+    def seen(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
         """Return the channels that the network sees, one or three, and what they show."""
         values, names = _without_alpha(pixels)
         colour = len(values) == 3 and not self.channel

@@ -24,6 +24,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     cells,
     columns,
     counts,
+    done,
     elements,
     expanding,
     landmarks,

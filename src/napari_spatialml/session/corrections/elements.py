@@ -8,6 +8,7 @@ from ...errors import BadInput
 from ..cells import MEASURED, table_name
 from ..changes import Change, Put
 from ..document import ELEMENT_TYPES, GLOBAL, Document
+from ..done import forgotten
 from ..store import put, put_entry
 from .registry import Made, correction
 
@@ -57,7 +58,7 @@ def _rescaled(document: Document, coordinate_system: str, factor: float) -> list
 def remove_element(document: Document, name: str) -> Made:
     """Take an element or a table out of the document."""
     slot = (document.type_of(name), name)
-    return f"remove {name}", [Put(slot, document.get(slot), None)]
+    return f"remove {name}", [Put(slot, document.get(slot), None), *forgotten(document, name)]
 
 
 @correction

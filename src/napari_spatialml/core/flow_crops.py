@@ -1,30 +1,60 @@
-"""Random crops: turned, mirrored, scaled, and disturbed as microscopes and stains disturb."""
+"""Random crops to train on: turned, mirrored, scaled, and disturbed as microscopes and stains disturb."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_spatialml.core.flow_inference import NOMINAL
-from napari_spatialml.core.flow_input import fluorescence_planes
+from ..errors import MissingDependency
+from .flow_inference import NOMINAL
+from .flow_input import fluorescence_planes
+from .flows import labels_to_flows
 
-from .folder import Example
-from .stains import dressed
+__all__ = ["Crops", "Example", "example_of"]
 
-__all__ = ["SHARES", "Sampler"]
-
-SHARES = {"fluorescence": 0.55, "h&e": 0.28, "bright-field": 0.10, "simulated h&e": 0.07}
-_OCTAVES = 0.8
-_DRESSED = {"fluorescence": 0.2, "h&e": 0.25}  # how often as another stain, see `stains.dressed`
 _LARGEST = 42.0
 
 Planes = npt.NDArray[np.float32]
 Random = np.random.Generator
 
 
-class Sampler:
+@dataclass(frozen=True)
+class Example:
+    """An image as crops are cut from it: planes (c, y, x) from 0 to 1, targets (3, y, x) int8.
+
+    ``kind`` is "fluorescence" or another: those have dark nuclei, inverted, in one plane or in three.
+    ``diameter`` is that of a nucleus in pixels, and ``places`` are (n, 2) pixels (y, x) of nuclei.
+    """
+
+    kind: str
+    diameter: float
+    planes: Planes
+    targets: npt.NDArray[np.int8]
+    places: npt.NDArray[np.int32]
+
+
+def example_of(kind: str, planes: Planes, labels: npt.NDArray[np.int32], diameter: float) -> Example:
+    """Return an example of planes (c, y, x) and the labels (y, x) of their nuclei; computes the flows, once."""
+    flows = np.rint(labels_to_flows(labels) * 127).astype(np.int8)
+    targets = np.concatenate([flows, (labels > 0)[None].astype(np.int8)])
+    return Example(kind, diameter, planes, targets, np.argwhere(labels > 0)[::37].astype(np.int32))
+
+
+def _cv2() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingDependency(
+            "Learning needs the package 'opencv-python-headless'.", 'Run: pip install "napari-spatialml[torch]".'
+        ) from error
+    return cv2
+
+
+class Crops:
     """Draws batches; the same seed and step give the same batch.
 
     Parameters
@@ -35,14 +65,32 @@ class Sampler:
         Edge of a crop in pixels.
     seed
         Together with the step's number it fixes the batch.
+    shares
+        How often each kind is drawn; kinds that are not named are not. All alike if None.
+    octaves
+        By how much at most a crop is scaled, up or down.
+    nominal
+        Diameter in pixels to which nuclei are brought on average.
+    disturbed
+        The part of the crops, 0 to 1, whose light, focus and stain are disturbed.
     """
 
-    def __init__(self, examples: list[Example], size: int, seed: int) -> None:
-        self.size, self.seed = size, seed
-        self.by_kind = {kind: [e for e in examples if e.kind == kind] for kind in SHARES}
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        size: int,
+        seed: int,
+        shares: Mapping[str, float] | None = None,
+        octaves: float = 0.8,
+        nominal: float = NOMINAL,
+        disturbed: float = 1.0,
+    ) -> None:
+        self.size, self.seed, self.octaves, self.nominal, self.disturbed = size, seed, octaves, nominal, disturbed
+        shares = dict.fromkeys(sorted({e.kind for e in examples}), 1.0) if shares is None else shares
+        self.by_kind = {kind: [e for e in examples if e.kind == kind] for kind in shares}
         self.by_kind = {kind: held for kind, held in self.by_kind.items() if held}
-        shares = np.array([SHARES[kind] for kind in self.by_kind])
-        self.shares = shares / shares.sum()
+        drawn = np.array([shares[kind] for kind in self.by_kind])
+        self.shares = drawn / drawn.sum()
         # a large picture holds more, but not in proportion: it would drown the small ones
         self.weights = {
             kind: (lambda w: w / w.sum())(np.array([e.targets[0].size ** 0.5 for e in held]))
@@ -62,7 +110,7 @@ class Sampler:
         return planes, targets, counts
 
     def _crop(self, example: Example, random: Random) -> tuple[Planes, Planes, Planes]:
-        import cv2
+        cv2 = _cv2()
 
         forth, linear = self._placement(example, random)
         size = (self.size, self.size)
@@ -80,12 +128,19 @@ class Sampler:
         turn /= abs(np.linalg.det(turn)) ** 0.5
         target[:2] = np.einsum("ij,jyx->iyx", turn[::-1, ::-1], target[:2]) / 127
         planes = np.atleast_3d(image).transpose(2, 0, 1)
-        return _disturbed(planes, example.kind, random), target, counts
+        planes, kind = self.dressed(planes, example.kind, random)
+        if self.disturbed == 1.0 or random.random() < self.disturbed:
+            planes = _disturbed(planes, random, fluorescence=kind == "fluorescence")
+        return _seen(planes, kind), target, counts
+
+    def dressed(self, planes: Planes, kind: str, random: Random) -> tuple[Planes, str]:
+        """Return a crop and its kind before it is disturbed; here as they are."""
+        return planes, kind
 
     def _placement(self, example: Example, random: Random) -> tuple[Planes, Planes]:
         """Return the 2 × 3 map from a crop's (x, y) to the picture's, and its linear part."""
         h, w = example.targets.shape[1:]
-        scale = NOMINAL / example.diameter * 2 ** random.uniform(-_OCTAVES, _OCTAVES)
+        scale = self.nominal / example.diameter * 2 ** random.uniform(-self.octaves, self.octaves)
         scale = max(scale, min(0.85 * self.size / min(h, w), _LARGEST / example.diameter))
         turned = random.uniform(0, 2 * np.pi) if random.random() < 0.5 else np.pi / 2 * random.integers(4)
         c, s = np.cos(turned), np.sin(turned)
@@ -104,38 +159,38 @@ class Sampler:
         return np.column_stack([linear, around - linear @ middle]), linear
 
 
-def _disturbed(planes: Planes, kind: str, random: Random) -> Planes:
+def _seen(planes: Planes, kind: str) -> Planes:
+    """Return the three planes that the network sees."""
+    if kind == "fluorescence":
+        return fluorescence_planes(planes[0])
+    return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
+
+
+def _disturbed(planes: Planes, random: Random, fluorescence: bool) -> Planes:
     """Disturb the light, the focus, the noise, and for histology the stain."""
-    if random.random() < _DRESSED.get(kind, 0):
-        # of histology, what is darker than the ground is taken for nuclei
-        density = planes[0] if kind == "fluorescence" else (planes.mean(axis=0) - 0.3) / 0.5
-        planes, kind = dressed(density, random), "h&e"
     colour = len(planes) == 3
     if colour:
         planes = _stained(planes, random)
-    planes = _lit(planes, random, fluorescence=kind == "fluorescence")
+    planes = _lit(planes, random, fluorescence)
     planes = _focused(planes, random)
     if random.random() < 0.5:
         amount = 10 ** random.uniform(-2.3, -0.9)
         noise = random.standard_normal(planes.shape, dtype=np.float32)
         # half of it grows with the light, as that of photons does
         planes = planes + np.float32(amount) * noise * np.sqrt(np.clip(planes, 0.05, 2)) ** random.integers(2)
-    planes = np.clip(planes, -1, 4).astype(np.float32)
-    if kind == "fluorescence":
-        return fluorescence_planes(planes[0])
-    return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
+    return np.clip(planes, -1, 4).astype(np.float32)
 
 
 def _stained(planes: Planes, random: Random) -> Planes:
     """Mix the colours a little, at times turn them far, at times take them away."""
     chance = random.random()
     if chance < 0.12:
-        return planes.mean(axis=0, keepdims=True)
+        return np.asarray(planes.mean(axis=0, keepdims=True))
     far = 0.35 if chance < 0.3 else 0.12
     mixing = np.eye(3) + far * random.standard_normal((3, 3))
     mixing = np.clip(mixing, -0.3, None)
     mixing /= np.maximum(mixing.sum(axis=1, keepdims=True), 0.4)
-    return np.einsum("ij,jyx->iyx", mixing.astype(np.float32), planes)
+    return np.asarray(np.einsum("ij,jyx->iyx", mixing.astype(np.float32), planes))
 
 
 def _lit(planes: Planes, random: Random, fluorescence: bool) -> Planes:
@@ -149,21 +204,21 @@ def _lit(planes: Planes, random: Random, fluorescence: bool) -> Planes:
         lit = lit + random.uniform(-0.25, 0.35) * _ramp(planes.shape[1:], random)
     if fluorescence and random.random() < 0.2:
         lit = lit * (1 - random.uniform(0, 0.7) * _ramp(planes.shape[1:], random))
-    return lit.astype(np.float32)
+    return np.asarray(lit, dtype=np.float32)
 
 
 def _ramp(shape: tuple[int, ...], random: Random) -> Planes:
     """Return (y, x), smooth from 0 to 1."""
-    import cv2
+    cv2 = _cv2()
 
     coarse = random.random((3, 3), dtype=np.float32)
     coarse = (coarse - coarse.min()) / np.ptp(coarse)
-    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC))
 
 
 def _focused(planes: Planes, random: Random) -> Planes:
     """Blur, sharpen, or coarsen the pixels, sometimes."""
-    import cv2
+    cv2 = _cv2()
 
     def each(change: Callable[[Planes], Planes]) -> Planes:
         return np.stack([change(plane) for plane in planes])

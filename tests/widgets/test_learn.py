@@ -1,0 +1,100 @@
+"""The Learn dock: what is done is listed, what was learned is shown, accepted or thrown away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("cv2")
+
+from napari_spatialml.core import flow_training
+from napari_spatialml.core.flow_models import models
+from napari_spatialml.core.flow_training import Schedule
+from napari_spatialml.session import Session
+from napari_spatialml.session.done import done_windows
+from napari_spatialml.widgets.correct import CorrectDock
+from napari_spatialml.widgets.desk import desk_of
+from napari_spatialml.widgets.learn import LearnDock
+from napari_spatialml.widgets.segment import SegmentDock
+from tests.session.test_learning import WINDOWS, discs
+
+
+@pytest.fixture
+def desk(viewer):
+    made = desk_of(viewer)
+    made.take(Session.start(discs()))
+    return made
+
+
+@pytest.fixture
+def dock(desk, viewer, show, monkeypatch):
+    monkeypatch.setattr(flow_training, "SCHEDULE", Schedule(steps=(3, 0, 3), batch=1, size=64))
+    made = show(LearnDock(viewer))
+    made.refresh_now()
+    return made
+
+
+def learned(dock, qtbot):
+    dock.run_row.button.click()
+    qtbot.waitUntil(lambda: dock.run_row.state == "idle", timeout=120_000)
+
+
+def test_without_a_window_there_is_nothing_to_press_and_the_way_is_said(dock):
+    assert not dock.run_row.button.isEnabled() and "mark it as done" in dock.said.text()
+    assert not dock.result.isVisibleTo(dock) and not dock.windows.isVisibleTo(dock)
+
+
+def test_what_is_in_view_is_marked_under_correct_framed_listed_and_undone(desk, viewer, show, dock):
+    correct = show(CorrectDock(viewer))
+    correct.refresh_now()
+    desk.presenter.fit()
+    correct.done.mark()
+    (done,) = done_windows(desk.session.document)
+    y0, y1, x0, x1 = done.window
+    assert min(y1 - y0, x1 - x0) > 32
+    frame = next(layer for layer in viewer.layers if layer.name == "nuclei: done")
+    assert frame.visible and len(frame.data) == 4
+    assert np.allclose(frame.data[0, 0], np.array([y0, x0]) * 0.5)
+    correct.refresh_now()
+    dock.refresh_now()
+    assert "1 window is done" in correct.done.said.text() and dock.windows.count() == 1
+    desk.undo()
+    dock.refresh_now()
+    assert dock.windows.count() == 0 and not any(layer.name == "nuclei: done" for layer in viewer.layers)
+
+
+def test_learning_shows_before_and_after_and_accepting_sets_segment_to_it(desk, dock, viewer, show, qtbot):
+    for window in WINDOWS[:2]:
+        desk.correct("mark-done", labels="nuclei", window=window)
+    dock.refresh_now()
+    assert "held out" in dock.windows.item(1).text() and "held out" not in dock.windows.item(0).text()
+    segment = show(SegmentDock(viewer))
+    learned(dock, qtbot)
+    assert dock.result.isVisibleTo(dock) and "AP@0.5 goes from" in dock.message_line().text()
+    assert "AP@0.75" in dock.figures.text() and "after:" in dock.pictures.words[3].text()
+    dock.accept()
+    (kept,) = models()
+    assert segment.panel.method().weights == kept.name
+    assert segment.panel.form.fields["weights"].currentText() == kept.title
+    assert not dock.result.isVisibleTo(dock)
+
+
+def test_rejecting_leaves_no_file_and_no_step(desk, dock, qtbot):
+    desk.correct("mark-done", labels="nuclei", window=WINDOWS[0])
+    dock.refresh_now()
+    steps = len(desk.session.history)
+    learned(dock, qtbot)
+    dock.reject()
+    assert models() == () and len(desk.session.history) == steps and not dock.result.isVisibleTo(dock)
+
+
+def test_stop_ends_learning_and_keeps_nothing(desk, dock, qtbot, monkeypatch):
+    monkeypatch.setattr(flow_training, "SCHEDULE", Schedule(steps=(5000, 0, 5000), batch=1, size=64))
+    desk.correct("mark-done", labels="nuclei", window=WINDOWS[0])
+    dock.refresh_now()
+    dock.run_row.button.click()
+    qtbot.waitUntil(lambda: "step" in dock.run_row.step.text(), timeout=120_000)
+    dock.run_row.button.click()
+    qtbot.waitUntil(lambda: dock.run_row.state == "idle", timeout=30_000)
+    assert dock.message_line().text().startswith("Stopped") and not dock.result.isVisibleTo(dock) and models() == ()
