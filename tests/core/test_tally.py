@@ -71,6 +71,8 @@ def test_a_tally_equals_a_loop_over_pixels_and_points(
         at = np.argwhere(labels == cell)
         assert found.pixels[k] == len(at)
         np.testing.assert_allclose(found.centre[k], at.mean(0))
+        spread = np.cov(at.T, ddof=0)[[0, 1, 0], [0, 1, 1]] if len(at) > 1 else np.zeros(3)
+        np.testing.assert_allclose(found.spread[k], spread, atol=1e-9)
         np.testing.assert_array_equal(found.channels[k], image[:, labels == cell].sum(1))
         assert found.nuclear[k] == (assign(nuclei, (0, 0), own)[rows == k] != 0).sum()
 

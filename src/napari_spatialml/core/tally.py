@@ -89,7 +89,7 @@ class BlockTally:
     ids
         (k,) of the labels' type.
     sums
-        (k, 3) pixels, and sums of their rows and columns in the whole labels.
+        (k, 6) pixels, and sums of their y, x, y², x² and y·x in the whole labels.
     counts
         CSR parts (indptr, genes, times) of the k cells.
     nuclear
@@ -117,6 +117,8 @@ class Totals:
         (n,) pixels of each cell.
     centre
         (n, 2) mean of the pixels' (row, column); a pixel's middle is half a pixel further.
+    spread
+        (n, 3) variances of y and x and their covariance, in pixels².
     counts
         (n, g) CSR int32.
     nuclear
@@ -128,6 +130,7 @@ class Totals:
     ids: npt.NDArray[Any]
     pixels: npt.NDArray[np.int64]
     centre: npt.NDArray[np.float64]
+    spread: npt.NDArray[np.float64] = field(repr=False)
     counts: sp.csr_matrix = field(repr=False)
     nuclear: npt.NDArray[np.int64] | None = None
     channels: npt.NDArray[np.float64] | None = None
@@ -188,7 +191,7 @@ def tallied(
     from .tally_kernels import counted, owners, summed, surveyed
 
     ids, sums, slots = surveyed(np.ascontiguousarray(labels))
-    sums[:, 1:] += sums[:, :1] * np.asarray(origin, dtype=np.int64)
+    sums = _shifted(sums, origin)
     offsets, genes = (np.concatenate([p[k] for p in points]) if points else np.empty(0, np.uint32) for k in (0, 1))
     if labels.shape[1] != edge_x:
         offsets = (offsets // edge_x) * labels.shape[1] + offsets % edge_x
@@ -204,6 +207,22 @@ def tallied(
             summed(labels, np.ascontiguousarray(values), ids, slots, out)
         channels = channels.T
     return BlockTally(ids, sums, counts, nuclear, channels)
+
+
+def _shifted(sums: npt.NDArray[np.int64], origin: tuple[int, int]) -> npt.NDArray[np.int64]:
+    """Return the sums of pixels that lie further by ``origin``, exactly."""
+    (n, y, x, yy, xx, yx), (dy, dx) = sums.T, origin
+    return np.stack(
+        [
+            n,
+            y + n * dy,
+            x + n * dx,
+            yy + 2 * dy * y + n * dy * dy,
+            xx + 2 * dx * x + n * dx * dx,
+            yx + dy * x + dx * y + n * dy * dx,
+        ],
+        axis=1,
+    )
 
 
 def put_together(
@@ -225,7 +244,7 @@ def put_together(
     first, every = rounds[0] if rounds else [], [tally for one in rounds for tally in one]
     ids = np.unique(np.concatenate([np.empty(0, dtype), *(t.ids for t in first)]))
     n = len(ids)
-    sums = np.zeros((n, 3), np.int64)
+    sums = np.zeros((n, 6), np.int64)
     n_channels = next((t.channels.shape[1] for t in first if t.channels is not None), None)
     channels = None if n_channels is None else np.zeros((n, n_channels))
     for tally in first:  # an id is in a block once, so that nothing is added twice
@@ -235,8 +254,9 @@ def put_together(
             channels[rows] += tally.channels
     nuclear = _nuclear(ids, every)
     with np.errstate(invalid="ignore"):
-        centre = sums[:, 1:] / sums[:, :1]
-    return Totals(ids, sums[:, 0], centre, _matrix(ids, every, rank, n_genes), nuclear, channels)
+        centre, squares = sums[:, 1:3] / sums[:, :1], sums[:, 3:] / sums[:, :1]
+    spread = squares - np.stack([centre[:, 0] ** 2, centre[:, 1] ** 2, centre[:, 0] * centre[:, 1]], axis=1)
+    return Totals(ids, sums[:, 0], centre, spread, _matrix(ids, every, rank, n_genes), nuclear, channels)
 
 
 def _nuclear(ids: npt.NDArray[Any], tallies: list[BlockTally]) -> npt.NDArray[np.int64] | None:

@@ -59,11 +59,11 @@ def _slot(value, ids, slots):  # type: ignore[no-untyped-def]
 
 @compiled
 def surveyed(labels):  # type: ignore[no-untyped-def]
-    """Return the ids of a block with their pixels and sums of rows and columns, and a hash table of them."""
+    """Return the ids of a block with their pixels and sums of y, x, y², x², y·x, and a hash table of them."""
     height, width = labels.shape
     slots = np.full(1024, -1, np.int32)
     ids = np.empty(512, labels.dtype)
-    sums = np.zeros((512, 3), np.int64)
+    sums = np.zeros((512, 6), np.int64)
     n = 0
     for y in range(height):
         x = 0
@@ -90,7 +90,11 @@ def surveyed(labels):  # type: ignore[no-untyped-def]
             run = x - start
             sums[k, 0] += run
             sums[k, 1] += run * y
-            sums[k, 2] += run * (start + x - 1) // 2
+            first = run * (start + x - 1) // 2
+            sums[k, 2] += first
+            sums[k, 3] += run * y * y
+            sums[k, 4] += ((x - 1) * x * (2 * x - 1) - (start - 1) * start * (2 * start - 1)) // 6
+            sums[k, 5] += y * first
     return ids[:n], sums[:n], slots
 
 

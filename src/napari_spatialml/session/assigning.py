@@ -21,13 +21,13 @@ from ..core.report import Report, part, silent
 from ..core.tally import Blocks, BlockTally, Placed, Totals, placed, put_together, tallied
 from ..errors import BadInput
 from .document import GLOBAL, Document
-from .evidence import offset_of
+from .evidence import grown, offset_of
 from .gather import full_resolution
 from .grid import LabelGrid
 from .transcript_source import ALL, Choice, merged
 from .transcripts import opened_index, transcript_source
 
-__all__ = ["Assigned", "Task", "assign_all"]
+__all__ = ["Assigned", "BlockReader", "Stream", "Task", "ahead", "assign_all", "workers"]
 
 ROUND = 64_000_000
 """Points that are in memory at a time; a slide with more is gone through once for each so many."""
@@ -116,10 +116,10 @@ def assign_all(document: Document, task: Task, report: Report = silent) -> Assig
     -----
     The counts are those of `counting.count_near` for every cell, to the last transcript: both round alike.
     """
-    reader = _BlockReader(document, task)
-    stream = _Stream(document, task) if task.points else None
+    reader = BlockReader(document, task)
+    stream = Stream(document, task) if task.points else None
     rounds: list[list[BlockTally]] = []
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(workers()) as pool:
         try:
             for pieces in stream.rounds(pool, reader.blocks, part(report, 0.0, 0.5)) if stream else [[]]:
                 told = part(report, 0.5, 0.97) if stream is None or stream.done else silent_fraction(report)
@@ -145,7 +145,12 @@ def silent_fraction(report: Report) -> Report:
     return lambda _fraction, message="": report(0.5, message)
 
 
-class _Stream:
+def workers() -> int:
+    """Return how many threads read and count."""
+    return _THREADS
+
+
+class Stream:
     """The points of a section, piece by piece, sorted by block as they come."""
 
     def __init__(self, document: Document, task: Task) -> None:
@@ -175,7 +180,7 @@ class _Stream:
         """Yield the pieces that are in memory together; the last time with `done` set, and at least once."""
         held: list[Placed] = []
         n = 0
-        for where, codes, names in _ahead(pool, _called, self._reads):
+        for where, codes, names in ahead(pool, _called, self._reads):
             report(self.total / max(self._rows, 1), f"reading the transcripts: {self.total:,}")
             if n and n + len(where) > ROUND:
                 yield held
@@ -213,7 +218,7 @@ def _called(read: Read) -> Any:
     return read()
 
 
-class _BlockReader:
+class BlockReader:
     """The labels, and what lies under them, block by block; each thread reads through its own cache."""
 
     def __init__(self, document: Document, task: Task) -> None:
@@ -237,25 +242,34 @@ class _BlockReader:
         """Return the tallies of all blocks in their order; the image is summed in the first round."""
         made = []
         work = partial(self._tally, pieces=pieces, n_genes=n_genes, with_image=first)
-        for tally in _ahead(pool, work, range(self.blocks.n)):
+        for tally in ahead(pool, work, range(self.blocks.n)):
             report(len(made) / self.blocks.n, "counting transcripts" if n_genes else "measuring the cells")
             made.append(tally)
         return made
 
     def _tally(self, block: int, *, pieces: list[Placed], n_genes: int, with_image: bool) -> BlockTally:
         window = self.blocks.window(block)
-        own = self._free.popleft()  # as many as threads: there is one
-        try:
-            labels = own[0].read(window)
-            nuclei = None if own[1] is None else own[1].read(window)
-        finally:
-            self._free.append(own)
+        labels, nuclei = self._read(window)
         image = self._pixels(window) if with_image and self._image is not None and labels.any() else None
         points = [p.of(block) for p in pieces]
         tally = tallied(labels, (window[0], window[2]), self.blocks.edge[1], points, n_genes, nuclei, image)
         if with_image and self._image is not None and tally.channels is None:
             return BlockTally(tally.ids, tally.sums, tally.counts, tally.nuclear, np.zeros((0, len(self.channels))))
         return tally
+
+    def around(
+        self, window: tuple[int, int, int, int], margin: int
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None, tuple[int, int]]:
+        """Return the labels and the nuclei of a window with a margin, and its first pixel."""
+        box = grown(window, margin, self.blocks.shape)
+        return (*self._read(box), (box[0], box[2]))
+
+    def _read(self, window: tuple[int, int, int, int]) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        own = self._free.popleft()  # as many as threads: there is one
+        try:
+            return own[0].read(window), None if own[1] is None else own[1].read(window)
+        finally:
+            self._free.append(own)
 
     def _pixels(self, window: tuple[int, int, int, int]) -> npt.NDArray[Any]:
         """Return the image under a window, (c, h, w); 0 where it does not reach."""
@@ -289,7 +303,7 @@ def _not_same(labels: str, element: str) -> BadInput:
     return BadInput(f"'{element}' does not have the pixels of '{labels}'.", "Choose another, or none.")
 
 
-def _ahead(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+def ahead(pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """Yield what a function makes of each item, in order, a few items ahead."""
     waiting: deque[Any] = deque()
     for item in items:
