@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,13 +89,17 @@ def judge(
             print(f"Written to '{path}'.")
 
 
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %" if isfinite(value) else "?"
+
+
 def _show(found: Any) -> None:
     rows = [(f.name, *(f.shown(k) for k in range(len(found.names))), f.meaning) for f in found.figures]
     print_table(("", *found.names, ""), rows, numbers=found.names)
     print("Cells shrunk (below 0) or grown, in µm: the share of transcripts in cells, and purity.")
     heads = tuple(f"{n} {what}" for n in found.names for what in ("holds", "purity"))
     curve = [
-        (f"{points[0].grown_um:+g}", *(f"{100 * v:.1f} %" for p in points for v in (p.assigned, p.purity)))
+        (f"{points[0].grown_um:+g}", *(_share(v) for p in points for v in (p.assigned, p.purity)))
         for points in zip(*found.curves, strict=True)
     ]
     print_table(("µm", *heads), curve, numbers=("µm", *heads))

@@ -159,7 +159,7 @@ def _rows(held: pd.Series[Any], at: npt.NDArray[Any]) -> pd.Series[Any]:
 def _line(task: Task, found: Assigned) -> str:
     share = 100 * (found.total - found.unassigned) / max(found.total, 1)
     low = "of lower quality" if task.choice.z is None else "of lower quality or another height"
-    out = [f"{n:,} {'controls' if kind == 'controls' else low}" for kind, n in found.left_out.items()]
+    out = [f"{n:,} {'controls' if kind == 'controls' else low}" for kind, n in found.left_out.items() if n]
     more = f"; left out: {' and '.join(out)}" if out else ""
     return (
         f"count the transcripts of {task.labels} again: {share:.0f} % lie in a cell, "

@@ -22,7 +22,8 @@ __all__ = ["STEPS_UM", "Figure", "Found", "Judgement", "Point", "judgement"]
 STEPS_UM = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 5.0)
 """By how much cells are shrunk (below 0) and grown, in µm."""
 _NOW, _CENTRE = STEPS_UM.index(0.0), STEPS_UM.index(-2.0)
-_LIMIT = 3.0
+_LIMIT, _LEAST = 3.0, 30
+"""Robust deviations of an outlier; transcripts with which a pair of markers begins to count."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _curve(found: Found, pairs: tuple[tuple[str, str], ...]) -> tuple[Point, ...
     points, held, inside = [], found.markers[0] * 0, 0
     for k, step in enumerate(STEPS_UM):
         held, inside = held + found.markers[k], inside + int(found.steps[k])
-        points.append(Point(step, inside / total, agreement(held, columns)))
+        points.append(Point(step, inside / total, agreement(held, columns, least=_LEAST)))
     return tuple(points)
 
 
@@ -205,10 +206,10 @@ def _purity(found: Found, pairs: tuple[tuple[str, str], ...], curve: tuple[Point
     columns = _columns(found, pairs)
     now, centre = (sum(found.markers[1 : k + 1], found.markers[0]) for k in (_NOW, _CENTRE))
     rim = found.markers[_NOW]
-    mixed = agreement(sp.csr_matrix(now.sum(axis=0)), columns)
-    middle, edge = agreement(centre, columns), agreement(rim, columns, centre)
+    mixed = agreement(sp.csr_matrix(now.sum(axis=0)), columns, least=_LEAST)
+    middle, edge = agreement(centre, columns, least=_LEAST), agreement(rim, columns, centre, least=_LEAST)
     a, b = found.contacts.T if len(found.contacts) else (np.empty(0, np.int64), np.empty(0, np.int64))
-    beside = agreement(centre[a], columns, centre[b])
+    beside = agreement(centre[a], columns, centre[b], least=_LEAST)
     return [
         ("Purity", "%", "How often two markers of a pair in one cell are the same gene. Smaller cells are purer.",
          curve[_NOW].purity),
@@ -262,7 +263,7 @@ def _words(
     if n_pairs == 0:
         return ("No pairs of exclusive markers were found, so nothing can be said of purity: name some in a file.",)
     source = "learned from these cells" if learned else "given"
-    made = [f"Purity rests on {n_pairs} pairs of exclusive markers, {source}."]
+    made = [f"Purity rests on {n_pairs} {'pair' if n_pairs == 1 else 'pairs'} of exclusive markers, {source}."]
     for k, other in enumerate(names[1:], 1):
         a, b = curves[0][_NOW], curves[k][_NOW]
         if not (isfinite(a.purity) and isfinite(b.purity)):

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from ..core.assignment import rows_of
 from ..core.depth import depths_of, overlaps
-from ..core.judging import nuclei_held
+from ..core.judging import exclusive_markers, nuclei_held
 from ..core.report import Report, part
 from ..core.tally import Blocks, Placed
 from ..errors import BadInput
@@ -74,7 +74,7 @@ def judge(
     found = counted_points(document, document.placed(names[0]), points or said)
     if not found or (points and points != found):
         raise BadInput(f"There are no transcripts in the frame of '{names[0]}'.", "Open transcripts first.")
-    shown = nuclei or next((n for k in names for n in nuclei_for(document, k) if n not in names), "")
+    shown = nuclei or next((n for k in names for n in nuclei_for(document, k)), "")
     jobs = [_Judged(document, Task(n, found, choice, shown if shown != n else "")) for n in names]
     return partial(_judged, jobs, tuple(pairs))
 
@@ -119,9 +119,7 @@ def _pairs(jobs: list[_Judged], given: tuple[tuple[str, str], ...]) -> tuple[tup
             raise BadInput(f"None of the {len(given)} pairs is among the genes (not there: {', '.join(absent[:5])}).",
                            "Name genes as the transcripts do.")  # fmt: skip
         return known
-    from ..core.suspicion import exclusive_pairs
-
-    learned = [exclusive_pairs(job.counted.cells.counts, job.counted.genes) for job in jobs]
+    learned = [exclusive_markers(job.counted.cells.counts, job.counted.genes) for job in jobs]
     longest = max((len(some) for some in learned), default=0)
     turns = (some[k] for k in range(longest) for some in learned if k < len(some))
     return tuple(dict.fromkeys(turns))[:_MOST_PAIRS]

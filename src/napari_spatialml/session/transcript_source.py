@@ -22,8 +22,8 @@ Piece = tuple[npt.NDArray[Any], npt.NDArray[np.int64], npt.NDArray[Any]]
 QUALITY = ("qv", "quality_value", "quality_score", "transcript_score")
 """How the column is called that says how sure a transcript was read."""
 _CONTROL = re.compile(
-    r"(neg(ative)?[ _-]?(control|ctrl|prb|probe)|system[ _-]?control|false[ _-]?code|blank[ _-]?\d|blank$"
-    r"|(un)?assigned[ _-]?codeword|deprecated[ _-]?codeword|intergenic[ _-]?region|antisense[ _-])",
+    r"(neg(ative)?[ _-]?(control|ctrl|prb|probe)|(system|genomic)[ _-]?control|negative\d|false[ _-]?code"
+    r"|blank[ _-]?\d|blank$|(un)?assigned[ _-]?codeword|deprecated[ _-]?codeword|intergenic[ _-]?region|antisense[ _-])",
     re.IGNORECASE,
 )
 
