@@ -23,7 +23,7 @@ QUALITY = ("qv", "quality_value", "quality_score", "transcript_score")
 """How the column is called that says how sure a transcript was read."""
 _CONTROL = re.compile(
     r"(neg(ative)?[ _-]?(control|ctrl|prb|probe)|(system|genomic)[ _-]?control|negative\d|false[ _-]?code"
-    r"|blank[ _-]?\d|blank$|(un)?assigned[ _-]?codeword|deprecated[ _-]?codeword|intergenic[ _-]?region|antisense[ _-])",
+    r"|blank[ _-]?\d|blank$|(unassigned|deprecated)[ _-]?codeword|intergenic[ _-]?region|antisense[ _-])",
     re.IGNORECASE,
 )
 
