@@ -87,7 +87,8 @@ def exclusive_markers(counts: sp.csr_matrix, genes: tuple[str, ...]) -> tuple[tu
     chance = np.outer(total[common], total[common]) * float((n * (n - 1)).sum()) / float(n.sum()) ** 2
     z = (chance - met) / np.sqrt(np.maximum(chance, 1e-9))
     first, second = np.nonzero(np.triu((met < _RARE * chance) & (z >= _SURE), 1))
-    used, made = np.zeros(len(common), int), []
+    used = np.zeros(len(common), int)
+    made: list[tuple[str, str]] = []
     for k in np.argsort(-z[first, second], kind="stable"):
         pair = [first[k], second[k]]
         if (used[pair] < _EACH).all() and len(made) < _MOST_PAIRS:

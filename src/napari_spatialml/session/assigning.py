@@ -155,7 +155,8 @@ class Stream:
 
     def __init__(self, document: Document, task: Task) -> None:
         self._choice = task.choice
-        source, index = (f(document, task.points, task.choice) for f in (transcript_source, opened_index))
+        source = transcript_source(document, task.points, task.choice)
+        index = opened_index(document, task.points, task.choice)
         self._rows = source.rows()
         self._reads: list[Read] = list(source.reads())
         to_um, self.total = document.affine(task.points, GLOBAL), 0
@@ -226,21 +227,21 @@ class BlockReader:
         self.dtype = grid.dtype
         self.blocks = Blocks(grid.shape, _edge(grid))
         shifts = {n: _same_pixels(document, task.labels, n) for n in (task.nuclei, task.image) if n}
-        image = full_resolution(document, task.image) if task.image else None
+        image: Any = full_resolution(document, task.image) if task.image else None
         self.channels = () if image is None else tuple(str(c) for c in image.coords["c"].to_numpy())
         self._image, self._shift = image, shifts.get(task.image, (0, 0))
         if shifts.get(task.nuclei, (0, 0)) != (0, 0) or (
             task.nuclei and document.grid(task.nuclei).shape != grid.shape
         ):
             raise _not_same(task.labels, task.nuclei)
-        sources = (grid, document.grid(task.nuclei) if task.nuclei else None)
-        self._free = deque(tuple(g.snapshot() if g is not None else None for g in sources) for _ in range(_THREADS))
+        nuclei = document.grid(task.nuclei) if task.nuclei else None
+        self._free = deque((grid.snapshot(), None if nuclei is None else nuclei.snapshot()) for _ in range(_THREADS))
 
     def tallies(
         self, pool: ThreadPoolExecutor, pieces: list[Placed], n_genes: int, report: Report, first: bool
     ) -> list[BlockTally]:
         """Return the tallies of all blocks in their order; the image is summed in the first round."""
-        made = []
+        made: list[BlockTally] = []
         work = partial(self._tally, pieces=pieces, n_genes=n_genes, with_image=first)
         for tally in ahead(pool, work, range(self.blocks.n)):
             report(len(made) / self.blocks.n, "counting transcripts" if n_genes else "measuring the cells")

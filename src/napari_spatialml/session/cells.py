@@ -216,7 +216,7 @@ def _measured_again(
 
 
 def _nuclei(
-    document: Document, before: Any, source: dict[str, Any], shape: tuple[int, int], offset: tuple[int, int]
+    document: Document, before: Any, source: dict[str, Any], shape: tuple[int, ...], offset: tuple[int, int]
 ) -> npt.NDArray[Any] | None:
     """Return the window of the nuclei, where the table says how many transcripts lie in them."""
     if NUCLEAR not in before.obs or source.get("nuclei") not in document.names("labels"):

@@ -194,8 +194,8 @@ def count_window(
 
 def nuclear_fraction(in_nucleus: npt.NDArray[np.int64], values: sp.csr_matrix) -> npt.NDArray[np.float64]:
     """Return the share of each cell's transcripts that lie in a nucleus; NaN where a cell has none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return in_nucleus / np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
+    total = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
+    return np.divide(in_nucleus, total, out=np.full(len(total), np.nan), where=total > 0)
 
 
 def _counted_genes(index: TranscriptIndex, choice: Choice) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

@@ -247,5 +247,6 @@ class _Kept:
         held = [s.held for s in self._some if s.held]
         nuclei = None
         if held:
-            nuclei = nuclei_held(*(np.concatenate([h[k] for h in held]) for k in range(3)), counted.cells.ids)
+            own, cells, pixels = (np.concatenate([h[k] for h in held]) for k in range(3))
+            nuclei = nuclei_held(own, cells, pixels, counted.cells.ids)
         return Found(task, counted, genes, self._steps, steps, pairs, nuclei, size)

@@ -130,7 +130,7 @@ class CountBox(QWidget):
         if session is not self._desk.session or session.position != position:
             raise Stale("The section was changed while this ran.", "Run it again.")
         session.execute(command)
-        return f"{command.label[0].upper()}{command.label[1:]}."
+        return ""  # the dock says what the last step did
 
     def _lay_out(self) -> QWidget:
         self.rows.add("Transcripts", self.points, "The points that are counted.")
