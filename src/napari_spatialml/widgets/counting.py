@@ -13,8 +13,10 @@ from ..session import Command, Session, correct
 from ..session.cells import table_name
 from ..session.counted_cells import unassigned_by_gene
 from ..session.evidence import nuclei_for, offset_of
+from ..session.loose import Loose
 from ..session.transcript_source import Choice, quality_column
 from ..session.transcripts import points_with_genes
+from ..views.loose import find_loose, is_of_now
 from .run_row import RunRow
 from .step import choose
 from .style import SPACING, Quiet, Rows, Tool, tool_row
@@ -56,6 +58,13 @@ class CountBox(QWidget):
             self._done,
         )
         self.loose = Quiet()
+        self.see = RunRow(
+            "Show those in no cell",
+            "Draw a density of the transcripts that lie in no cell over the section: every one is counted.",
+            self._find,
+            self._show,
+        )
+        self.hide_them = tool_row([Tool("Hide them", "Take the density away.", lambda: self._draw(None))])
         self.more = tool_row([Tool("Which…", "Choose which transcripts count, and what is measured besides.",
                                    self._toggle, stays_down=True)])  # fmt: skip
         self.rows = Rows()
@@ -94,6 +103,9 @@ class CountBox(QWidget):
             session.document.attribute("segmentations", {}).get(self._labels(), {}),
         )
         self.loose.setVisible("unassigned" in about and name in session.document.names("tables"))
+        self.see.setVisible(not self.loose.isHidden())
+        shown = None if self._desk.presenter is None else self._desk.presenter.state.loose
+        self.hide_them.setVisible(shown is not None and is_of_now(session.document, shown))
         if self.loose.isHidden():
             return
         table = session.document.table(name)
@@ -104,6 +116,22 @@ class CountBox(QWidget):
             most = unassigned_by_gene(table).head(_SHOWN)
             said += ", most of " + ", ".join(f"{gene} ({n:,})" for gene, n in most.items() if n)
         self.loose.setText(f"{said}.")
+
+    def _find(self) -> Callable[[Report], Loose]:
+        if self._desk.session is None:
+            raise DocumentError("No section is open.", "Open one first.")
+        return find_loose(self._desk.session.document, self._labels())
+
+    def _show(self, found: Loose) -> str:
+        self._draw(found)
+        within = int(found.counts.sum())
+        return f"{within:,} transcripts within the frame of '{found.labels}' lie in no cell."
+
+    def _draw(self, loose: Loose | None) -> None:
+        assert self._desk.presenter is not None
+        self._desk.presenter.show(loose=loose)
+        self.see.message.show_message(None)
+        self.refresh()
 
     def _toggle(self, down: bool = False) -> None:
         self.rows.setVisible(down)
@@ -143,6 +171,6 @@ class CountBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.run_row, self.loose, self.more, self.rows):
+        for part in (self.run_row, self.loose, self.see, self.hide_them, self.more, self.rows):
             layout.addWidget(part)
         return label
