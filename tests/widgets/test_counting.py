@@ -11,9 +11,11 @@ from qtpy.QtCore import QPointF
 from napari_spatialml.methods import method
 from napari_spatialml.session import SegmentationSelection, correct, run
 from napari_spatialml.session.counting import NUCLEAR, SUMS
+from napari_spatialml.session.judgement import Judgement, Point
 from napari_spatialml.views.loose import LOOSE
 from napari_spatialml.widgets.compare import CompareDock
 from napari_spatialml.widgets.correct import CorrectDock
+from napari_spatialml.widgets.curve import CapturePlot
 
 
 @pytest.fixture
@@ -76,19 +78,26 @@ def test_two_segmentations_are_judged_side_by_side(viewer, desk, cells, show, qt
     assert figures["Transcripts in cells"][1] > figures["Transcripts in cells"][0]
     assert figures["Cells with one nucleus"] == (1.0, 1.0)
     assert judging.figures.item(1, 0).text() == "Transcripts in cells"
-    judging.plot.resize(360, 210)
-    judging.plot.grab()
     for curve in judging.found.curves:
         held = [p.assigned for p in curve]
         assert held == sorted(held), "larger cells hold more"
-        drawn = next(p for p in curve if p.grown_um == 0 and np.isfinite(p.purity))
-        assert "as drawn" in judging.plot.words_at(judging.plot._place(drawn)) or len(judging.found.curves) > 1
-    assert judging.plot.words_at(QPointF(-50, -50)) == ""
+    assert "nothing can be said of purity" in judging.words.text(), "two hundred cells teach no pairs"
     judging.export_to(tmp_path / "judged.json")
     assert json.loads((tmp_path / "judged.json").read_text())["segmentations"] == ["small", "wide"]
     judging.export_to(tmp_path / "judged.csv")
-    assert "Purity,%" in (tmp_path / "judged.csv").read_text()
+    assert "Transcripts in cells,%" in (tmp_path / "judged.csv").read_text()
     cells.execute(correct(cells.document, "delete-cells", labels="wide",
                           cells=[int(cells.document.instances("wide_table")[0])]))  # fmt: skip
     dock.refresh_now()
     assert "was changed since" in judging.run_row.message.text()
+
+
+def test_the_plot_tells_of_the_point_under_the_mouse(show):
+    points = (Point(-1.0, 0.2, 0.99), Point(0.0, 0.5, 0.9), Point(5.0, 0.9, float("nan")))
+    found = Judgement(("a", "b"), (), (points, ()), (("g", "h"),), True, ())
+    plot = show(CapturePlot())
+    plot.show_judgement(found)
+    plot.grab()
+    assert plot.words_at(plot._place(points[1])) == "a, as drawn: 50.0 % in cells, purity 90.0 %"
+    assert plot.words_at(plot._place(points[0])) == "a, shrunk by 1 µm: 20.0 % in cells, purity 99.0 %"
+    assert plot.words_at(QPointF(-50, -50)) == ""
