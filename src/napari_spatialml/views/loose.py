@@ -23,12 +23,14 @@ __all__ = ["LOOSE", "find_loose", "is_of_now", "loose_legend", "loose_specs"]
 
 LOOSE = "in no cell"
 """The name of the layer."""
-_COLORMAP = "magma"
+_COLORMAP = "plasma"
+_LEAST_UM = 5.0
+"""Of a bin: finer ones hold one transcript each, and are hardly seen."""
 
 
 def find_loose(document: Document, labels: str) -> Callable[[Report], Loose]:
-    """Prepare to count the transcripts in no cell, in bins as fine as those of all transcripts."""
-    return loose_transcripts(document, labels, bin_um(extent_um(document, labels)))
+    """Prepare to count the transcripts in no cell, in bins of at least 5 µm."""
+    return loose_transcripts(document, labels, max(bin_um(extent_um(document, labels)), _LEAST_UM))
 
 
 def loose_specs(document: Document, loose: Loose | None, system: str) -> list[LayerSpec]:
