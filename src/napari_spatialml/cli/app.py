@@ -18,6 +18,7 @@ from .. import __version__
 from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .comparing import compare
+from .counting import count, judge
 from .exchange import export, import_
 from .learning import learn
 from .terminal import Progress, print_table
@@ -100,7 +101,23 @@ def _app(given: Sequence[str]) -> App:
         version=__version__,
         suppress_keyboard_interrupt=False,
     )
-    named = (demo, open_, convert, import_, export, learn, compare, methods, replay, recipe, history, review, doctor)
+    named = (
+        demo,
+        open_,
+        convert,
+        import_,
+        export,
+        count,
+        learn,
+        compare,
+        judge,
+        methods,
+        replay,
+        recipe,
+        history,
+        review,
+        doctor,
+    )
     for command in named:
         app.command(command, name=command.__name__.rstrip("_"))
     for kind, verb in zip(KINDS, VERBS, strict=True):

@@ -14,13 +14,14 @@ from ..core.labels import cell_table
 from ..core.patch import Patch
 from .averaging import averages_of
 from .changes import Change, EditRows, Put, Rows
-from .counting import INTENSITIES, count_near, require_same_genes, with_counts
+from .counting import INTENSITIES, NUCLEAR, SUMS, count_window, require_same_genes, with_counts
 from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
 from .neighbourhood import around
 from .planes import split_plane
 from .reviewed import by_hand
 from .rows import places_of, rows_with, taken
+from .transcript_source import Choice
 
 __all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
 
@@ -41,6 +42,7 @@ def measure(
     pixel_size_um: float,
     offset: tuple[int, int] = (0, 0),
     ids: Iterable[int] | None = None,
+    with_sums: bool = False,
 ) -> Any:
     """Measure cells: an AnnData with areas and centroids in obs, and mean intensities a channel in X.
 
@@ -58,6 +60,8 @@ def measure(
         (y, x) of the window in the whole labels.
     ids
         Only these cells; all if None.
+    with_sums
+        Keep the sums of the channels too, in ``obsm``.
     """
     from anndata import AnnData
 
@@ -65,32 +69,35 @@ def measure(
         labels = np.where(np.isin(labels, np.fromiter(ids, dtype=np.int64)), labels, 0)
     frame = cell_table(labels, pixel_size_um, offset=offset)
     cells = frame.index.to_numpy()
-    channels, intensities = _intensities(labels, image, offset, cells)
+    channels, sums = _sums(labels, image, offset, cells)
     obs = frame.loc[:, [c for c in MEASURED if c in frame]].astype(np.float64)
     obs.insert(0, "instance_id", cells.astype(np.int64))
     obs.insert(0, "region", pd.Categorical([name] * len(cells), categories=[name]))
     obs.index = pd.Index([str(c) for c in cells])
+    pixels = np.rint(frame["area_um2"].to_numpy() / pixel_size_um**2)
+    intensities = (sums / np.maximum(pixels, 1)[:, None]).astype(np.float32)
     table = AnnData(X=intensities, obs=obs, var=pd.DataFrame(index=pd.Index(channels)))
+    if with_sums:
+        table.obsm[SUMS] = pd.DataFrame(sums, index=obs.index, columns=channels)
     table.uns["spatialdata_attrs"] = {"region": name, "region_key": "region", "instance_key": "instance_id"}
     return table
 
 
-def _intensities(
+def _sums(
     labels: npt.NDArray[Any], image: Any, offset: tuple[int, int], cells: npt.NDArray[Any]
-) -> tuple[list[str], npt.NDArray[np.float32]]:
-    """Return the mean of each channel over each cell."""
+) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Return the sum of each channel over each cell."""
     if image is None:
-        return [], np.zeros((len(cells), 0), np.float32)
+        return [], np.zeros((len(cells), 0))
     channels = [str(c) for c in image.coords["c"].to_numpy()]
     inside = np.flatnonzero(labels.ravel())
     row = np.searchsorted(cells, labels.ravel()[inside])
-    n = np.bincount(row, minlength=len(cells))
     y, x = offset
     window = image.isel(y=slice(y, y + labels.shape[0]), x=slice(x, x + labels.shape[1]))
-    out = np.zeros((len(cells), len(channels)), np.float32)
+    out = np.zeros((len(cells), len(channels)))
     for c in range(len(channels)):
         values = np.asarray(window.isel(c=c).data).ravel()[inside].astype(np.float64)
-        out[:, c] = np.bincount(row, values, minlength=len(cells)) / np.maximum(n, 1)
+        out[:, c] = np.bincount(row, values, minlength=len(cells))
     return channels, out
 
 
@@ -194,14 +201,28 @@ def _measured_again(
     if source.get("image") in document.names("images"):
         image = full_resolution(document, source["image"]).isel(y=slice(origin[0], None), x=slice(origin[1], None))
         image = image.sel(c=[c for c in channels if c in image.coords["c"].to_numpy()])
-    new = measure(window, image, name=labels, pixel_size_um=pixel_size(document, labels), offset=offset)
+    size = pixel_size(document, labels)
+    new = measure(window, image, name=labels, pixel_size_um=size, offset=offset, with_sums=SUMS in before.obsm)
     if points:
         cells = new.obs["instance_id"].to_numpy().astype(window.dtype)
-        to_um = document.affine(labels, GLOBAL)
-        values, genes = count_near(document, points, window, offset, to_um, cells)
+        to_um, nuclei = document.affine(labels, GLOBAL), _nuclei(document, before, source, window.shape, offset)
+        choice = Choice.from_plain(source.get("choice"))
+        values, genes, nuclear = count_window(document, points, window, offset, to_um, cells, choice, nuclei)
         require_same_genes(before, genes, points)
         new = with_counts(new, values, genes)
+        if nuclear is not None:
+            new.obs[NUCLEAR] = nuclear
     return by_hand(_completed(new, before))
+
+
+def _nuclei(
+    document: Document, before: Any, source: dict[str, Any], shape: tuple[int, ...], offset: tuple[int, int]
+) -> npt.NDArray[Any] | None:
+    """Return the window of the nuclei, where the table says how many transcripts lie in them."""
+    if NUCLEAR not in before.obs or source.get("nuclei") not in document.names("labels"):
+        return None
+    (y, x), (h, w) = offset, shape
+    return document.grid(str(source["nuclei"])).read((y, y + h, x, x + w))
 
 
 def _intensity_names(table: Any) -> list[str]:

@@ -17,21 +17,32 @@ from ..core.report import Report, part, silent
 from ..core.transform import Affine
 from ..errors import DocumentError
 from .document import GLOBAL, Document
+from .transcript_source import ALL, Choice
 from .transcripts import TranscriptIndex, index_of, points_with_genes
 
 __all__ = [
     "INTENSITIES",
+    "NUCLEAR",
+    "SUMS",
     "Counts",
     "count_all",
     "count_near",
+    "count_window",
     "counted_points",
     "index_first",
+    "nuclear_fraction",
     "require_same_genes",
     "with_counts",
 ]
 
 INTENSITIES = "intensities"
 """Where a table of counts keeps the mean intensities of its cells: in ``obsm``."""
+SUMS = "intensity_sums"
+"""Where it keeps the sums of the channels over each cell, where these were asked for: in ``obsm``."""
+NUCLEAR = "nuclear_fraction"
+"""The column of the share of a cell's transcripts that lie in a nucleus; NaN of a cell without transcripts."""
+TRANSCRIPTS = "transcripts"
+"""The column of ``var`` that says how many transcripts a gene has in all; those not in X lie in no cell."""
 _ROWS = 2048
 """Rows of pixels whose transcripts are in memory at a time."""
 
@@ -48,11 +59,14 @@ class Counts:
         The names of the columns.
     unassigned
         How many transcripts lie in none of the cells, those without a place or a gene included.
+    transcripts
+        (genes,) how many there are of each in all.
     """
 
     values: sp.csr_matrix
     genes: tuple[str, ...]
     unassigned: int
+    transcripts: npt.NDArray[np.int64]
 
 
 def counted_points(document: Document, placed: Any, said: str = "") -> str:
@@ -110,7 +124,7 @@ def count_all(
         report(0.5 + 0.5 * top / labels.shape[0], "counting transcripts")
         band = np.asarray(labels[top : top + _ROWS, :])
         values = values + count_near(document, points, band, (top, 0), to_um, cells)[0]
-    return Counts(values, index.genes, index.total - _sum(values))
+    return Counts(values, index.genes, index.total - _sum(values), index.of_each)
 
 
 def count_near(
@@ -120,6 +134,7 @@ def count_near(
     offset: tuple[int, int],
     to_um: Affine,
     cells: npt.NDArray[Any],
+    choice: Choice = ALL,
 ) -> tuple[sp.csr_matrix, tuple[str, ...]]:
     """Count the transcripts of cells that lie wholly in a window; read those of the window's tiles only.
 
@@ -128,20 +143,73 @@ def count_near(
     csr_matrix, tuple of str
         (cells, genes) counts, and the genes.
     """
-    index = index_of(document, points)
+    return count_window(document, points, window, offset, to_um, cells, choice)[:2]
+
+
+def count_window(
+    document: Document,
+    points: str,
+    window: npt.NDArray[Any],
+    offset: tuple[int, int],
+    to_um: Affine,
+    cells: npt.NDArray[Any],
+    choice: Choice = ALL,
+    nuclei: npt.NDArray[Any] | None = None,
+) -> tuple[sp.csr_matrix, tuple[str, ...], npt.NDArray[np.float64] | None]:
+    """Count the transcripts of cells as `count_near` does, and which of them lie in a nucleus.
+
+    Parameters
+    ----------
+    document, points, window, offset, to_um, cells
+        As in `count_near`.
+    choice
+        Which transcripts count.
+    nuclei
+        The window of the nuclei's labels.
+
+    Returns
+    -------
+    csr_matrix, tuple of str, ndarray or None
+        (cells, genes) counts, the genes, and the share of each cell's transcripts in a nucleus.
+    """
+    index = index_of(document, points, choice=choice)
+    genes, column = _counted_genes(index, choice)
     if len(cells) == 0:
-        return sp.csr_matrix((0, len(index.genes)), dtype=np.float32), index.genes
+        return sp.csr_matrix((0, len(genes)), dtype=np.float32), genes, None if nuclei is None else np.empty(0)
     (y, x), (h, w) = offset, window.shape
     # a pixel more on each side: a transcript on the very rim must not be lost by rounding
     corners = np.array([[y - 1, x - 1], [y - 1, x + w + 1], [y + h + 1, x - 1], [y + h + 1, x + w + 1]], float)
     box = moved(to_um.matrix, corners)
     (y0, x0), (y1, x1) = box.min(0), box.max(0)
     where, codes = index.near(y0, y1, x0, x1)
-    rows = rows_of(assign(window, offset, moved(_to_pixels(index, to_um), where)), cells)
-    return count(rows, codes, len(cells), len(index.genes)), index.genes
+    where = moved(_to_pixels(index, to_um), where)
+    rows, codes = rows_of(assign(window, offset, where), cells), column[codes]
+    rows = np.where(codes >= 0, rows, -1)
+    values = count(rows, codes, len(cells), len(genes))
+    if nuclei is None:
+        return values, genes, None
+    inside = rows[(rows >= 0) & (assign(nuclei, offset, where) != 0)]
+    return values, genes, nuclear_fraction(np.bincount(inside, minlength=len(cells)), values)
 
 
-def with_counts(table: Any, values: sp.csr_matrix, genes: tuple[str, ...]) -> Any:
+def nuclear_fraction(in_nucleus: npt.NDArray[np.int64], values: sp.csr_matrix) -> npt.NDArray[np.float64]:
+    """Return the share of each cell's transcripts that lie in a nucleus; NaN where a cell has none."""
+    total = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
+    return np.divide(in_nucleus, total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def _counted_genes(index: TranscriptIndex, choice: Choice) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return the genes that count, and the column of each gene of the index; -1 for a control that does not."""
+    if choice.controls:
+        return index.genes, np.arange(len(index.genes))
+    counts = np.array([not choice.leaves_out(g) for g in index.genes], dtype=bool)
+    column = np.where(counts, np.cumsum(counts) - 1, -1)
+    return tuple(g for g, kept in zip(index.genes, counts, strict=True) if kept), column
+
+
+def with_counts(
+    table: Any, values: sp.csr_matrix, genes: tuple[str, ...], transcripts: npt.NDArray[np.int64] | None = None
+) -> Any:
     """Return a measured table whose X is the counts; its mean intensities go to ``obsm``.
 
     Parameters
@@ -152,6 +220,8 @@ def with_counts(table: Any, values: sp.csr_matrix, genes: tuple[str, ...]) -> An
         (cells, genes) counts.
     genes
         Names of the columns.
+    transcripts
+        (genes,) how many there are of each in all; None for rows of a table that says so.
     """
     from anndata import AnnData
 
@@ -159,8 +229,11 @@ def with_counts(table: Any, values: sp.csr_matrix, genes: tuple[str, ...]) -> An
     obs["total_counts"] = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel().astype(np.int64)
     obs["n_genes"] = np.diff(values.indptr).astype(np.int64)
     obs["density"] = obs["total_counts"] / obs["area_um2"]
-    made = AnnData(X=values, obs=obs, var=pd.DataFrame(index=pd.Index(genes, dtype=object)), uns=dict(table.uns))
+    said = {} if transcripts is None else {TRANSCRIPTS: transcripts}
+    made = AnnData(X=values, obs=obs, var=pd.DataFrame(said, pd.Index(genes, dtype=object)), uns=dict(table.uns))
     made.obsm[INTENSITIES] = pd.DataFrame(np.asarray(table.X), index=obs.index, columns=list(table.var_names))
+    if SUMS in table.obsm:
+        made.obsm[SUMS] = table.obsm[SUMS]
     return made
 
 
@@ -169,7 +242,7 @@ def require_same_genes(table: Any, genes: tuple[str, ...], points: str) -> None:
     if tuple(table.var_names) != genes:
         raise DocumentError(
             f"The transcripts '{points}' have {len(genes)} genes, the table of cells {table.n_vars} or others.",
-            "Run the segmentation again, so that every cell is counted from the same transcripts.",
+            "Count the transcripts again, so that every cell is counted from the same ones.",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import SpatialMLError
 from .changes import Slot
+from .counting import NUCLEAR
 from .document import Document
 from .selection import (
     DeconvolutionSelection,
@@ -149,11 +150,14 @@ def _of_correction(document: Document, record: dict[str, Any]) -> Iterator[_Made
 
 def _counts(document: Document, labels: str) -> Iterator[_Made]:
     """Yield the counts of a segmentation's cells: they follow its pixels, but not a move of either side."""
-    points = document.attribute("segmentations", {}).get(labels, {}).get("transcripts", "")
+    about = document.attribute("segmentations", {}).get(labels, {})
+    points, name = about.get("transcripts", ""), f"{labels}_table"
     if points and points in document.names("points"):
         inputs: tuple[Slot, ...] = (
             ("points", points),
             ("transforms", "points", points),
             ("transforms", "labels", labels),
         )
+        if name in document.names("tables") and NUCLEAR in document.table(name).obs and about.get("nuclei"):
+            inputs = (*inputs, ("labels", str(about["nuclei"])))
         yield _Made("counts", ("tables", f"{labels}_table", "X"), f"{labels}_table", inputs)

@@ -108,7 +108,7 @@ def _counted(
     inside = int(counts.values.sum(dtype=np.float64))
     share = 100 * inside / max(inside + counts.unassigned, 1)
     said = f"; {share:.0f} % of {inside + counts.unassigned:,} transcripts lie in a cell"
-    return with_counts(table, counts.values, counts.genes), said
+    return with_counts(table, counts.values, counts.genes, counts.transcripts), said
 
 
 def _alignment(document: Document, selection: RegistrationSelection, result: Alignment) -> tuple[list[Change], str]:

@@ -89,7 +89,8 @@ class Tiling:
 def sorted_in_memory(source: Source, edge: float) -> Arrays:
     """Sort the points of a source in memory."""
     names: dict[str, int] = {}
-    pieces = [_placed(where, merged(names, genes, codes)) for where, codes, genes in source.pieces()]
+    read = [(where, merged(names, genes, codes)) for where, codes, genes in source.pieces()]
+    pieces, total = [_placed(*piece) for piece in read], sum(len(where) for where, _ in read)
     where = np.concatenate([np.empty((0, 2), source.dtype), *(w for w, _ in pieces)])
     codes = np.concatenate([np.empty(0, np.int64), *(c for _, c in pieces)])
     genes, rank = _ranked(names, np.bincount(codes, minlength=len(names)))
@@ -97,7 +98,7 @@ def sorted_in_memory(source: Source, edge: float) -> Arrays:
     tile, codes = tiling.tiles_of(where), rank[codes] if len(codes) else codes
     order = np.argsort(tile * max(len(genes), 1) + codes, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(tile, minlength=tiling.n))])
-    head = {**tiling.head(), "genes": genes, "rows": source.rows()}
+    head = {**tiling.head(), "genes": genes, "rows": total}
     return Arrays(head, where[order], codes[order].astype(_narrow(len(genes))), starts)
 
 

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,12 +22,20 @@ from ..core.assignment import moved
 from ..core.report import Report, part, silent
 from ..core.transform import Affine
 from ..errors import DocumentError
-from .document import GLOBAL, Document
+from .document import GLOBAL, Document, digest
 from .sidecar import Arrays, open_sidecar, write_sidecar
 from .tiling import Tiling, sorted_in_memory, sorted_on_disk
-from .transcript_source import Source, source_of
+from .transcript_source import ALL, Choice, Source, source_of
 
-__all__ = ["TranscriptIndex", "feature_key", "index_beside", "index_of", "points_with_genes"]
+__all__ = [
+    "TranscriptIndex",
+    "feature_key",
+    "index_beside",
+    "index_of",
+    "opened_index",
+    "points_with_genes",
+    "transcript_source",
+]
 
 FOLDER = "transcripts"
 """Where the sidecars lie in a session's home."""
@@ -36,8 +45,10 @@ QUICK_BYTES = 8_000_000
 """Files smaller than this are indexed while the hand waits; they hold about half a million points."""
 TILE_UM = 64.0
 _LOCK = threading.Lock()  # one thread builds, the others wait for it
-_OPEN: WeakKeyDictionary[Document, dict[str, tuple[int, TranscriptIndex]]] = WeakKeyDictionary()
-_BESIDE: WeakKeyDictionary[Document, Callable[[str], None]] = WeakKeyDictionary()
+Wanted = tuple[str, Choice]
+"""A points element, and which of its transcripts count."""
+_OPEN: WeakKeyDictionary[Document, dict[Wanted, tuple[int, TranscriptIndex]]] = WeakKeyDictionary()
+_BESIDE: WeakKeyDictionary[Document, Callable[[str, Choice], None]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class TranscriptIndex:
 
     @classmethod
     def open_or_build(
-        cls, document: Document, points: str, home: Path | None, report: Report = silent
+        cls, document: Document, points: str, home: Path | None, report: Report = silent, choice: Choice = ALL
     ) -> TranscriptIndex:
         """Open the index of a points element, or make it.
 
@@ -77,6 +88,8 @@ class TranscriptIndex:
             The session's folder; a temporary one if None.
         report
             Told how far the making is.
+        choice
+            Which of the transcripts are in it; controls always are.
 
         Raises
         ------
@@ -84,29 +97,38 @@ class TranscriptIndex:
             When the points have no feature key or do not lie in "global", or the disk is full.
         """
         to_um = document.affine(points, GLOBAL)
-        source = source_of(document.element(points), points, feature_key(document, points))
+        source = transcript_source(document, points, choice)
         edge = TILE_UM / to_um.scale_factors[1]
         with _LOCK:
             if source.held_in_memory and source.rows() < IN_MEMORY:
-                return cls._of(sorted_in_memory(source, edge), source.rows(), to_um)
+                return cls._of(sorted_in_memory(source, edge), to_um)
             kept = tempfile.TemporaryDirectory(prefix="napari-spatialml-") if home is None else None
-            folder = Path(kept.name) if kept is not None else Path(str(home)) / FOLDER / points
+            folder = Path(kept.name) if kept is not None else Path(str(home)) / FOLDER / _folder(points, source.choice)
             found = open_sidecar(folder, source.fingerprint())
             if found is None:
                 _built(source, edge, folder, report)
                 found = open_sidecar(folder, source.fingerprint())
             if found is None:
                 raise DocumentError(f"The index of '{points}' cannot be read back.", "Check the disk, then try again.")
-            return replace(cls._of(found, int(found.head["rows"]), to_um), _folder=kept)
+            return replace(cls._of(found, to_um), _folder=kept)
 
     @classmethod
-    def _of(cls, arrays: Arrays, total: int, to_um: Affine) -> TranscriptIndex:
+    def _of(cls, arrays: Arrays, to_um: Affine) -> TranscriptIndex:
+        total = int(arrays.head["rows"])
         return cls(tuple(arrays.head["genes"]), total, to_um, Tiling.from_head(arrays.head), arrays)
 
     @property
     def placed(self) -> int:
         """How many transcripts have a place and a gene."""
         return len(self._arrays.codes)
+
+    @property
+    def of_each(self) -> npt.NDArray[np.int64]:
+        """(genes,) how many placed transcripts there are of each gene."""
+        total = np.zeros(len(self.genes), np.int64)
+        for _, codes in self.blocks():
+            total += np.bincount(codes, minlength=len(total))
+        return total
 
     def window(
         self, y0: float, y1: float, x0: float, x1: float
@@ -130,9 +152,14 @@ class TranscriptIndex:
 
     def blocks(self, step: int = 2_000_000) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         """Yield all transcripts in pieces, in the points' own coordinates."""
-        for start in range(0, self.placed, step):
-            stop = start + step
-            yield np.asarray(self._arrays.coordinates[start:stop]), np.asarray(self._arrays.codes[start:stop])
+        return (read() for read in self.slices(step))
+
+    def slices(self, step: int = 2_000_000) -> Iterator[Callable[[], tuple[npt.NDArray[Any], npt.NDArray[Any]]]]:
+        """Yield what reads each of these pieces, on any thread."""
+        return (partial(self._slice, slice(start, start + step)) for start in range(0, self.placed, step))
+
+    def _slice(self, some: slice) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        return np.asarray(self._arrays.coordinates[some]), np.asarray(self._arrays.codes[some])
 
 
 def feature_key(document: Document, points: str) -> str:
@@ -148,8 +175,32 @@ def points_with_genes(document: Document) -> tuple[str, ...]:
     return tuple(n for n in names if GLOBAL in document.placed(n) and feature_key(document, n))
 
 
-def index_of(document: Document, points: str, report: Report = silent) -> TranscriptIndex:
+def transcript_source(document: Document, points: str, choice: Choice = ALL) -> Source:
+    """Return the points element as a source of transcripts."""
+    return source_of(document.element(points), points, feature_key(document, points), choice)
+
+
+def opened_index(document: Document, points: str, choice: Choice = ALL) -> TranscriptIndex | None:
+    """Return the index of a points element where it is open already."""
+    held = _OPEN.get(document, {}).get((points, choice.of_points))
+    if held is None or held[0] != document.revision(("points", points)):
+        return None
+    return replace(held[1], to_um=document.affine(points, GLOBAL))
+
+
+def index_of(document: Document, points: str, report: Report = silent, choice: Choice = ALL) -> TranscriptIndex:
     """Return the index of a points element, opened or made at the first call and kept while the points stay.
+
+    Parameters
+    ----------
+    document
+        The document.
+    points
+        A points element.
+    report
+        Told how far the making is.
+    choice
+        Which of the transcripts are in it; controls always are.
 
     Raises
     ------
@@ -157,33 +208,39 @@ def index_of(document: Document, points: str, report: Report = silent) -> Transc
         When the points are not there, have no feature key, or do not lie in "global"; or, by a caller that
         gives no report, while the index is made beside the window.
     """
-    kept = _OPEN.setdefault(document, {})
+    kept, wanted = _OPEN.setdefault(document, {}), (points, choice.of_points)
     revision = document.revision(("points", points))
     if points not in document.names("points") or not feature_key(document, points):
         raise DocumentError(
             f"The transcripts '{points}', which the cells count, are not in the section.",
             "Undo their removal; or remove the table of counts, if only the labels are to be corrected.",
         )
-    if points not in kept or kept[points][0] != revision:
+    if wanted not in kept or kept[wanted][0] != revision:
         if report is silent and document in _BESIDE and not _quick(document, points):
-            _BESIDE[document](points)
+            _BESIDE[document](*wanted)
             raise DocumentError(
                 f"The transcripts '{points}' are still being indexed.",
                 "Cells that count them can be corrected when that is done; nothing was changed.",
             )
-        kept[points] = (revision, TranscriptIndex.open_or_build(document, points, document.home, report))
-    return replace(kept[points][1], to_um=document.affine(points, GLOBAL))
+        made = TranscriptIndex.open_or_build(document, points, document.home, report, choice)
+        kept[wanted] = (revision, made)
+    return replace(kept[wanted][1], to_um=document.affine(points, GLOBAL))
+
+
+def _folder(points: str, choice: Choice) -> str:
+    """Return where an index lies: of all transcripts by the name of the points, of some with what they are."""
+    return points if choice == ALL else f"{points}-{digest(repr(choice.plain()).encode())[:12]}"
 
 
 def _quick(document: Document, points: str) -> bool:
     """Whether the index is made in some tenths of a second."""
-    source = source_of(document.element(points), points, feature_key(document, points))
+    source = transcript_source(document, points)
     if source.held_in_memory:
         return source.rows() < IN_MEMORY
     return sum(file.stat().st_size for file in source.files) < QUICK_BYTES
 
 
-def index_beside(document: Document, start: Callable[[str], None]) -> tuple[str, ...]:
+def index_beside(document: Document, start: Callable[[str, Choice], None]) -> tuple[Wanted, ...]:
     """Let indexes be made beside the window from now on: nobody who draws waits for one.
 
     Parameters
@@ -191,17 +248,18 @@ def index_beside(document: Document, start: Callable[[str], None]) -> tuple[str,
     document
         The document.
     start
-        Begins, in a thread, to call `index_of` with a report for a points element, unless it is doing so.
+        Begins, in a thread, to call `index_of` with a report for points and a choice, unless it is doing so.
 
     Returns
     -------
-    tuple of str
+    tuple of (str, Choice)
         The points that the segmentations of the section count, and whose index is not open.
     """
     _BESIDE[document] = start
-    said = (str(about.get("transcripts", "")) for about in document.attribute("segmentations", {}).values())
+    said = document.attribute("segmentations", {}).values()
+    wanted = {(str(a.get("transcripts", "")), Choice.from_plain(a.get("choice")).of_points) for a in said}
     there, kept = points_with_genes(document), _OPEN.get(document, {})
-    return tuple(sorted({name for name in said if name in there and name not in kept}))
+    return tuple(sorted((w for w in wanted if w[0] in there and w not in kept), key=repr))
 
 
 def _built(source: Source, edge: float, folder: Path, report: Report) -> None:

@@ -19,6 +19,7 @@ from .density import counts_of, density_spec
 from .done_specs import done_specs
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
+from .loose import loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_spec
 from .places import beside_offset
@@ -53,6 +54,7 @@ def plan(document: Document, state: ViewState, memory: Memory | None = None) -> 
         specs += _of_system(document, state, memory, state.beside, beside=True, offset=offset)
     specs += landmark_specs(document, state, offset)
     specs += comparison_specs(document, state.compared, state.coordinate_system, memory)
+    specs += loose_specs(document, state.loose, state.coordinate_system)
     return tuple(sorted(specs, key=lambda spec: spec.order))
 
 
@@ -171,8 +173,9 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
     memory = memory or Memory()
     made: dict[str, Legend] = {}
     disagreement = comparison_legend(state.compared)
-    if disagreement is not None:
-        made[disagreement.element] = disagreement
+    for extra in (disagreement, loose_legend(document, state.loose)):
+        if extra is not None:
+            made[extra.element] = extra
     for system in filter(None, (state.coordinate_system, state.beside)):
         for element in elements_shown(document, state, system):
             legend = _legend(document, state, memory, element, system)

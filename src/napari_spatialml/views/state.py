@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from ..session.loose import Loose
+
 __all__ = ["TOTAL", "ColourBy", "Compared", "Legend", "ViewState"]
 
 TOTAL = "X"
@@ -135,6 +137,8 @@ class ViewState:
         Labels that are too large for one array, and the window (y0, y1, x0, x1) of them that can be painted.
     compared
         Where two readers disagree; None when nothing is compared.
+    loose
+        The transcripts in no cell; None when they are not shown.
     """
 
     coordinate_system: str = "global"
@@ -147,6 +151,7 @@ class ViewState:
     regions: tuple[str, ...] = ()
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
     compared: Compared | None = None
+    loose: Loose | None = None
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

@@ -27,6 +27,7 @@ from ..session.history import readers_of
 from ..session.settling import CONSENSUS
 from .bring_in import BringIn
 from .file_dialogs import ask_where_to_save
+from .judging import JudgeBox
 from .messages import Message, MessageLine, tell
 from .run_row import RunRow
 from .settle import SettleBox
@@ -66,6 +67,7 @@ class CompareDock(StepDock):
         self.figures = _figures()
         self.results = self._results()
         self.settle = SettleBox(self.desk, self._show)
+        self.judging = JudgeBox(self.desk, lambda: (str(self.a.currentData() or ""), str(self.b.currentData() or "")))
         return self._laid_out()
 
     def message_line(self) -> MessageLine:
@@ -90,6 +92,7 @@ class CompareDock(StepDock):
         self.who.setVisible(bool(steps))
         self.run_row.set_ready(len(offered) > 0)
         self.bring.refresh()
+        self.judging.refresh() if kind == "cells" else self.judging.hide()
         self._follow_result(kind, offered)
 
     def _follow_result(self, kind: str, offered: list[str]) -> None:
@@ -234,7 +237,7 @@ class CompareDock(StepDock):
         layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         layout.setSpacing(SPACING + 2)
         parts = (title_label(self.title), Quiet(self.sentence), self.who, rows, self.bring, self.run_row, self.message,
-                 self.results, Heading("Settle"), self.settle)  # fmt: skip
+                 self.results, self.judging, Heading("Settle"), self.settle)  # fmt: skip
         for part in parts:
             layout.addWidget(part)
         layout.addStretch(1)

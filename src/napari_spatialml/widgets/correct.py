@@ -11,6 +11,7 @@ from ..session.preferences import prefer, preference
 from ..views.cell_tools import CellTool
 from ..views.presets import PRESETS, key_words
 from .by_cell import ByCell
+from .counting import CountBox
 from .done import DoneLine
 from .expanding import Expanding
 from .messages import Message, MessageLine
@@ -72,6 +73,7 @@ class CorrectDock(StepDock):
         self.grid.offer([n for n in _TOOLS if n not in _NEEDS or _NEEDS[n] in corrections()])
         self.options = ToolOptions(self.desk)
         self.hint, self.became, self.message = Quiet(), MessageLine(), MessageLine()
+        self.counting = CountBox(self.desk, lambda: str(self.labels.currentData() or ""))
         self.by_cell = ByCell(self.desk, lambda: str(self.labels.currentData() or ""))
         self.done = DoneLine(self.desk, lambda: str(self.labels.currentData() or ""))
         self.values = Heading("Values of the cells")
@@ -100,9 +102,10 @@ class CorrectDock(StepDock):
         if able:
             self.options.fill()
             presenter.hold(labels=str(self.labels.currentData()))
+        self.counting.refresh()
         self.by_cell.refresh()
         self.done.refresh()
-        self.values.setVisible(self.by_cell.tables.count() > 0)
+        self.values.setVisible(self.by_cell.tables.count() > 0 or not self.counting.isHidden())
         self.expanding.fill()
         self.became.show_message(self._what_happened())
         self.follow()
@@ -167,7 +170,7 @@ class CorrectDock(StepDock):
         layout.setSpacing(SPACING)
         layout.addLayout(top)
         parts = (Quiet(self.sentence), rows, self.here, self.grid, self.options, self.hint, self.became, self.message)
-        for part in (*parts, self.done, self.values, self.by_cell, self.expanding):
+        for part in (*parts, self.done, self.values, self.counting, self.by_cell, self.expanding):
             layout.addWidget(part)
         return body
 

@@ -10,6 +10,7 @@ from weakref import WeakMethod
 from qtpy.QtCore import QObject
 
 from ..core.report import Report
+from ..session.transcript_source import Choice
 from ..session.transcripts import index_beside, index_of
 from .runner import Job
 
@@ -35,7 +36,7 @@ class Indexing(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._desk = desk
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[tuple[str, Choice], Job] = {}
         self._asked = False
         desk.opened.connect(self._begin)
 
@@ -53,38 +54,38 @@ class Indexing(QObject):
             return
         # weakly: the document is asked for by the session that this desk holds, and neither would ever be let go
         ask = WeakMethod(self._ask)
-        for points in index_beside(session.document, partial(_call, ask)):
-            self._start(points)
+        for points, choice in index_beside(session.document, partial(_call, ask)):
+            self._start(points, choice)
 
-    def _ask(self, points: str) -> None:
+    def _ask(self, points: str, choice: Choice) -> None:
         """A correction needs an index now."""
         self._asked = True
-        self._start(points)
+        self._start(points, choice)
 
-    def _start(self, points: str) -> None:
-        session = self._desk.session
-        if session is None or points in self._jobs:
+    def _start(self, points: str, choice: Choice) -> None:
+        session, wanted = self._desk.session, (points, choice)
+        if session is None or wanted in self._jobs:
             return
-        self._jobs[points] = self._desk.runner.run(
-            partial(_made, session.document, points),
-            on_result=lambda _none: self._end(points, "ok", f"The transcripts '{points}' are indexed."),
-            on_error=lambda error: self._end(points, "error", str(error)),
-            on_stopped=lambda: self._end(points, "", ""),
+        self._jobs[wanted] = self._desk.runner.run(
+            partial(_made, session.document, points, choice),
+            on_result=lambda _none: self._end(wanted, "ok", f"The transcripts '{points}' are indexed."),
+            on_error=lambda error: self._end(wanted, "error", str(error)),
+            on_stopped=lambda: self._end(wanted, "", ""),
             title=f"Index the transcripts '{points}'",
         )
 
-    def _end(self, points: str, level: str, sentence: str) -> None:
-        self._jobs.pop(points, None)
+    def _end(self, wanted: tuple[str, Choice], level: str, sentence: str) -> None:
+        self._jobs.pop(wanted, None)
         if level == "error" or (level and self._asked):
             self._desk.told.emit(level, sentence)
         self._asked = self._asked and self.running
 
 
-def _call(ask: WeakMethod[Callable[[str], None]], points: str) -> None:
+def _call(ask: WeakMethod[Callable[[str, Choice], None]], points: str, choice: Choice) -> None:
     found = ask()
     if found is not None:
-        found(points)
+        found(points, choice)
 
 
-def _made(document: Document, points: str, report: Report) -> None:
-    index_of(document, points, report)
+def _made(document: Document, points: str, choice: Choice, report: Report) -> None:
+    index_of(document, points, report, choice)

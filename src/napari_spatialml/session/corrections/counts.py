@@ -2,59 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
 
 from ...core.report import Report, silent
 from ...errors import BadInput
+from ..assigning import Task
 from ..averaging import averages, averages_name
-from ..cells import measure, table_name
-from ..counting import INTENSITIES, count_all, counted_points, with_counts
-from ..document import GLOBAL, Document
-from ..gather import pixel_size
+from ..cells import table_name
+from ..counted_cells import count_cells
+from ..counting import counted_points
+from ..document import Document
 from ..store import put, put_entry
+from ..transcript_source import Choice
 from .registry import Made, correction
 
 __all__: list[str] = []
 
 
 @correction
-def count_transcripts(document: Document, labels: str, points: str = "", report: Report = silent) -> Made:
-    """Count the transcripts of every cell anew, where the cells and the transcripts lie now."""
+def count_transcripts(
+    document: Document,
+    labels: str,
+    points: str = "",
+    quality: float | None = None,
+    controls: bool = True,
+    z: Sequence[float] | None = None,
+    nuclei: str = "",
+    image: str = "",
+    report: Report = silent,
+) -> Made:
+    """Count the transcripts of every cell anew, where the cells and the transcripts lie now, and measure the cells.
+
+    Parameters
+    ----------
+    document
+        The document.
+    labels
+        The cells.
+    points
+        The transcripts; those that were counted before if "".
+    quality
+        The lowest quality value (a Phred score) of a transcript that counts; None for all.
+    controls
+        Whether negative controls, blanks and unassigned codewords count like genes.
+    z
+        From which height on and below which transcripts count, in the points' own units; None for all.
+    nuclei
+        Labels of the same pixels: which share of a cell's transcripts lies in a nucleus.
+    image
+        An image of the same pixels whose channels are summed and averaged over each cell.
+    report
+        Told how far it is.
+    """
     about = document.attribute("segmentations", {}).get(labels, {})
+    document.grid(labels)  # says which labels there are, if not these
     found = counted_points(document, document.placed(labels), points or str(about.get("transcripts", "")))
     if not found or (points and found != points):
         raise BadInput(
             f"There are no transcripts to count in '{labels}'.", "Open transcripts that lie in the section's frame."
         )
-    grid, slot = document.grid(labels), ("tables", table_name(labels))
-    before = document.get(slot)
-    if before is None or table_name(labels) not in document.tables_of(labels):
-        before = measure(grid.read(), None, name=labels, pixel_size_um=pixel_size(document, labels))
-    cells = before.obs["instance_id"].to_numpy().astype(np.int64)
-    order = np.argsort(cells, kind="stable")
-    to_um = document.affine(labels, GLOBAL)
-    counts = count_all(document, found, grid.levels[0], to_um, cells[order].astype(grid.dtype), report)
-    made = with_counts(_intensities(before), counts.values[np.argsort(order)], counts.genes)
-    made.obsm.update({k: v for k, v in before.obsm.items() if k not in made.obsm})
-    inside = int(counts.values.sum(dtype=np.float64))
-    share = 100 * inside / max(inside + counts.unassigned, 1)
-    told = {**about, "transcripts": found, "unassigned": counts.unassigned}
-    changes = [put(document, slot, made), put_entry(document, "segmentations", labels, told)]
-    return f"count the transcripts of {labels} again: {share:.0f} % lie in a cell", changes
-
-
-def _intensities(table: Any) -> Any:
-    """Return a measured table whose X is the mean intensities, as it was before its transcripts were counted."""
-    from anndata import AnnData
-
-    if INTENSITIES not in table.obsm:
-        return table
-    held = table.obsm[INTENSITIES]
-    made = AnnData(X=held.to_numpy(dtype=np.float32), obs=table.obs.copy(), uns=dict(table.uns))
-    made.var_names = [str(c) for c in held.columns]
-    return made
+    name = table_name(labels)
+    before = document.get(("tables", name))
+    if before is not None and (
+        name not in document.tables_of(labels) or document.instances(name).dtype.kind not in "iu"
+    ):
+        raise BadInput(f"There is a table '{name}' of something else.", "Rename or remove it first.")
+    choice = Choice(quality, controls, None if z is None else (float(z[0]), float(z[1])))
+    made = count_cells(document, Task(labels, found, choice, nuclei, image), before, report)
+    changes = [put(document, ("tables", name), made.table), put_entry(document, "segmentations", labels, made.about)]
+    return made.line, changes
 
 
 @correction

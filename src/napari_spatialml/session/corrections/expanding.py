@@ -149,7 +149,9 @@ class _Table:
         first = self._parts[0]
         values = np.concatenate([part.X for part in self._parts])[order]
         table = AnnData(X=values, obs=obs.iloc[order], var=first.var.copy(), uns=dict(first.uns))
-        genes = index_of(self._document, self._points).genes if self._points else ()
-        if not genes:
+        index = index_of(self._document, self._points) if self._points else None
+        if index is None or not index.genes:
             return table
-        return with_counts(table, sp.csr_matrix(sp.vstack(self._counts, format="csr")[order]), genes)
+        return with_counts(
+            table, sp.csr_matrix(sp.vstack(self._counts, format="csr")[order]), index.genes, index.of_each
+        )
