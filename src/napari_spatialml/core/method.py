@@ -24,7 +24,18 @@ from annotated_types import Interval
 
 from ..errors import BadInput, MissingDependency
 
-__all__ = ["Advanced", "Interval", "Method", "Parameter", "Unit", "method", "parameters"]
+__all__ = [
+    "Advanced",
+    "Channel",
+    "Decoding",
+    "Interval",
+    "Means",
+    "Method",
+    "Parameter",
+    "Unit",
+    "method",
+    "parameters",
+]
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,35 @@ class Unit:
 @dataclass(frozen=True)
 class Advanced:
     """Marks a parameter that a form keeps under "More"."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Marks a parameter that acts on what a network has said: a change of it does not run the network again."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Marks the name of a channel of the image; a form offers those that the image has."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """Says in a word what one value stands for: ``Means(0, "estimate", 10)``.
+
+    Parameters
+    ----------
+    value
+        The value: 0, or empty text.
+    word
+        What it means, as a form shows it in its place.
+    start
+        The number from which a person begins who wants another.
+    """
+
+    value: float | str
+    word: str
+    start: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +94,9 @@ class Parameter:
     unit: str = ""
     choices: tuple[Any, ...] = ()
     advanced: bool = False
+    decoding: bool = False
+    channel: bool = False
+    means: Means | None = None
 
     @property
     def title(self) -> str:
@@ -137,6 +180,10 @@ class Method:
         """Return the first line of the docstring."""
         return (inspect.getdoc(cls) or "").split("\n", 1)[0]
 
+    def caution(self) -> str:
+        """Return what a person should know before this runs, such as the licence of its weights; "" for nothing."""
+        return ""
+
     def settings(self) -> dict[str, Any]:
         """Return the parameters by name, as plain values that JSON can hold."""
         values = {p.name: getattr(self, p.name) for p in parameters(type(self))}
@@ -213,6 +260,9 @@ def _parameter(name: str, hint: Any, default: Any, text: str) -> Parameter:
         unit=next((m.symbol for m in marks if isinstance(m, Unit)), ""),
         choices=typing.get_args(hint) if typing.get_origin(hint) is Literal else (),
         advanced=any(isinstance(m, Advanced) for m in marks),
+        decoding=any(isinstance(m, Decoding) for m in marks),
+        channel=any(isinstance(m, Channel) for m in marks),
+        means=next((m for m in marks if isinstance(m, Means)), None),
     )
 
 

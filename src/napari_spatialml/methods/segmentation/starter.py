@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ...core.device import Device, choose, with_memory_fallback
 from ...core.flow_input import Limits, Stain, limits_of, planes_of
+from ...core.flow_segmenter import FlowSegmenter
 from ...core.flow_weights import EMBEDDED
 from ...core.flows import FlowField, decode
-from ...core.method import Advanced, Interval, Unit, method
+from ...core.method import Advanced, Channel, Decoding, Interval, Means, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels, Segmenter
+from ...core.segmentation import Masks, Pixels
 from ...errors import BadInput, MissingWeights
 
 __all__ = ["Starter"]
@@ -36,7 +38,7 @@ _NUCLEAR = ("dapi", "hoechst", "nuc", "draq", "sytox", "h2b")
     requires=("torch",),
     extra="torch",
 )
-class Starter(Segmenter):
+class Starter(FlowSegmenter):
     """Nuclei by a small network that comes with the program: no download.
 
     A network predicts for each pixel whether it is nucleus and which way its middle lies; pixels that
@@ -50,23 +52,23 @@ class Starter(Segmenter):
     ``docs/starter-model-card.md``, says what it was trained on and how well it does.
     """
 
-    diameter_um: Annotated[float, Interval(ge=0, le=1000), Unit("µm")] = 0.0
+    diameter_um: Annotated[float, Interval(ge=0, le=1000), Unit("µm"), Means(0, "estimate", _EXPECTED_UM)] = 0.0
     """Typical diameter of a nucleus; the image is scaled to what the network was trained on. 0 estimates
     it from the image."""
-    channel: str = ""
+    channel: Annotated[str, Channel(), Means("", "by its name")] = ""
     """Channel with the nuclear stain. Empty takes one named like DAPI or Hoechst, else the first."""
     stain: Literal["auto", "fluorescence", "histology", "bright-field"] = "auto"
     """What the image shows: bright nuclei (fluorescence), an RGB image of stained tissue (histology), or
     dark nuclei in one channel (bright-field); "auto" decides by the ground."""
-    cell_probability: Annotated[float | None, Interval(ge=0, le=1)] = None
+    cell_probability: Annotated[float | None, Interval(ge=0, le=1), Decoding()] = None
     """Pixels whose probability of being nucleus is above this are nucleus: lower it to find more and
     larger nuclei. Empty takes what was fitted to the stain."""
-    flow_error: Annotated[float | None, Interval(ge=0, le=4)] = None
+    flow_error: Annotated[float | None, Interval(ge=0, le=4), Decoding()] = None
     """Largest error between the predicted flows and those of the nucleus found: lower it to drop
     ill-shaped ones; 0 turns the check off. Empty takes what was fitted to the stain."""
-    min_area_um2: Annotated[float, Interval(ge=0), Unit("µm²")] = 6.0
+    min_area_um2: Annotated[float, Interval(ge=0), Unit("µm²"), Decoding()] = 6.0
     """Smaller nuclei are dropped."""
-    weights: Annotated[str, Advanced()] = ""
+    weights: Annotated[str, Advanced(), Means("", "those of the program")] = ""
     """Path of weights of one's own (.safetensors). Empty takes those that come with the program."""
     batch: Annotated[int, Interval(ge=1, le=1024), Advanced()] = 4
     """Tiles that go through the network together; halved when memory runs out."""
@@ -137,17 +139,57 @@ class Starter(Segmenter):
             self.min_area_um2 / pixel_size_um**2,
         )
 
-    def _run(
-        self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
-    ) -> FlowField:
-        from ...core.flow_inference import apply, estimate_diameter, load
+    def settled(self, pixels: Pixels, report: Report = silent, limits: Limits | None = None) -> tuple[Self, Limits]:
+        """Return this method with the channel, the stain and the diameter of an image, and its channels' limits.
+
+        Raises
+        ------
+        MissingDependency, MissingWeights, BadInput
+            As when the method is called.
+        """
+        self.check_installed()
+        values, stain = self._read(pixels)
+        limits = limits_of(values) if limits is None else limits
+        one = "" if len(values) == 3 else self._name_of(pixels)
+        method = replace(self, stain=stain, channel=one)
+        if self.diameter_um or not any(high > low for low, high in limits):
+            return method, limits
+        planes, guess = planes_of(values, stain, limits), _EXPECTED_UM / pixels.pixel_size_um
+        diameter = with_memory_fallback(
+            lambda _batch, device: self._estimated(planes, guess, device, forward_only(report)),
+            1,
+            choose(self.device),
+            lambda said: report(0.0, said),
+        )
+        return replace(method, diameter_um=diameter * pixels.pixel_size_um), limits
+
+    def stands_for(self, field: FlowField | None, pixel_size_um: float) -> dict[str, Any]:
+        """Return the thresholds that were fitted to the stain, and the diameter that was estimated."""
+        probability, error = FITTED["fluorescence" if field is None else field.stain]
+        found: dict[str, Any] = {"cell_probability": probability, "flow_error": error}
+        return found if field is None else found | {"diameter_um": field.diameter * pixel_size_um}
+
+    def _net(self, device: str) -> Any:
+        from ...core.flow_inference import load
 
         path = Path(self.weights) if self.weights else EMBEDDED
         if not path.is_file():
             raise MissingWeights(f"There are no weights at '{path}'.", "Name a .safetensors file, or leave it empty.")
-        net = load(path, path.stat().st_mtime, device)
+        return load(path, path.stat().st_mtime, device)
+
+    def _estimated(self, planes: npt.NDArray[np.float32], guess: float, device: str, report: Report) -> float:
+        from ...core.flow_inference import estimate_diameter
+
+        return estimate_diameter(self._net(device), planes, guess, device, report)
+
+    def _run(
+        self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
+    ) -> FlowField:
+        from ...core.flow_inference import apply
+
+        net = self._net(device)
         if not self.diameter_um:
-            diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
+            diameter = self._estimated(planes, diameter, device, part(report, 0.05, 0.3))
         running = part(report, 0.3 if not self.diameter_um else 0.05, 1.0)
         return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
 
@@ -168,6 +210,11 @@ class Starter(Segmenter):
         if self.stain != "auto":
             return one, self.stain
         return one, "bright-field" if _has_light_ground(one[0]) else "fluorescence"
+
+    def _name_of(self, pixels: Pixels) -> str:
+        """Return the name of the one channel that is used."""
+        values, names = _without_alpha(pixels)
+        return names[self._index(values, names)]
 
     def _index(self, values: npt.NDArray[Any], names: tuple[str, ...]) -> int:
         if self.channel:
