@@ -94,8 +94,10 @@ class Cellpose(FlowSegmenter):
             When a channel does not exist, or the file holds no weights of the installed version.
         """
         self.check_installed()
+        return self._found(pixels, self._normalised(self._stack(pixels, pixels.is_histology)), report)
+
+    def _found(self, pixels: Pixels, image: Image, report: Report) -> Masks:
         report = forward_only(report)
-        image, _ = self._image(pixels)
         path = self._weights(report)
         if not np.ptp(image, axis=(0, 1)).any():
             report(1.0, "the image is constant: no cells")
@@ -119,7 +121,7 @@ class Cellpose(FlowSegmenter):
         """
         self.check_installed()
         report = forward_only(report)
-        image, _ = self._image(pixels, limits)
+        image = self._normalised(self._stack(pixels, pixels.is_histology), limits)
         path = self._weights(report)
         if not np.ptp(image, axis=(0, 1)).any():
             report(1.0, "the image is constant: no cells")
@@ -150,7 +152,8 @@ class Cellpose(FlowSegmenter):
         self.check_installed()
         grey = pixels.is_histology and not (self.channel or self.nuclear_channel)
         method = self if grey else replace(self, channel=self.channel or pixels.channels[0])
-        return method, limits or method._image(pixels)[1]
+        stack = method._stack(pixels, pixels.is_histology)
+        return method, limits or tuple(_limits(channel) for channel in stack)
 
     def caution(self) -> str:
         """Say under which licence the weights are."""
@@ -168,20 +171,22 @@ class Cellpose(FlowSegmenter):
         report(0.05, "loading the network")
         return path
 
-    def _image(self, pixels: Pixels, limits: Limits | None = None) -> tuple[Image, Limits]:
-        """Return (y, x, c), scaled once so that each channel's limits are 0 and 1; and the limits."""
+    def _stack(self, pixels: Pixels, histology: bool) -> list[Image]:
+        """Return the channels that the network sees."""
         four = weights_of.version() >= 4
-        if self.channel or self.nuclear_channel or not pixels.is_histology:
+        if self.channel or self.nuclear_channel or not histology:
             first = _channel(pixels, self.channel)
             second = _channel(pixels, self.nuclear_channel) if self.nuclear_channel else np.zeros_like(first)
-            stack = [first, second] + ([np.zeros_like(first)] if four else [])
-        elif four:
-            stack = [np.asarray(channel, dtype=np.float32) for channel in pixels.values]
-        else:
-            grey = np.asarray(pixels.values, dtype=np.float32).mean(axis=0)
-            stack = [grey, np.zeros_like(grey)]
-        limits = limits or tuple(_limits(channel) for channel in stack)
-        return np.stack([_scaled(c, *span) for c, span in zip(stack, limits, strict=True)], axis=-1), limits
+            return [first, second] + ([np.zeros_like(first)] if four else [])
+        if four:
+            return [np.asarray(channel, dtype=np.float32) for channel in pixels.values]
+        grey = np.asarray(pixels.values, dtype=np.float32).mean(axis=0)
+        return [grey, np.zeros_like(grey)]
+
+    def _normalised(self, stack: list[Image], limits: Limits | None = None) -> Image:
+        """Return (y, x, c), scaled once so that each channel's 1st and 99th percentiles are 0 and 1."""
+        known = [_limits(channel) for channel in stack] if limits is None else limits
+        return np.stack([_normalised(channel, *bounds) for channel, bounds in zip(stack, known, strict=True)], axis=-1)
 
     def _run(self, image: Image, pixel_size_um: float, path: Path, batch: int, device: str, report: Report) -> Masks:
         """Run the network and follow its flows; starts from the beginning when called again."""
@@ -258,15 +263,15 @@ def _channel(pixels: Pixels, name: str) -> Image:
 
 
 def _limits(channel: Image) -> tuple[float, float]:
-    """Return the 1st and the 99th percentile, as Cellpose takes them."""
+    """Return the 1st and the 99th percentile, as Cellpose does."""
     low, high = np.percentile(channel, 1), np.percentile(channel, 99)
     if high <= low:  # fewer than one pixel in a hundred stands out
         low, high = channel.min(), channel.max()
     return float(low), float(high)
 
 
-def _scaled(channel: Image, low: float, high: float) -> Image:
-    """Scale so that the limits are 0 and 1; a flat channel is 0."""
+def _normalised(channel: Image, low: float, high: float) -> Image:
+    """Scale so that ``low`` is 0 and ``high`` is 1; a flat channel is 0."""
     if high <= low:
         return np.zeros_like(channel)
     scaled = channel.copy()

@@ -155,12 +155,7 @@ class Starter(FlowSegmenter):
         if self.diameter_um or not any(high > low for low, high in limits):
             return method, limits
         planes, guess = planes_of(values, stain, limits), _EXPECTED_UM / pixels.pixel_size_um
-        diameter = with_memory_fallback(
-            lambda _batch, device: self._estimated(planes, guess, device, forward_only(report)),
-            1,
-            choose(self.device),
-            lambda said: report(0.0, said),
-        )
+        diameter = self._estimated(planes, guess, choose(self.device), forward_only(report))
         return replace(method, diameter_um=diameter * pixels.pixel_size_um), limits
 
     def stands_for(self, field: FlowField | None, pixel_size_um: float) -> dict[str, Any]:
@@ -168,6 +163,17 @@ class Starter(FlowSegmenter):
         probability, error = FITTED["fluorescence" if field is None else field.stain]
         found: dict[str, Any] = {"cell_probability": probability, "flow_error": error}
         return found if field is None else found | {"diameter_um": field.diameter * pixel_size_um}
+
+    def _run(
+        self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
+    ) -> FlowField:
+        from ...core.flow_inference import apply, estimate_diameter
+
+        net = self._net(device)
+        if not self.diameter_um:
+            diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
+        running = part(report, 0.3 if not self.diameter_um else 0.05, 1.0)
+        return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
 
     def _net(self, device: str) -> Any:
         from ...core.flow_inference import load
@@ -180,18 +186,11 @@ class Starter(FlowSegmenter):
     def _estimated(self, planes: npt.NDArray[np.float32], guess: float, device: str, report: Report) -> float:
         from ...core.flow_inference import estimate_diameter
 
-        return estimate_diameter(self._net(device), planes, guess, device, report)
-
-    def _run(
-        self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
-    ) -> FlowField:
-        from ...core.flow_inference import apply
-
-        net = self._net(device)
-        if not self.diameter_um:
-            diameter = self._estimated(planes, diameter, device, part(report, 0.05, 0.3))
-        running = part(report, 0.3 if not self.diameter_um else 0.05, 1.0)
-        return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
+        return with_memory_fallback(
+            lambda _, where: estimate_diameter(self._net(where), planes, guess, where, part(report, 0.2, 1.0)),
+            1,
+            device,
+        )
 
     def _read(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
         """Return the channels that the network sees, one or three, and what they show."""
