@@ -81,9 +81,11 @@ def central(window: Window, most: int = LARGEST) -> Window:
     if h * w <= most:
         return window
     share = (most / (h * w)) ** 0.5
-    fewer = [max(1, int(n * share)) for n in (h, w)]
-    top, left = y0 + (h - fewer[0]) // 2, x0 + (w - fewer[1]) // 2
-    return top, top + fewer[0], left, left + fewer[1]
+    tall = max(1, min(h, int(h * share)))
+    wide = max(1, min(w, most // tall))
+    tall = min(h, most // wide)
+    top, left = y0 + (h - tall) // 2, x0 + (w - wide) // 2
+    return top, top + tall, left, left + wide
 
 
 class Previewer:

@@ -98,7 +98,8 @@ class PreviewLayer:
         self._layer = None
 
     def _made(self, edges: Edges, place: Any) -> Any:
-        active = self._viewer.layers.selection.active
+        below = self._viewer.layers[-1] if len(self._viewer.layers) else None
+        active = self._viewer.layers.selection.active or below  # a preview is nothing to paint on
         colours = (_CELLS, _AROUND)
         layer = make_layer(RasterSpec(Key(""), NAME, NAME, lambda: edges, place, opacity=0.9, colours=colours))
         self._viewer.layers.append(layer)

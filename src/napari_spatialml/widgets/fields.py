@@ -149,6 +149,10 @@ class SliderField(QWidget):
         self.inner.set_value(value)
         self._place()
 
+    def text_of(self, value: float) -> str:
+        """Return how a number is shown."""
+        return str(self.inner.text_of(value))
+
     def _moved(self, notch: int) -> None:
         self.inner.set_value(round(self._low + (self._high - self._low) * notch / _NOTCHES, 6))
 
@@ -289,7 +293,7 @@ class OptionalField(QWidget):
 
     def stands_for(self, value: Any) -> None:
         """Say what "automatic" comes to; a person who unticks it begins there."""
-        self.automatic.setText(f"automatic: {value:.3g}")
+        self.automatic.setText(f"automatic: {self.inner.text_of(value)}")
         if self.automatic.value():
             blocked = self.blockSignals(True)  # what the method takes has not changed
             self.inner.set_value(value)

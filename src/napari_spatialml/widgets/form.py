@@ -126,7 +126,7 @@ class MethodForm(QWidget):
             field = self.fields[parameter.name]
             if parameter.name not in values:
                 continue
-            if isinstance(field, OptionalField):
+            if isinstance(field, OptionalField) and isinstance(field.inner, NumberField | SliderField):
                 field.stands_for(values[parameter.name])
             elif isinstance(field, NumberField) and parameter.means is not None:
                 unit = f" {parameter.unit}" if parameter.unit else ""

@@ -167,10 +167,14 @@ class NumberField(QAbstractSpinBox):
         except ValueError:
             return None
 
+    def text_of(self, value: float | int) -> str:
+        """Return how a number is shown: with its unit, or as the word that it stands for."""
+        if self._means is not None and value == self._means.value:
+            return self._means.word
+        return repr(value).removesuffix(".0") + self._suffix
+
     def _show(self) -> None:
-        text = repr(self._value).removesuffix(".0") + self._suffix
-        if self._means is not None and self._value == self._means.value:
-            text = self._means.word
+        text = self.text_of(self._value)
         if self.lineEdit().text() != text:
             self.lineEdit().setText(text)
 

@@ -132,7 +132,7 @@ class PreviewRow(QWidget):
         if not found.cells:
             return f"Nothing is found here. Lower the threshold, or check channel and diameter.{where}"
         size = f"median diameter {found.diameter_um:.1f} µm"
-        return f"Preview: {found.cells:,} cells, {size} ({found.seconds:.2g} s{how}).{where}"
+        return f"Preview: {found.cells:,} cells, {size} ({found.seconds:.1f} s{how}).{where}"
 
     def _tell(self, message: Message | None) -> None:
         self.message.show_message(message)

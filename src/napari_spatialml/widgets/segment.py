@@ -105,6 +105,7 @@ class SegmentDock(MethodStep):
         """Make the panel; it starts with the network that comes along, or where that cannot run with watershed."""
         panel = super().make()
         self.caution, self.also, self.preview = Quiet(), AlsoCells(self.desk), PreviewRow(self.desk, self._wanted)
+        self.without = ""
         self.panel.set_before_run(self._before_run())
         self.panel.method_changed.connect(self._follow_method)
         self.panel.method_changed.connect(self.preview.follow)

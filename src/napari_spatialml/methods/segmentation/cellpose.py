@@ -63,7 +63,7 @@ class Cellpose(FlowSegmenter):
     histology the grey image (Cellpose 4: all three)."""
     nuclear_channel: Annotated[str, Channel(), Means("", "none")] = ""
     """Second channel with the nuclei, which helps to find cells. Empty is none."""
-    flow_threshold: Annotated[float, Interval(ge=0, le=3), Decoding()] = 0.4
+    flow_threshold: Annotated[float, Interval(ge=0, le=3), Decoding(), Means(0, "off")] = 0.4
     """Largest error between the predicted flows and those of the cell found: raise it to keep more
     cells, lower it to drop ill-shaped ones; 0 turns the check off."""
     cellprob_threshold: Annotated[float, Interval(ge=-6, le=6), Decoding()] = 0.0
@@ -94,6 +94,7 @@ class Cellpose(FlowSegmenter):
             When a channel does not exist, or the file holds no weights of the installed version.
         """
         self.check_installed()
+        pixels = pixels.opaque
         return self._found(pixels, self._normalised(self._stack(pixels, pixels.is_histology)), report)
 
     def _found(self, pixels: Pixels, image: Image, report: Report) -> Masks:
@@ -120,7 +121,7 @@ class Cellpose(FlowSegmenter):
             As when the method is called.
         """
         self.check_installed()
-        report = forward_only(report)
+        report, pixels = forward_only(report), pixels.opaque
         image = self._normalised(self._stack(pixels, pixels.is_histology), limits)
         path = self._weights(report)
         if not np.ptp(image, axis=(0, 1)).any():
@@ -150,6 +151,7 @@ class Cellpose(FlowSegmenter):
             As when the method is called.
         """
         self.check_installed()
+        pixels = pixels.opaque
         grey = pixels.is_histology and not (self.channel or self.nuclear_channel)
         method = self if grey else replace(self, channel=self.channel or pixels.channels[0])
         stack = method._stack(pixels, pixels.is_histology)

@@ -63,7 +63,7 @@ class Starter(FlowSegmenter):
     cell_probability: Annotated[float | None, Interval(ge=0, le=1), Decoding()] = None
     """Pixels whose probability of being nucleus is above this are nucleus: lower it to find more and
     larger nuclei. Empty takes what was fitted to the stain."""
-    flow_error: Annotated[float | None, Interval(ge=0, le=4), Decoding()] = None
+    flow_error: Annotated[float | None, Interval(ge=0, le=4), Decoding(), Means(0, "off")] = None
     """Largest error between the predicted flows and those of the nucleus found: lower it to drop
     ill-shaped ones; 0 turns the check off. Empty takes what was fitted to the stain."""
     min_area_um2: Annotated[float, Interval(ge=0), Unit("µm²"), Decoding()] = 6.0
@@ -194,7 +194,8 @@ class Starter(FlowSegmenter):
 
     def _read(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
         """Return the channels that the network sees, one or three, and what they show."""
-        values, names = _without_alpha(pixels)
+        pixels = pixels.opaque
+        values, names = pixels.values, pixels.channels
         colour = len(values) == 3 and not self.channel
         if self.stain in ("histology", "bright-field") and colour:
             return values, self.stain
@@ -212,8 +213,8 @@ class Starter(FlowSegmenter):
 
     def _name_of(self, pixels: Pixels) -> str:
         """Return the name of the one channel that is used."""
-        values, names = _without_alpha(pixels)
-        return names[self._index(values, names)]
+        pixels = pixels.opaque
+        return pixels.channels[self._index(pixels.values, pixels.channels)]
 
     def _index(self, values: npt.NDArray[Any], names: tuple[str, ...]) -> int:
         if self.channel:
@@ -223,16 +224,6 @@ class Starter(FlowSegmenter):
         named = (i for i, name in enumerate(names) if any(word in name.lower() for word in _NUCLEAR))
         lit = (i for i, channel in enumerate(values) if channel.min() < channel.max())
         return next(named, next(lit, 0))
-
-
-def _without_alpha(pixels: Pixels) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Drop the fourth channel of an 8-bit image where it is named alpha, or says "opaque" everywhere."""
-    values, names = pixels.values, pixels.channels
-    if len(values) != 4 or values.dtype != np.uint8:
-        return values, names
-    if names[3].lower() in ("a", "alpha") or values[3].min() == 255:
-        return values[:3], names[:3]
-    return values, names
 
 
 def _has_light_ground(channel: npt.NDArray[Any]) -> bool:

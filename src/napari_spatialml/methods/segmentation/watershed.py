@@ -63,6 +63,7 @@ class Watershed(Segmenter):
             When the channel does not exist, or histology is asked for an image that is not RGB.
         """
         report(0.0, "reading the stain")
+        pixels = pixels.opaque
         size = pixels.pixel_size_um
         diameter = max(self.diameter_um / size, 2.0)
         smooth = _smoothed(self._signal(pixels), self.smoothing_um / size)
