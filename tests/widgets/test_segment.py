@@ -118,6 +118,7 @@ def test_a_run_makes_cells_of_its_nuclei_that_have_their_ids(desk, dock, ran, qt
         nuclei, cells = (document.grid(n).read() for n in ("nuclei", "cells"))
         assert np.array_equal(np.unique(nuclei), np.unique(cells))
         assert np.array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
+        assert f"Each has a cell in 'cells', expanded by at most {distance:g} µm" in dock.panel.message.text()
         assert document.table("cells_table").n_obs == nuclei.max() and len(desk.session.history) == steps
     about = document.attribute("segmentations")["cells"]
     assert about["nuclei"] == "nuclei" and about["linked_by"] == "id" and about["image"] == "dapi"

@@ -43,8 +43,8 @@ class AlsoCells(QWidget):
     """
 
     changed = Signal()
-    made = Signal(str, str)
-    """The names of the nuclei and of the cells that were made of them."""
+    made = Signal(str, str, float)
+    """The names of the nuclei and of the cells that were made of them, and the distance in µm."""
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -96,7 +96,7 @@ class AlsoCells(QWidget):
         self.message.show_message(Message("info", "Expanding the nuclei …"))
         self.runner.run(
             lambda report: correct(session.document, "expand-nuclei", report=report, **wanted),
-            on_result=lambda command: self._done(session, position, command, nuclei, name),
+            on_result=lambda command: self._done(session, position, command, wanted),
             on_error=lambda error: self.message.show_message(tell(error)),
             title="Nuclei to cells",
             key="expand",
@@ -108,12 +108,12 @@ class AlsoCells(QWidget):
         assert self._desk.session is not None
         return self._desk.session
 
-    def _done(self, session: Session, position: int, command: Command, nuclei: str, name: str) -> None:
+    def _done(self, session: Session, position: int, command: Command, made: dict[str, Any]) -> None:
         if session is not self._desk.session or session.position != position:
             raise Stale("The section was changed while the nuclei were expanded.", "Expand them under Correct.")
         session.execute(command)
-        self.message.show_message(Message("ok", f"{command.label[0].upper()}{command.label[1:]}."))
-        self.made.emit(nuclei, name)
+        self.message.show_message(None)
+        self.made.emit(made["nuclei"], made["labels"], made["distance_um"])
 
     def _follow(self, on: bool) -> None:
         self.rows.setVisible(on)

@@ -197,8 +197,11 @@ class SegmentDock(MethodStep):
         if self.panel.form is not None and found.stands_for:
             self.panel.form.stands_for(found.stands_for)
 
-    def _show_cells(self, nuclei: str, cells: str) -> None:
-        presenter = self.desk.presenter
+    def _show_cells(self, nuclei: str, cells: str, distance_um: float) -> None:
+        line, presenter = self.panel.message, self.desk.presenter
+        if line.message is not None:
+            added = f" Each has a cell in '{cells}', expanded by at most {distance_um:g} µm."
+            line.show_message(replace(line.message, text=line.message.text + added))
         if presenter is not None:
             image = presenter.document.attribute("segmentations", {}).get(nuclei, {}).get("image")
             presenter.show(shown=tuple(n for n in (image, nuclei, cells) if n), beside="")
