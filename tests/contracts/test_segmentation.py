@@ -11,8 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_spatialml.core.flow_segmenter import FlowSegmenter
+from napari_spatialml.core.flows import decode, labels_to_flows
+from napari_spatialml.core.method import parameters
+from napari_spatialml.core.metrics import average_precision
 from napari_spatialml.core.segmentation import Masks, Pixels, Segmenter
-from napari_spatialml.errors import BadInput, Cancelled, MissingWeights
+from napari_spatialml.errors import BadInput, Cancelled, MissingWeights, SpatialMLError
 from napari_spatialml.methods import methods
 
 NAMES = sorted(methods("segmentation"))
@@ -128,6 +132,103 @@ def test_every_kind_of_number_is_taken(segmenter: Segmenter, kind: type) -> None
     values = blobs(48, 48)
     values = (values // 16).astype(kind) if kind is np.uint8 else values.astype(kind)
     assert segmenter(Pixels(values, 0.5)).labels.max() > 0
+
+
+def test_twelve_bits_of_sixteen_are_as_good_as_all(segmenter: Segmenter) -> None:
+    values = blobs()
+    assert values.max() < 4096
+    few, all_bits = (segmenter(Pixels(v, 0.5)).labels for v in (values, values * 16))
+    assert few.max() == all_bits.max() > 0
+    assert ((few > 0) == (all_bits > 0)).mean() > 0.99
+
+
+@pytest.mark.parametrize("name", ["alpha", "3"])
+def test_the_alpha_of_a_colour_image_changes_nothing(segmenter: Segmenter, name: str) -> None:
+    rgb = np.broadcast_to(230 - (blobs(64, 64)[0] // 16)[None], (3, 64, 64)).astype(np.uint8)
+    values = np.concatenate([rgb, np.full((1, 64, 64), 255, np.uint8)])
+    plain = segmenter(Pixels(rgb, 0.5)).labels
+    assert np.array_equal(segmenter(Pixels(values, 0.5, ("r", "g", "b", name))).labels, plain)
+
+
+def test_a_channel_that_is_not_there_is_named_with_those_that_are(segmenter: Segmenter) -> None:
+    for parameter in parameters(type(segmenter)):
+        if parameter.channel:
+            asked = type(segmenter).from_settings(segmenter.settings() | {parameter.name: "tubulin"})
+            with pytest.raises(BadInput, match="no channel 'tubulin'") as caught:
+                asked(Pixels(blobs(40, 40), 0.5, ("DAPI",)))
+            assert "DAPI" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_file_of_weights_is_told_in_a_sentence_and_runs_no_code(name: str, tmp_path: Path) -> None:
+    import pickle
+
+    cls, trap, path = methods("segmentation")[name], tmp_path / "trap", tmp_path / "model"
+    files = [p.name for p in parameters(cls) if p.name in ("weights", "model", "folder")]
+    if cls.missing() or not files:
+        pytest.skip(f"{cls.title} needs the package '{cls.missing()}'" if cls.missing() else "it takes no weights")
+    for content in (b"not weights", b"", pickle.dumps(Payload(str(trap)))):
+        path.write_bytes(content)
+        with pytest.raises(SpatialMLError, match="'model'"):
+            cls(**{files[0]: str(path)})(Pixels(blobs(40, 40), 0.5))
+        assert not trap.exists()
+    with pytest.raises(MissingWeights) as caught:
+        cls(**{files[0]: str(tmp_path / "absent")})(Pixels(blobs(40, 40), 0.5))
+    assert "absent" in caught.value.message and caught.value.hint
+
+
+def with_decoding(segmenter: Segmenter) -> FlowSegmenter:
+    if not isinstance(segmenter, FlowSegmenter):
+        assert not [p.name for p in parameters(type(segmenter)) if p.decoding], "nothing can be decoded again"
+        pytest.skip("its network and its decoding are one")
+    return segmenter
+
+
+def test_thresholds_change_nothing_in_what_the_network_says(segmenter: Segmenter, pixels: Pixels) -> None:
+    method = with_decoding(segmenter)
+    quick = [p for p in parameters(type(method)) if p.decoding]
+    other = {p.name: p.maximum if p.maximum is not None else 1e6 for p in quick}
+    assert quick
+    one, two = (m.field(pixels) for m in (method, type(method).from_settings(method.settings() | other)))
+    assert np.array_equal(one.logit, two.logit) and np.array_equal(one.flows, two.flows)
+    assert (one.diameter, one.stain) == (two.diameter, two.stain)
+    strict = type(method).from_settings(method.settings() | {"min_area_um2": 1e6})
+    assert method.decode(one, 0.5).labels.max() > 0 == strict.decode(one, 0.5).labels.max()
+
+
+def test_a_settled_method_reads_a_window_as_it_reads_the_image(segmenter: Segmenter) -> None:
+    method, pixels = with_decoding(segmenter), Pixels(blobs(160, 160), 0.5)
+    settled, limits = method.settled(pixels)
+    whole, again = method.field(pixels), settled.field(pixels, limits=limits)
+    assert np.abs(whole.logit - again.logit).max() < 1e-3
+    dim = Pixels(pixels.values[:, :20] // 4, 0.5)
+    alone, alike = method.decode(settled.field(dim), 0.5), method.decode(settled.field(dim, limits=limits), 0.5)
+    assert not np.array_equal(alone.labels, alike.labels), "limits are those given"
+
+
+def test_cellposes_cells_and_those_of_its_preview_are_the_same() -> None:
+    dynamics = pytest.importorskip("cellpose.dynamics")
+    y, x = np.mgrid[:256, :256]
+    labels = np.zeros((256, 256), np.int32)
+    for n, (cy, cx) in enumerate((cy, cx) for cy in range(16, 256, 27) for cx in range(16, 256, 27)):
+        labels[np.hypot(y - cy, (x - cx) * (0.8 + 0.05 * (n % 9))) < 10 + n % 4] = n + 1
+    rng = np.random.default_rng(0)
+    flows = (labels_to_flows(labels) + rng.normal(0, 0.2, (2, 256, 256))).astype(np.float32)
+    logit = np.where(labels > 0, 4, -4) + rng.normal(0, 1, labels.shape)
+    theirs = dynamics.resize_and_compute_masks(flows * 5, logit, flow_threshold=0.4, min_size=16)
+    from napari_spatialml.core.flows import FlowField
+
+    ours = cellpose().decode(FlowField(logit, flows), 0.5).labels
+    assert np.array_equal(ours, decode(FlowField(logit, flows), 0.5, 0.4, 16).labels)
+    assert average_precision(theirs, ours, 0.9)[0] >= 0.99
+
+
+def test_the_licence_of_cellpose_sam_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_spatialml.core import cellpose_weights
+
+    assert "CC-BY-NC" in cellpose(model="cpsam").caution() and not cellpose(model="cyto3").caution()
+    monkeypatch.setattr(cellpose_weights, "version", lambda: 4)
+    assert "CC-BY-NC" in cellpose().caution()
 
 
 def test_the_input_stays_as_it_was(segmenter: Segmenter, pixels: Pixels) -> None:

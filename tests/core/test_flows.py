@@ -160,3 +160,23 @@ def test_fields_and_thresholds_that_make_no_sense() -> None:
     labels, field = noisy(1)
     assert not decode(field, 1.0).labels.any()
     assert labels.any()
+
+
+def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_spatialml.core import flows as module
+
+    y, x = np.mgrid[:150, :170]
+    labels = np.zeros((150, 170), np.int32)
+    for n, (cy, cx) in enumerate((cy, cx) for cy in range(9, 150, 17) for cx in range(9, 170, 16)):
+        labels[np.hypot(y - cy, x - cx) < 6 + n % 3] = n + 1
+    found = []
+    for threads, worth in ((1, 1), (7, 100)):
+        monkeypatch.setattr(module, "_THREADS", threads)
+        monkeypatch.setattr(module, "_WORTH_IT", worth)
+        own = labels_to_flows(labels)
+        noisy = own + np.random.default_rng(1).normal(0, 0.2, own.shape).astype(np.float32)
+        logit = np.where(labels > 0, 3.0, -3.0)
+        found.append((own, decode(FlowField(logit, noisy), 0.5, 0.4, 15)))
+    assert found[0][0].tobytes() == found[1][0].tobytes() and found[0][1].labels.max() > 50
+    assert np.array_equal(found[0][1].labels, found[1][1].labels)
+    assert np.array_equal(found[0][1].scores, found[1][1].scores)

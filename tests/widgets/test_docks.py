@@ -151,6 +151,7 @@ def test_another_coordinate_system_is_shown_when_it_is_chosen(desk, show):
 @pytest.fixture
 def segmented(desk, show, ran):
     dock = show(SegmentDock(desk.viewer))
+    dock.panel.set_method(method("segmentation", "watershed")())
     assert "cells" in ran(dock)
     return dock
 
@@ -169,6 +170,7 @@ def test_a_run_adds_labels_and_their_table_as_one_step(desk, segmented):
 
 def test_what_is_in_view_alone_is_segmented(desk, show, ran):
     dock = show(SegmentDock(desk.viewer))
+    dock.panel.set_method(method("segmentation", "watershed")())
     dock.refresh_now()
     desk.presenter.show(shown=("dapi",))
     dock.region.setCurrentIndex(dock.region.findData("view"))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .device import Device, choose
 from .flow_input import Limits, Stain, limits_of, scaled
 from .flow_models import ENDING, Model, find, models_folder
+from .flow_segmenter import FlowSegmenter
 from .flow_weights import metadata_of, read, write
 from .flows import FlowField
 from .learning import Learner, Lesson, diameter_um_of
@@ -23,7 +24,7 @@ from .segmentation import Masks, Pixels
 __all__ = ["FlowLearner"]
 
 
-class FlowLearner(Learner):
+class FlowLearner(FlowSegmenter, Learner):
     """Base class of methods whose parameters are, among others, weights, diameter, stain and device."""
 
     weights: str
@@ -33,14 +34,6 @@ class FlowLearner(Learner):
     @abstractmethod
     def seen(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
         """Return the channels that the network sees, one or three, and what they show."""
-
-    @abstractmethod
-    def field(self, pixels: Pixels, report: Report = silent, limits: Limits | None = None) -> FlowField:
-        """Run the network and return what it says, before any threshold."""
-
-    @abstractmethod
-    def decode(self, field: FlowField, pixel_size_um: float) -> Masks:
-        """Make cells of a field."""
 
     def weights_file(self) -> Path:
         """Return the file of the weights.

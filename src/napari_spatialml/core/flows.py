@@ -6,6 +6,9 @@ output is a `FlowField`; `decode` makes cells of it, as often as thresholds chan
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +25,9 @@ Flows = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 
 STEPS = 200
+_THREADS = max(1, min(os.cpu_count() or 1, 8))
+_WORTH_IT = 100_000
+"""Pixels of cells from which on threads take less time than they cost."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,15 @@ def labels_to_flows(labels: npt.NDArray[Any]) -> Flows:
     compact = np.ascontiguousarray(labels, dtype=np.int32)
     flows = np.zeros((2, *compact.shape), dtype=np.float32)
     if compact.size:
-        diffuse(compact, boxes_of(compact), flows)
+        boxes = boxes_of(compact)
+        sums = np.cumsum(boxes[:, 4])
+
+        def some(first: int, last: int) -> None:  # each thread writes the pixels of its own cells
+            own = np.zeros_like(boxes)
+            own[first:last] = boxes[first:last]
+            diffuse(compact, own, flows)
+
+        _in_threads(some, sums)
     return flows
 
 
@@ -172,13 +186,33 @@ def _converged(field: FlowField, threshold: float, steps: int) -> Labels:
     n = int(cell.sum())
     if n == 0:
         return labels
-    ends = np.zeros(n, dtype=np.int32)
-    follow(directed(field.flows, cell), cell, steps, ends)
+    ends, towards = np.zeros(n, dtype=np.int32), directed(field.flows, cell)
+    sums = np.cumsum(cell.sum(axis=1))
+
+    def some(first: int, last: int) -> None:  # no path knows of another
+        own = np.zeros_like(cell)
+        own[first:last] = cell[first:last]
+        begin = int(sums[first - 1]) if first else 0
+        follow(towards, own, steps, ends[begin : int(sums[last - 1])])
+
+    _in_threads(some, sums)
     arrived = np.bincount(ends, minlength=cell.size).astype(np.int32).reshape(cell.shape)
     basins = np.zeros_like(labels)
     grow(arrived, peaks(arrived), basins)
     labels[cell] = basins.ravel()[ends]
     return labels
+
+
+def _in_threads(call: Callable[[int, int], None], sums: npt.NDArray[Any]) -> None:
+    """Call with the first and last of runs of rows or cells of about equal work; ``sums`` is the work up to each."""
+    n, work = len(sums), int(sums[-1])
+    parts = min(_THREADS, max(1, work // _WORTH_IT))
+    cuts = np.unique([0, *np.searchsorted(sums, work * np.arange(1, parts) / parts).tolist(), n]).tolist()
+    if len(cuts) == 2:
+        call(0, n)
+        return
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(call, cuts[:-1], cuts[1:]))
 
 
 def _keep(labels: Labels, kept: npt.NDArray[np.bool_]) -> int:

@@ -24,7 +24,19 @@ from annotated_types import Interval
 
 from ..errors import BadInput, MissingDependency
 
-__all__ = ["Advanced", "Interval", "Method", "Offered", "Parameter", "Unit", "method", "parameters"]
+__all__ = [
+    "Advanced",
+    "Channel",
+    "Decoding",
+    "Interval",
+    "Means",
+    "Method",
+    "Offered",
+    "Parameter",
+    "Unit",
+    "method",
+    "parameters",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,35 @@ class Offered:
 
 
 @dataclass(frozen=True)
+class Decoding:
+    """Marks a parameter that acts on what a network has said: a change of it does not run the network again."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Marks the name of a channel of the image; a form offers those that the image has."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """Says in a word what one value stands for: ``Means(0, "estimate", 10)``.
+
+    Parameters
+    ----------
+    value
+        The value: 0, or empty text.
+    word
+        What it means, as a form shows it in its place.
+    start
+        The number from which a person begins who wants another.
+    """
+
+    value: float | str
+    word: str
+    start: float | None = None
+
+
+@dataclass(frozen=True)
 class Parameter:
     """One parameter of a method, as a form, a command line or a docs page needs it."""
 
@@ -62,6 +103,9 @@ class Parameter:
     choices: tuple[Any, ...] = ()
     advanced: bool = False
     offered: Callable[[], Sequence[tuple[str, str]]] | None = None
+    decoding: bool = False
+    channel: bool = False
+    means: Means | None = None
 
     @property
     def title(self) -> str:
@@ -145,6 +189,10 @@ class Method:
         """Return the first line of the docstring."""
         return (inspect.getdoc(cls) or "").split("\n", 1)[0]
 
+    def caution(self) -> str:
+        """Return what a person should know before this runs, such as the licence of its weights; "" for nothing."""
+        return ""
+
     def settings(self) -> dict[str, Any]:
         """Return the parameters by name, as plain values that JSON can hold."""
         values = {p.name: getattr(self, p.name) for p in parameters(type(self))}
@@ -222,6 +270,9 @@ def _parameter(name: str, hint: Any, default: Any, text: str) -> Parameter:
         choices=typing.get_args(hint) if typing.get_origin(hint) is Literal else (),
         advanced=any(isinstance(m, Advanced) for m in marks),
         offered=next((m.choices for m in marks if isinstance(m, Offered)), None),
+        decoding=any(isinstance(m, Decoding) for m in marks),
+        channel=any(isinstance(m, Channel) for m in marks),
+        means=next((m for m in marks if isinstance(m, Means)), None),
     )
 
 

@@ -55,6 +55,15 @@ class Pixels:
         object.__setattr__(self, "channels", channels)
 
     @property
+    def opaque(self) -> Pixels:
+        """The image without its alpha: the fourth 8-bit channel where it is named so, or says "opaque" everywhere."""
+        if len(self.values) != 4 or self.values.dtype != np.uint8:
+            return self
+        if self.channels[3].lower() in ("a", "alpha") or self.values[3].min() == 255:
+            return Pixels(self.values[:3], self.pixel_size_um, self.channels[:3])
+        return self
+
+    @property
     def is_histology(self) -> bool:
         """Whether this is a bright-field RGB image: three 8-bit channels whose background is light."""
         return len(self.values) == 3 and self.values.dtype == np.uint8 and float(np.median(self.values)) > 110

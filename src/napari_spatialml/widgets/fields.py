@@ -19,12 +19,16 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSizePolicy,
+    QSlider,
+    QVBoxLayout,
     QWidget,
 )
 
 from ..errors import BadInput
 
-__all__ = ["ChoiceField", "Field", "FlagField", "OptionalField", "PathField", "TextField"]
+__all__ = ["ChannelName", "ChoiceField", "Field", "FlagField", "OptionalField", "PathField", "SliderField", "TextField"]
+
+_NOTCHES = 100
 
 
 class Field(Protocol):
@@ -71,6 +75,96 @@ class ChoiceField(QComboBox):
             super().wheelEvent(event)
         else:
             event.ignore()
+
+
+class ChannelName(QComboBox):
+    """The name of a channel: one of those of the image, or ``word`` for the empty name."""
+
+    changed = Signal()
+
+    def __init__(self, word: str = "automatic", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._word, self._names, self._value = word, (), ""
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.activated.connect(lambda row: self.set_value(self.itemData(row)))
+        self.set_names(())
+
+    def set_names(self, names: tuple[str, ...]) -> None:
+        """Offer the channels of another image; a name that it lacks stays, for a run to say so."""
+        self._names = names
+        offered = ["", *names, *({self._value} - {"", *names})]
+        if [self.itemData(i) for i in range(self.count())] != offered:
+            self.clear()
+            for name in offered:
+                self.addItem(name or self._word, name)
+        self.setCurrentIndex(offered.index(self._value))
+
+    def value(self) -> str:
+        """Return the name, empty for none."""
+        return self._value
+
+    def set_value(self, value: str) -> None:
+        """Choose a name."""
+        before, self._value = self._value, value
+        self.set_names(self._names)
+        if value != before:
+            self.changed.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Change only with the focus, so that scrolling a dock changes nothing."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class SliderField(QWidget):
+    """A number between two bounds, with a slider under it that acts while it moves."""
+
+    changed = Signal()
+
+    def __init__(self, inner: Any, low: float, high: float, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.inner, self._low, self._high = inner, low, high
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, _NOTCHES)
+        self.slider.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.slider.valueChanged.connect(self._moved)
+        inner.changed.connect(self._follow)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(inner)
+        layout.addWidget(self.slider)
+        self._place()
+
+    def value(self) -> float:
+        """Return the number."""
+        return float(self.inner.value())
+
+    def set_value(self, value: float) -> None:
+        """Show a number."""
+        self.inner.set_value(value)
+        self._place()
+
+    def text_of(self, value: float) -> str:
+        """Return how a number is shown."""
+        return str(self.inner.text_of(value))
+
+    def _moved(self, notch: int) -> None:
+        self.inner.set_value(round(self._low + (self._high - self._low) * notch / _NOTCHES, 6))
+
+    def _follow(self) -> None:
+        self._place()
+        self.changed.emit()
+
+    def _place(self) -> None:
+        share = (float(self.inner.value()) - self._low) / (self._high - self._low)
+        blocked = self.slider.blockSignals(True)  # a number between two notches stays as it was typed
+        self.slider.setValue(round(share * _NOTCHES))
+        self.slider.blockSignals(blocked)
 
 
 class FlagField(QCheckBox):
@@ -196,6 +290,14 @@ class OptionalField(QWidget):
         if value is not None:
             self.inner.set_value(value)
         self.automatic.set_value(value is None)
+
+    def stands_for(self, value: Any) -> None:
+        """Say what "automatic" comes to; a person who unticks it begins there."""
+        self.automatic.setText(f"automatic: {self.inner.text_of(value)}")
+        if self.automatic.value():
+            blocked = self.blockSignals(True)  # what the method takes has not changed
+            self.inner.set_value(value)
+            self.blockSignals(blocked)
 
     def _follow(self, automatic: bool) -> None:
         self.inner.setVisible(not automatic)

@@ -13,14 +13,14 @@ from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ..core.method import Method, Parameter, parameters
 from ..errors import BadInput
-from .fields import ChoiceField, FlagField, OptionalField, PathField, TextField
+from .fields import ChannelName, ChoiceField, FlagField, OptionalField, PathField, SliderField, TextField
 from .number import NumberField
 from .offer_field import OfferField
-from .style import SPACING, Rows, quiet_button, tooltip
+from .style import SPACING, Quiet, Rows, quiet_button, tooltip
 
 __all__ = ["MethodForm", "field_for", "help_for"]
 
-_FILE_WORDS = ("file", "path", "folder", "directory")
+_FILE_WORDS = ("file", "path", "folder", "directory", "weights", "model")
 
 
 def field_for(parameter: Parameter) -> Any:
@@ -34,9 +34,13 @@ def field_for(parameter: Parameter) -> Any:
     inner, optional = _without_none(parameter.type)
     if parameter.offered is not None:
         field: Any = OfferField(parameter.offered)
+    elif parameter.channel:
+        field = ChannelName(parameter.means.word if parameter.means else "automatic")
     elif inner is Path or (inner is str and parameter.name.endswith(_FILE_WORDS)):
         folder = parameter.name.endswith(("folder", "directory"))
         field = PathField(as_text=inner is str, folder=folder, optional=optional)
+        if parameter.means is not None:
+            field.line.setPlaceholderText(parameter.means.word)
     elif inner is str:
         field = TextField(optional=optional)
     elif typing.get_origin(inner) is tuple:
@@ -53,6 +57,8 @@ def help_for(parameter: Parameter) -> str:
     unit = f" {parameter.unit}" if parameter.unit else ""
     default = "automatic" if parameter.default is None else f"{parameter.default}{unit}"
     allowed = f"Allowed: {parameter.range}{unit}. " if parameter.range else ""
+    if parameter.means is not None and parameter.default == parameter.means.value:
+        default = parameter.means.word
     return tooltip(f"{parameter.help}\n\n{allowed}Default: {default if str(default) else 'empty'}.")
 
 
@@ -73,18 +79,21 @@ class MethodForm(QWidget):
         self.cls = cls
         self.fields: dict[str, Any] = {}
         self._quiet = False
-        self._rows, self._hidden_rows = Rows(), Rows()
+        self._rows, self._quick_rows, self._hidden_rows = Rows(), Rows(), Rows()
         self.more = QToolButton()
         self.reset_button = QToolButton()
+        if any(p.decoding and not p.advanced for p in parameters(cls)):
+            self._quick_rows.span(Quiet("Thresholds: they act at once, without the network."))
         for parameter in parameters(cls):
             self._add(parameter)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        layout.addWidget(self._rows)
+        for rows in (self._rows, self._quick_rows):
+            layout.addWidget(rows)
+            rows.setVisible(rows.findChild(QWidget) is not None)
         layout.addLayout(self._foot())
         layout.addWidget(self._hidden_rows)
-        self._rows.setVisible(any(not p.advanced for p in parameters(cls)))
         self._show_more(False)
         self._follow()
 
@@ -108,6 +117,24 @@ class MethodForm(QWidget):
         """Show the defaults."""
         self._set_all({p.name: p.default for p in parameters(self.cls)})
 
+    def set_channels(self, names: tuple[str, ...]) -> None:
+        """Offer the channels of an image where a parameter names one."""
+        for field in self.fields.values():
+            if isinstance(field, ChannelName):
+                field.set_names(names)
+
+    def stands_for(self, values: dict[str, Any]) -> None:
+        """Say what the parameters that are left to the method come to."""
+        for parameter in parameters(self.cls):
+            field = self.fields[parameter.name]
+            if parameter.name not in values:
+                continue
+            if isinstance(field, OptionalField) and isinstance(field.inner, NumberField | SliderField):
+                field.stands_for(values[parameter.name])
+            elif isinstance(field, NumberField) and parameter.means is not None:
+                unit = f" {parameter.unit}" if parameter.unit else ""
+                field.set_word(f"{parameter.means.word}: {values[parameter.name]:.3g}{unit}")
+
     def is_default(self) -> bool:
         """Return whether every value is the default."""
         try:
@@ -117,7 +144,8 @@ class MethodForm(QWidget):
 
     def _add(self, parameter: Parameter) -> None:
         field = field_for(parameter)
-        rows = self._hidden_rows if parameter.advanced else self._rows
+        open_rows = self._quick_rows if parameter.decoding else self._rows
+        rows = self._hidden_rows if parameter.advanced else open_rows
         rows.add(parameter.title, field, help_for(parameter))
         field.setObjectName(parameter.name)
         field.changed.connect(self._changed)
@@ -174,7 +202,11 @@ def _plain_field(parameter: Parameter, inner: Any) -> Any:
     if inner is bool:
         return FlagField()
     if inner in (int, float) or set(typing.get_args(inner)) == {int, float}:
-        return NumberField(parameter, whole=inner is int)
+        number = NumberField(parameter, whole=inner is int)
+        bounded = parameter.minimum is not None and parameter.maximum is not None
+        if parameter.decoding and bounded and inner is float:
+            return SliderField(number, parameter.minimum, parameter.maximum)
+        return number
     raise TypeError(f"No editor fits the type {parameter.type} of the parameter '{parameter.name}'.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
@@ -30,6 +31,7 @@ class NumberField(QAbstractSpinBox):
         self._parameter = parameter
         self._whole = whole
         self._suffix = f" {parameter.unit}" if parameter.unit else ""
+        self._means = parameter.means
         self._value: float | int = _start(parameter, whole)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -60,6 +62,12 @@ class NumberField(QAbstractSpinBox):
         if before != self._value:
             self.changed.emit()
 
+    def set_word(self, word: str) -> None:
+        """Say in other words what the value with a meaning of its own stands for."""
+        if self._means is not None:
+            self._means = replace(self._means, word=word)
+            self._show()
+
     def stepBy(self, steps: int) -> None:
         """Step as far as the range allows."""
         typed = self._parse(self.lineEdit().text())
@@ -87,9 +95,10 @@ class NumberField(QAbstractSpinBox):
         return (QValidator.State.Acceptable if good else QValidator.State.Intermediate), text, position
 
     def sizeHint(self) -> QSize:
-        """Return room for eight digits, the unit and the two buttons."""
-        hint = super().sizeHint()
-        return QSize(self.fontMetrics().horizontalAdvance("00000000" + self._suffix) + 48, hint.height())
+        """Return room for eight digits or the word, the unit and the two buttons."""
+        hint, word = super().sizeHint(), self._means.word if self._means else ""
+        width = max(self.fontMetrics().horizontalAdvance(text) for text in ("00000000" + self._suffix, word))
+        return QSize(width + 48, hint.height())
 
     minimumSizeHint = sizeHint
 
@@ -99,6 +108,11 @@ class NumberField(QAbstractSpinBox):
             super().wheelEvent(event)
         else:
             event.ignore()
+
+    @property
+    def _special(self) -> float | int:
+        assert self._means is not None
+        return int(self._means.value) if self._whole else float(self._means.value)
 
     def _commit(self) -> None:
         typed = self._parse(self.lineEdit().text())
@@ -121,6 +135,8 @@ class NumberField(QAbstractSpinBox):
         return math.isfinite(value)
 
     def _stepped(self, value: float | int, direction: int) -> float | int:
+        if self._means is not None and self._means.start is not None and value == self._means.value and direction > 0:
+            return int(self._means.start) if self._whole else self._means.start
         step = self._step(value, direction)
         if step < sys.float_info.min:  # the smallest numbers have no tenth
             return value
@@ -138,6 +154,8 @@ class NumberField(QAbstractSpinBox):
         return max(1, 10 ** max(power, 0)) if self._whole else 10.0**power
 
     def _parse(self, text: str) -> float | int | None:
+        if self._means is not None and text.strip() == self._means.word:
+            return self._special
         text = text.strip().removesuffix(self._suffix.strip()).strip().replace(",", ".")
         try:
             number = float(text)
@@ -149,8 +167,14 @@ class NumberField(QAbstractSpinBox):
         except ValueError:
             return None
 
+    def text_of(self, value: float | int) -> str:
+        """Return how a number is shown: with its unit, or as the word that it stands for."""
+        if self._means is not None and value == self._means.value:
+            return self._means.word
+        return repr(value).removesuffix(".0") + self._suffix
+
     def _show(self) -> None:
-        text = repr(self._value).removesuffix(".0") + self._suffix
+        text = self.text_of(self._value)
         if self.lineEdit().text() != text:
             self.lineEdit().setText(text)
 

@@ -124,6 +124,10 @@ class MethodPanel(QWidget):
         _fill(self._correct, widget)
         self._correct_heading.setVisible(widget is not None)
 
+    def set_before_run(self, widget: QWidget) -> None:
+        """Put a widget between the form and the Run button."""
+        _fill(self._before_run, widget)
+
     def set_waiting_for(self, reason: str) -> None:
         """Say what must be there before a run, as the next step to do; empty text makes a run possible."""
         self._waiting_for = reason
@@ -181,6 +185,7 @@ class MethodPanel(QWidget):
         self.methods.currentIndexChanged.connect(self._choose)
         self.message, self.notice = MessageLine(), MessageLine()
         self._inputs, self._form, self._correct = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        self._before_run = QVBoxLayout()
         self._correct_heading = Heading("Correct")
 
     def _make_help(self) -> None:
@@ -215,8 +220,8 @@ class MethodPanel(QWidget):
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         column.setSpacing(SPACING + 2)
         parts = (
-            self._head(), what, self._inputs, rows, self.help, self._form, self._run_row(), self._step, self.message,
-            self.notice, self._correct_heading, self._correct,
+            self._head(), what, self._inputs, rows, self.help, self._form, self._before_run, self._run_row(),
+            self._step, self.message, self.notice, self._correct_heading, self._correct,
         )  # fmt: skip
         for part in parts:
             if isinstance(part, QLayout):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from ..errors import BadInput
+from ..core.method import parameters
+from ..core.patch import Window
+from ..errors import BadInput, SpatialMLError
 from ..methods import methods
 from ..session import SegmentationSelection, Selection
-from ..session.gather import full_resolution
+from ..session.gather import full_resolution, pixel_size
+from .also_cells import AlsoCells, name_of
+from .preview import PreviewRow, Wanted
 from .step import MethodStep, choose
-from .style import Rows, Tool, tool_row
+from .style import SPACING, Quiet, Rows, Tool, tool_row
 from .tool_options import cells_of
 
 __all__ = ["ChannelsField", "SegmentDock"]
@@ -43,6 +48,11 @@ class ChannelsField(QPushButton):
             action.setCheckable(True)
             action.toggled.connect(lambda _on: self._show())
         self._show()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The channels of the image."""
+        return self._names
 
     def names(self) -> tuple[str, ...]:
         """Return the channels ticked; empty for all."""
@@ -75,12 +85,13 @@ class SegmentDock(MethodStep):
         self.images, self.channels, self.region = QComboBox(), ChannelsField(), QComboBox()
         self.region.addItem("the whole image", "whole")
         self.region.addItem("what is in view", "view")
-        self.output = QLineEdit("nuclei")
+        self.output, self.about = QLineEdit("nuclei"), Quiet()
         self.images.currentIndexChanged.connect(lambda _i: self._follow_image())
         rows = Rows()
         rows.add("Image", self.images, "The image in which cells are found.")
-        rows.add("Channels", self.channels, "The channels used; of none ticked, all.")
-        rows.add("Region", self.region, "Try a method on what is in view first: it is quicker.")
+        rows.span(self.about)
+        self._channels_label = rows.add("Channels", self.channels, "The channels used; of none ticked, all.")
+        rows.add("Region", self.region, "What a run works on. Preview here tries a method on what is in view first.")
         rows.add("Name of labels", self.output, "The name of the labels that result; an equal name is replaced.")
         return rows
 
@@ -91,12 +102,28 @@ class SegmentDock(MethodStep):
         return self.correct
 
     def make(self) -> QWidget:
-        """Make the panel; it starts with the method that needs no weights."""
+        """Make the panel; it starts with the network that comes along, or where that cannot run with watershed."""
         panel = super().make()
-        offered = methods(self.kind)
-        if "watershed" in offered:
-            self.panel.set_method(offered["watershed"]())
+        self.caution, self.also, self.preview = Quiet(), AlsoCells(self.desk), PreviewRow(self.desk, self._wanted)
+        self.without = ""
+        self.panel.set_before_run(self._before_run())
+        self.panel.method_changed.connect(self._follow_method)
+        self.panel.method_changed.connect(self.preview.follow)
+        self.also.changed.connect(self.preview.follow)
+        self.also.made.connect(self._show_cells)
+        self.preview.made.connect(self._on_preview)
+        self.without = _start(self.panel)
+        self._follow_method()
         return panel
+
+    def _before_run(self) -> QWidget:
+        widget = QWidget()
+        column = QVBoxLayout(widget)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACING + 2)
+        for part in (self.caution, self.also, self.preview):
+            column.addWidget(part)
+        return widget
 
     def fill(self) -> None:
         """Offer the images and labels of the section."""
@@ -114,24 +141,70 @@ class SegmentDock(MethodStep):
 
     def selection(self) -> Selection:
         """Return the image, the channels and the region chosen."""
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.output.text().strip()).strip("_-")
-        if not name:
-            raise BadInput("The labels have no name.", "Give them one, such as nuclei.")
-        image = str(self.images.currentData())
-        if name in self.session.document.names("labels"):
-            found = self.session.document.attribute("segmentations", {})
-            if name not in found:
-                raise BadInput(f"'{name}' is not a segmentation of this program.", "Choose another name.")
-        region = self._in_view(image) if self.region.currentData() == "view" else None
-        return SegmentationSelection(image, self.channels.names(), region, name)
+        found = self._chosen()
+        if found.output in self.session.document.names("labels"):
+            ours = self.session.document.attribute("segmentations", {})
+            if found.output not in ours:
+                raise BadInput(f"'{found.output}' is not a segmentation of this program.", "Choose another name.")
+        self.also.check(found.output)
+        return found
 
     def show_result(self, selection: Selection) -> None:
-        """Show the new labels over their image."""
+        """Show the new labels over their image, and make cells of them where that is asked for."""
         assert isinstance(selection, SegmentationSelection)
         presenter = self.desk.presenter
         assert presenter is not None
+        self.preview.clear()
         presenter.hold(labels=selection.output)
         presenter.show(shown=(selection.image, selection.output), beside="")
+        self.also.expand(selection.output)
+
+    def _chosen(self) -> SegmentationSelection:
+        image = str(self.images.currentData())
+        channels = () if self._names_channels else self.channels.names()
+        region = self._in_view(image) if self.region.currentData() == "view" else None
+        return SegmentationSelection(image, channels, region, name_of(self.output.text(), "labels"))
+
+    def _wanted(self, window: Window | None) -> Wanted:
+        """Return what is to be previewed: the window of the last preview, or what is in view."""
+        method: Any = self.panel.method()
+        selection = self._chosen()
+        where = self._in_view(selection.image) if window is None else window
+        if selection.region is not None:
+            selection = replace(selection, region=where)
+        return Wanted(method, selection, where, self.also.distance_um)
+
+    @property
+    def _names_channels(self) -> bool:
+        """Whether the method's own form says which channels it takes."""
+        form = self.panel.form
+        return form is not None and any(p.channel for p in parameters(form.cls))
+
+    def _follow_method(self) -> None:
+        form = self.panel.form
+        for part in (self._channels_label, self.channels):
+            part.setVisible(not self._names_channels)
+        if form is not None:
+            form.set_channels(self.channels.all)
+        try:
+            caution = self.panel.method().caution() or self.without
+        except SpatialMLError:
+            caution = ""  # a value that is not possible yet is told when it is used
+        self.caution.setText(caution)
+        self.caution.setVisible(bool(caution))
+
+    def _on_preview(self, found: Any) -> None:
+        if self.panel.form is not None and found.stands_for:
+            self.panel.form.stands_for(found.stands_for)
+
+    def _show_cells(self, nuclei: str, cells: str, distance_um: float) -> None:
+        line, presenter = self.panel.message, self.desk.presenter
+        if line.message is not None:
+            added = f" Each has a cell in '{cells}', expanded by at most {distance_um:g} µm."
+            line.show_message(replace(line.message, text=line.message.text + added))
+        if presenter is not None:
+            image = presenter.document.attribute("segmentations", {}).get(nuclei, {}).get("image")
+            presenter.show(shown=tuple(n for n in (image, nuclei, cells) if n), beside="")
 
     def _lead(self) -> None:
         if hasattr(self.desk.viewer, "window"):
@@ -140,11 +213,20 @@ class SegmentDock(MethodStep):
             dock(self.desk.viewer)  # this step may stand alone
         self.desk.step_wanted.emit("Correct")
 
+    def _on_opened(self) -> None:
+        if hasattr(self, "preview"):
+            self.preview.forget()
+        super()._on_opened()
+
     def _follow_image(self) -> None:
         image = self.images.currentData()
-        if image and self.desk.session is not None and image in self.session.document.names("images"):
-            pixels = full_resolution(self.session.document, image)
-            self.channels.set_names(tuple(str(c) for c in pixels.coords["c"].to_numpy()))
+        if not image or self.desk.session is None or image not in self.session.document.names("images"):
+            return
+        pixels = full_resolution(self.session.document, image)
+        self.channels.set_names(tuple(str(c) for c in pixels.coords["c"].to_numpy()))
+        self.about.setText(_size(self.session.document, image, pixels.sizes))
+        if hasattr(self, "preview"):
+            self._follow_method()
 
     def _in_view(self, image: str) -> tuple[int, int, int, int]:
         presenter = self.desk.presenter
@@ -160,6 +242,32 @@ class SegmentDock(MethodStep):
         if (high - low).min() < 8:
             raise BadInput(f"Hardly anything of '{image}' is in view.", "Move there, or choose the whole image.")
         return int(low[0]), int(high[0]), int(low[1]), int(high[1])
+
+
+def _size(document: Any, image: str, sizes: Any) -> str:
+    """Return how large an image is, in pixels and µm."""
+    pixels = f"{sizes['x']:,} × {sizes['y']:,} pixels"
+    try:
+        return f"{pixels} of {pixel_size(document, image):.3g} µm"
+    except SpatialMLError as error:
+        return f"{pixels}. {error.message}"
+
+
+def _start(panel: Any) -> str:
+    """Choose the method to begin with; return in one sentence why it is not the better one, or ""."""
+    offered = methods(panel.kind)
+    first, second = offered.get("starter"), offered.get("watershed")
+    if first is not None and not first.missing():
+        panel.set_method(first())
+        return ""
+    if second is not None:
+        panel.set_method(second())
+    if first is None:
+        return ""
+    return (
+        f"{first.title} finds more, but needs the package '{first.missing()}': pip install "
+        f'"napari-spatialml[{first.extra}]".'
+    )
 
 
 def _likely(name: str) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from ...core.flow_input import Limits, Stain, limits_of, planes_of
 from ...core.flow_learner import FlowLearner
 from ...core.flow_models import offered, typical_diameter_um
 from ...core.flows import FlowField, decode
-from ...core.method import Advanced, Interval, Offered, Unit, method
+from ...core.method import Advanced, Channel, Decoding, Interval, Means, Offered, Unit, method
 from ...core.report import Report, forward_only, part, silent
 from ...core.segmentation import Masks, Pixels
 from ...errors import BadInput
@@ -50,23 +51,23 @@ class Starter(FlowLearner):
     ``docs/starter-model-card.md``, says what it was trained on and how well it does.
     """
 
-    diameter_um: Annotated[float, Interval(ge=0, le=1000), Unit("µm")] = 0.0
+    diameter_um: Annotated[float, Interval(ge=0, le=1000), Unit("µm"), Means(0, "estimate", _EXPECTED_UM)] = 0.0
     """Typical diameter of a nucleus; the image is scaled to what the network was trained on. 0 estimates
     it from the image, or takes that of the nuclei that weights of your own learned from."""
-    channel: str = ""
+    channel: Annotated[str, Channel(), Means("", "by its name")] = ""
     """Channel with the nuclear stain. Empty takes one named like DAPI or Hoechst, else the first."""
     stain: Literal["auto", "fluorescence", "histology", "bright-field"] = "auto"
     """What the image shows: bright nuclei (fluorescence), an RGB image of stained tissue (histology), or
     dark nuclei in one channel (bright-field); "auto" decides by the ground."""
-    cell_probability: Annotated[float | None, Interval(ge=0, le=1)] = None
+    cell_probability: Annotated[float | None, Interval(ge=0, le=1), Decoding()] = None
     """Pixels whose probability of being nucleus is above this are nucleus: lower it to find more and
     larger nuclei. Empty takes what was fitted to the stain."""
-    flow_error: Annotated[float | None, Interval(ge=0, le=4)] = None
+    flow_error: Annotated[float | None, Interval(ge=0, le=4), Decoding(), Means(0, "off")] = None
     """Largest error between the predicted flows and those of the nucleus found: lower it to drop
     ill-shaped ones; 0 turns the check off. Empty takes what was fitted to the stain."""
-    min_area_um2: Annotated[float, Interval(ge=0), Unit("µm²")] = 6.0
+    min_area_um2: Annotated[float, Interval(ge=0), Unit("µm²"), Decoding()] = 6.0
     """Smaller nuclei are dropped."""
-    weights: Annotated[str, Offered(offered)] = ""
+    weights: Annotated[str, Offered(offered), Means("", "those of the program")] = ""
     """Name of a model that was learned from corrections, or path of weights (.safetensors). Empty takes
     those that come with the program."""
     batch: Annotated[int, Interval(ge=1, le=1024), Advanced()] = 4
@@ -115,7 +116,7 @@ class Starter(FlowLearner):
         report(0.0, "reading the stain")
         values, stain = self.seen(pixels)
         limits = limits_of(values) if limits is None else limits
-        diameter = (self.diameter_um or typical_diameter_um(self.weights_file()) or _EXPECTED_UM) / pixels.pixel_size_um
+        diameter = (self._known_um() or _EXPECTED_UM) / pixels.pixel_size_um
         if not any(high > low for low, high in limits):
             report(1.0, "the image is constant: no nuclei")
             return _nothing(values.shape[1:], diameter, stain)
@@ -138,22 +139,66 @@ class Starter(FlowLearner):
             self.min_area_um2 / pixel_size_um**2,
         )
 
+    def settled(self, pixels: Pixels, report: Report = silent, limits: Limits | None = None) -> tuple[Self, Limits]:
+        """Return this method with the channel, the stain and the diameter of an image, and its channels' limits.
+
+        Raises
+        ------
+        MissingDependency, MissingWeights, BadInput
+            As when the method is called.
+        """
+        self.check_installed()
+        values, stain = self.seen(pixels)
+        limits = limits_of(values) if limits is None else limits
+        one = "" if len(values) == 3 else self._name_of(pixels)
+        method = replace(self, stain=stain, channel=one)
+        if self._known_um() or not any(high > low for low, high in limits):
+            return method, limits
+        planes, guess = planes_of(values, stain, limits), _EXPECTED_UM / pixels.pixel_size_um
+        diameter = self._estimated(planes, guess, choose(self.device), forward_only(report))
+        return replace(method, diameter_um=diameter * pixels.pixel_size_um), limits
+
+    def stands_for(self, field: FlowField | None, pixel_size_um: float) -> dict[str, Any]:
+        """Return the thresholds that were fitted to the stain, and the diameter that was estimated."""
+        probability, error = FITTED["fluorescence" if field is None else field.stain]
+        found: dict[str, Any] = {"cell_probability": probability, "flow_error": error}
+        return found if field is None else found | {"diameter_um": field.diameter * pixel_size_um}
+
     def _run(
         self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
     ) -> FlowField:
-        from ...core.flow_inference import apply, estimate_diameter, load
+        from ...core.flow_inference import apply, estimate_diameter
+
+        net = self._net(device)
+        known = bool(self._known_um())
+        if not known:
+            diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
+        running = part(report, 0.05 if known else 0.3, 1.0)
+        return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
+
+    def _known_um(self) -> float:
+        """Return the diameter given, else that of the nuclei that the weights learned from, else 0."""
+        return self.diameter_um or typical_diameter_um(self.weights_file())
+
+    def _net(self, device: str) -> Any:
+        from ...core.flow_inference import load
 
         path = self.weights_file()
-        net = load(path, path.stat().st_mtime, device)
-        told = bool(self.diameter_um or typical_diameter_um(path))
-        if not told:
-            diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
-        running = part(report, 0.05 if told else 0.3, 1.0)
-        return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
+        return load(path, path.stat().st_mtime, device)
+
+    def _estimated(self, planes: npt.NDArray[np.float32], guess: float, device: str, report: Report) -> float:
+        from ...core.flow_inference import estimate_diameter
+
+        return with_memory_fallback(
+            lambda _, where: estimate_diameter(self._net(where), planes, guess, where, part(report, 0.2, 1.0)),
+            1,
+            device,
+        )
 
     def seen(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
         """Return the channels that the network sees, one or three, and what they show."""
-        values, names = _without_alpha(pixels)
+        pixels = pixels.opaque
+        values, names = pixels.values, pixels.channels
         colour = len(values) == 3 and not self.channel
         if self.stain in ("histology", "bright-field") and colour:
             return values, self.stain
@@ -169,6 +214,11 @@ class Starter(FlowLearner):
             return one, self.stain
         return one, "bright-field" if _has_light_ground(one[0]) else "fluorescence"
 
+    def _name_of(self, pixels: Pixels) -> str:
+        """Return the name of the one channel that is used."""
+        pixels = pixels.opaque
+        return pixels.channels[self._index(pixels.values, pixels.channels)]
+
     def _index(self, values: npt.NDArray[Any], names: tuple[str, ...]) -> int:
         if self.channel:
             if self.channel not in names:
@@ -177,16 +227,6 @@ class Starter(FlowLearner):
         named = (i for i, name in enumerate(names) if any(word in name.lower() for word in _NUCLEAR))
         lit = (i for i, channel in enumerate(values) if channel.min() < channel.max())
         return next(named, next(lit, 0))
-
-
-def _without_alpha(pixels: Pixels) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Drop the fourth channel of an 8-bit image where it is named alpha, or says "opaque" everywhere."""
-    values, names = pixels.values, pixels.channels
-    if len(values) != 4 or values.dtype != np.uint8:
-        return values, names
-    if names[3].lower() in ("a", "alpha") or values[3].min() == 255:
-        return values[:3], names[:3]
-    return values, names
 
 
 def _has_light_ground(channel: npt.NDArray[Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...core.method import Advanced, Interval, Unit, method
+from ...core.method import Advanced, Channel, Interval, Means, Unit, method
 from ...core.report import Report, silent
 from ...core.segmentation import Masks, Pixels, Segmenter
 from ...errors import BadInput
@@ -41,7 +41,7 @@ class Watershed(Segmenter):
 
     diameter_um: Annotated[float, Interval(gt=0, le=1000), Unit("µm")] = 8.0
     """Typical diameter of a nucleus. Sets the scale at which touching nuclei are parted."""
-    channel: str = ""
+    channel: Annotated[str, Channel(), Means("", "by its name")] = ""
     """Channel with the nuclear stain. Empty takes one named like DAPI or Hoechst, else the first."""
     stain: Literal["auto", "fluorescence", "histology"] = "auto"
     """What the image shows; "auto" takes an 8-bit RGB image on a light ground for histology."""
@@ -63,6 +63,7 @@ class Watershed(Segmenter):
             When the channel does not exist, or histology is asked for an image that is not RGB.
         """
         report(0.0, "reading the stain")
+        pixels = pixels.opaque
         size = pixels.pixel_size_um
         diameter = max(self.diameter_um / size, 2.0)
         smooth = _smoothed(self._signal(pixels), self.smoothing_um / size)

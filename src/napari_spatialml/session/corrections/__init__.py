@@ -80,6 +80,9 @@ def correct(document: Document, name: str, /, *, report: Report = silent, **argu
 
 
 def _next_id(document: Document, arguments: dict[str, Any]) -> int:
-    """Return an id that no cell ever had, neither in the labels nor in the nuclei from which cells are made."""
-    named = (arguments[key] for key in ("labels", "nuclei") if key in arguments)
+    """Return an id that no cell ever had: neither in the labels nor in the nuclei or cells that ids link to them."""
+    named = {arguments[key] for key in ("labels", "nuclei") if key in arguments}
+    about = document.attribute("segmentations", {})
+    linked = {frozenset((name, said["nuclei"])) for name, said in about.items() if said.get("linked_by") == "id"}
+    named |= {name for pair in linked if pair & named for name in pair}
     return 1 + max((document.grid(n).maximum() for n in named if has_labels(document, n)), default=0)

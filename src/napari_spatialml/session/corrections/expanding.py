@@ -37,28 +37,41 @@ def expand_nuclei(
     new_id: int,
     cells: Sequence[int] | None = None,
     window: Window | None = None,
+    replace: bool = False,
     report: Report = silent,
 ) -> Made:
     """Make a cell of each nucleus, expanded by up to a distance in µm into pixels of no cell.
 
     A nucleus of which more than half lies in a cell already is left out. A cell has the id of its nucleus;
-    where the labels have that id already, it gets the next one from ``new_id`` on.
+    where the labels have that id already, it gets the next one from ``new_id`` on. With ``replace``, cells
+    that were made of these nuclei before go, and all are made anew: each has the id of its nucleus.
     """
     if not np.isfinite(distance_um) or distance_um < 0:
         raise BadInput(f"{distance_um} µm is no distance.", "Give 0 or more.")
-    _require_frame(document, nuclei, labels)
-    boxes = chosen_nuclei(document, nuclei, labels, cells, window, part(report, 0.0, 0.2))
-    ids = fresh_ids(document, labels, boxes, new_id)
-    found = claims(document, nuclei, labels, boxes, ids, distance_um, part(report, 0.2, 1.0))
+    into = _replaced(document, nuclei, labels) if replace else labels
+    _require_frame(document, nuclei, into)
+    boxes = chosen_nuclei(document, nuclei, into, cells, window, part(report, 0.0, 0.2))
+    ids = fresh_ids(document, into, boxes, new_id)
+    found = claims(document, nuclei, into, boxes, ids, distance_um, part(report, 0.2, 1.0))
     label = f"expand {len(ids)} {'nucleus' if len(ids) == 1 else 'nuclei'} by {distance_um:g} µm into {labels}"
-    if not has_labels(document, labels):
+    if not has_labels(document, into):
         return label, _new_element(document, nuclei, labels, found)
     reach = reach_of(distance_um, pixel_um(document, nuclei))
     box = padded(boxes.around(), (2 * reach[0], 2 * reach[1]), document.grid(labels).shape)
     patch = patch_of_claims(document.grid(labels), found, box)
     if patch is None:
         return label, ()
-    return label, _linked(document, labels, nuclei, labels_changes(document, labels, patch))
+    same = bool(np.array_equal(ids, boxes.ids))
+    return label, _linked(document, labels, nuclei, labels_changes(document, labels, patch), same)
+
+
+def _replaced(document: Document, nuclei: str, labels: str) -> str:
+    """Return the name under which the target is empty: that of the labels, or none where they are replaced."""
+    if not has_labels(document, labels):
+        return labels
+    if document.attribute("segmentations", {}).get(labels, {}).get("nuclei") != nuclei:
+        raise BadInput(f"'{labels}' was not made of '{nuclei}'.", "Give the cells another name.")
+    return ""
 
 
 def _require_frame(document: Document, nuclei: str, labels: str) -> None:
@@ -78,16 +91,17 @@ def _require_frame(document: Document, nuclei: str, labels: str) -> None:
         )
 
 
-def _linked(document: Document, labels: str, nuclei: str, changes: list[Change]) -> list[Change]:
-    """Add the change that says of which nuclei the cells were made."""
+def _linked(document: Document, labels: str, nuclei: str, changes: list[Change], same_ids: bool) -> list[Change]:
+    """Add the change that says of which nuclei the cells were made, and no longer that ids link them if they do not."""
     held = document.attribute("segmentations")
     for change in changes:
         if isinstance(change, Put) and change.slot == ("attrs", "segmentations"):
             held = change.new
-    about = (held or {}).get(labels, {})
-    if about.get("nuclei") == nuclei:
+    before = (held or {}).get(labels, {})
+    about = {k: v for k, v in before.items() if same_ids or k != "linked_by"} | {"nuclei": nuclei}
+    if about == before:
         return changes
-    return [*changes, Put(("attrs", "segmentations"), held, {**(held or {}), labels: {**about, "nuclei": nuclei}})]
+    return [*changes, Put(("attrs", "segmentations"), held, {**(held or {}), labels: about})]
 
 
 def _new_element(document: Document, nuclei: str, labels: str, found: Iterator[Claim]) -> list[Change]:
@@ -95,7 +109,8 @@ def _new_element(document: Document, nuclei: str, labels: str, found: Iterator[C
     source = document.grid(nuclei)
     grid = blank_grid([level.shape for level in source.levels], source.dtype)
     said = document.attribute("segmentations", {}).get(nuclei, {})
-    about = {key: said[key] for key in ("image", "origin") if key in said} | {"nuclei": nuclei}
+    about = {key: said[key] for key in ("image", "origin") if key in said}
+    about |= {"nuclei": nuclei, "linked_by": "id"}  # a cell and its nucleus have the same
     transforms = document.get(("labels", nuclei)).transforms
     points = counted_points(document, transforms, str(said.get("transcripts", "")))
     table = _Table(document, nuclei, labels, points)

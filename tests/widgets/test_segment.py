@@ -1,0 +1,171 @@
+"""The Segment dock: what it starts with, its preview, and the cells that it makes of nuclei."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_spatialml.core.method import Means, Parameter
+from napari_spatialml.methods.segmentation.starter import Starter
+from napari_spatialml.methods.segmentation.watershed import Watershed
+from napari_spatialml.session import correct
+from napari_spatialml.widgets.form import field_for
+from napari_spatialml.widgets.number import NumberField
+from napari_spatialml.widgets.segment import SegmentDock
+
+pytest.importorskip("torch")
+WAIT = 60_000
+
+
+@pytest.fixture
+def dock(desk, show):
+    made = show(SegmentDock(desk.viewer))
+    made.refresh_now()
+    desk.presenter.show(shown=("dapi",))
+    desk.presenter.layer_of("dapi").corner_pixels = np.array([[20, 30], [179, 199]])
+    made.panel.set_method(Starter(device="cpu", diameter_um=7.0))
+    return made
+
+
+@pytest.fixture
+def previewed(dock, qtbot):
+    """Return a function that does something and waits for the preview that follows."""
+
+    def wait(what):
+        with qtbot.waitSignal(dock.preview.made, timeout=WAIT) as seen:
+            what()
+        return seen.args[0]
+
+    return wait
+
+
+def test_segment_starts_with_the_network_that_comes_along(desk, show):
+    dock = show(SegmentDock(desk.viewer))
+    assert isinstance(dock.panel.method(), Starter) and not dock.caution.isVisibleTo(dock)
+
+
+def test_without_torch_segment_starts_with_watershed_and_says_why(desk, show, monkeypatch):
+    monkeypatch.setattr(Starter, "requires", ("no_such_package",))
+    dock = show(SegmentDock(desk.viewer))
+    assert isinstance(dock.panel.method(), Watershed)
+    assert "no_such_package" in dock.caution.text() and "pip install" in dock.caution.text()
+
+
+def test_a_preview_is_drawn_and_stored_nowhere(desk, dock, previewed):
+    found = previewed(dock.preview.button.click)
+    layer = desk.viewer.layers["preview"]
+    assert found.cells > 5 and f"{found.cells} cells" in dock.preview.message.text()
+    assert layer.data.shape == (160, 170) and layer.data.any() and not layer.editable
+    corner = layer.data_to_world((0, 0)) - np.asarray(desk.presenter.layer_of("dapi").data_to_world((20, 30)))
+    assert np.allclose(corner, 0), "it lies on what was segmented"
+    assert desk.viewer.layers.selection.active is not layer
+    assert not desk.session.history and "nuclei" not in desk.session.document.names("labels")
+    dock.preview.hide_button.click()
+    assert "preview" not in desk.viewer.layers and dock.preview.message.message is None
+
+
+def test_a_threshold_moves_the_preview_without_the_network(dock, previewed, monkeypatch):
+    first = previewed(dock.preview.button.click)
+    probability = dock.panel.form.fields["cell_probability"]
+    assert "0.5" in probability.automatic.text()
+    previewed(lambda: probability.automatic.setChecked(False))
+    assert probability.inner.value() == 0.5, "it begins where the method was"
+
+    def refuse(*_):
+        raise AssertionError("the network ran again")
+
+    monkeypatch.setattr(Starter, "field", refuse)
+    moved = previewed(lambda: probability.inner.slider.setValue(95))
+    assert moved.window == first.window and not moved.from_network
+    assert (moved.labels > 0).sum() < (first.labels > 0).sum()
+    assert "by the thresholds alone" in dock.preview.message.text()
+
+
+def test_of_many_moves_the_last_one_is_shown(dock, previewed, qtbot):
+    previewed(dock.preview.button.click)
+    seen = []
+    dock.preview.made.connect(seen.append)
+    area = dock.panel.form.fields["min_area_um2"]
+    for value in range(8, 28, 2):
+        area.set_value(value)
+    qtbot.waitUntil(lambda: dock.preview.runner.state == "idle", timeout=WAIT)
+    assert 0 < len(seen) < 10
+    last = np.bincount(seen[-1].labels.ravel())[1:] * 0.25
+    assert last.min() >= 26
+
+
+def test_without_the_tick_the_preview_waits_for_the_button(dock, previewed):
+    previewed(dock.preview.button.click)
+    dock.preview.follows.setChecked(False)
+    dock.panel.form.fields["min_area_um2"].set_value(30.0)
+    assert dock.preview.runner.state == "idle"
+
+
+def test_what_a_preview_lacks_is_told_under_its_button(desk, dock):
+    desk.presenter.show(shown=("he",))
+    dock.preview.button.click()
+    assert "'dapi' is not shown" in dock.preview.message.text()
+
+
+def test_a_run_makes_cells_of_its_nuclei_that_have_their_ids(desk, dock, ran, qtbot):
+    dock.panel.set_method(Watershed())
+    dock.also.tick.setChecked(True)
+    for distance, steps in ((2.0, 2), (3.0, 4)):
+        dock.also.limit.setValue(distance)
+        with qtbot.waitSignal(dock.also.made, timeout=WAIT):
+            ran(dock)
+        document = desk.session.document
+        nuclei, cells = (document.grid(n).read() for n in ("nuclei", "cells"))
+        assert np.array_equal(np.unique(nuclei), np.unique(cells))
+        assert np.array_equal(cells[nuclei > 0], nuclei[nuclei > 0])
+        assert f"Each has a cell in 'cells', expanded by at most {distance:g} µm" in dock.panel.message.text()
+        assert document.table("cells_table").n_obs == nuclei.max() and len(desk.session.history) == steps
+    about = document.attribute("segmentations")["cells"]
+    assert about["nuclei"] == "nuclei" and about["linked_by"] == "id" and about["image"] == "dapi"
+    desk.undo()
+    assert (document.grid("cells").read() > 0).sum() < (cells > 0).sum(), "those of the first run are back"
+    made = correct(document, "draw-cell", labels="cells", outline=[[1, 1], [1, 3], [3, 3], [3, 1]])
+    assert made.record["arguments"]["new_id"] > nuclei.max(), "an id that links to no nucleus"
+
+
+def test_cells_that_were_not_made_of_these_nuclei_are_not_replaced(desk, dock, ran):
+    dock.panel.set_method(Watershed())
+    dock.output.setText("cells")
+    ran(dock)
+    dock.output.setText("nuclei")
+    dock.also.tick.setChecked(True)
+    assert "'cells' was not made of 'nuclei'" in ran(dock)
+    dock.output.setText("cells")
+    assert "are the nuclei themselves" in ran(dock)
+
+
+def test_channels_are_chosen_by_name_where_the_method_asks_for_them(desk, dock):
+    dock.images.setCurrentIndex(dock.images.findData("he"))
+    channel = dock.panel.form.fields["channel"]
+    names = [channel.itemText(i) for i in range(channel.count())]
+    assert names[0] == "by its name" and len(names) > 3
+    assert not dock.channels.isVisibleTo(dock)
+    channel.set_value(names[2])
+    assert dock.panel.method().channel == names[2]
+    dock.images.setCurrentIndex(dock.images.findData("dapi"))
+    assert dock.panel.method().channel == names[2], "what was chosen stays until a run says that it is not there"
+
+
+def test_the_form_says_what_nought_means():
+    field = field_for(Parameter("diameter_um", float, 0.0, "Help.", 0, 100, unit="µm", means=Means(0, "estimate", 8.0)))
+    assert isinstance(field, NumberField) and field.lineEdit().text() == "estimate" and field.value() == 0
+    field.stepBy(1)
+    assert field.value() == 8.0 and field.lineEdit().text() == "8 µm"
+    field.lineEdit().setText("estimate")
+    assert field.value() == 0
+    field.set_value(0.0)
+    field.set_word("estimate: 6.2 µm")
+    assert field.lineEdit().text() == "estimate: 6.2 µm" and field.value() == 0
+
+
+def test_a_threshold_has_a_slider_and_its_number_is_not_rounded():
+    field = field_for(Parameter("p", float, 0.4, "Help.", 0, 3, decoding=True))
+    field.set_value(0.12345)
+    assert field.value() == 0.12345 and field.slider.value() == 4
+    field.slider.setValue(50)
+    assert field.value() == 1.5
