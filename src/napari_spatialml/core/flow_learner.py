@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .device import Device, choose
-from .flow_input import Limits, Stain, limits_of, scaled
+from .flow_input import Stain, limits_of, scaled
 from .flow_models import ENDING, Model, find, models_folder
 from .flow_segmenter import FlowSegmenter
 from .flow_weights import metadata_of, read, write
-from .flows import FlowField
 from .learning import Learner, Lesson, diameter_um_of
 from .report import Report, silent
-from .segmentation import Masks, Pixels
+from .segmentation import Pixels
 
 __all__ = ["FlowLearner"]
 
