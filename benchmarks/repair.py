@@ -1,8 +1,8 @@
-"""A hundred planted errors, repaired by a reader who sees cells only where the queue leads.
+"""A hundred planted errors, repaired by a reader who goes through the sheets of the review.
 
-The reader is a script that behaves like a person: it looks at the cell that the queue shows, compares it with the
-truth as a pathologist compares it with the image, and answers with the keys and the mouse of the Review dock. Each key
-press, click and drag is one input.
+The reader is a script that behaves like a person: it looks at each thumbnail of a sheet, compares it with the truth as a
+pathologist compares it with the image, clicks those whose proposal in red is right, mends the others with the tools, and
+turns the sheet. Each key press, click and drag is one input; turning a sheet is one too.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from benchmarks.planted import MIXTURE, Planted, overlaps, plant, repaired
 
 SUBJECT = "repair"
 ERRORS, MOST_INPUTS, SEED = 100, 250, 0
-PATIENCE = 6
-"""After so many places in a row where nothing is missing the reader turns to the cells."""
 SIMILAR = 0.5
+ALIKE = 0.6
+"""Overlap with the true cell from which a person takes a proposed outline."""
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "nuclei"
 
 
 class Reader:
-    """The hand and the eye of a person at the Review dock, without its window.
+    """The hand and the eye of a person at the sheets of the Review dock, without its window.
 
     Parameters
     ----------
@@ -50,12 +50,15 @@ class Reader:
         from napari_spatialml.session.review import Review
         from napari_spatialml.views.presenter import Presenter
         from napari_spatialml.views.review import Walk
+        from napari_spatialml.views.sheet import Sheet
 
         self.session, self.labels, self.truth, self.network = session, labels, truth, network
         self.presenter = Presenter(ViewerModel(), session)
         self.presenter.show()
         self.review = Review(session, labels)
         self.walk = Walk(self.presenter, self.review)
+        self.sheet = Sheet(self.walk)
+        self.areas = np.bincount(truth.ravel())
         self.inputs: dict[str, int] = {"keys": 0, "clicks": 0, "drags": 0}
         self.told: list[str] = []
         self.presenter.told.connect(self._hear)
@@ -108,13 +111,21 @@ class Reader:
 
     # the eye -----------------------------------------------------------------------------------
 
+    def around(self, where: tuple[float, float], diameter: float) -> tuple[slice, slice]:
+        """Return what a thumbnail shows, and a little more."""
+        reach = diameter + 2 * self.walk.median_diameter()
+        (y, x), (h, w) = where, self.truth.shape
+        return slice(max(int(y - reach), 0), min(int(y + reach), h)), slice(max(int(x - reach), 0), min(int(x + reach), w))
+
     def look(self, cell: int) -> tuple[str, tuple[int, ...]]:
         """Return what is wrong with a cell, and the true cells in question."""
-        labels = self.session.document.grid(self.labels).read()
-        mask = labels == cell
-        trues, n = np.unique(self.truth[mask], return_counts=True)
+        item = self.review.item(cell)
+        rows, columns = self.around(item.centre, item.diameter)
+        labels = self.session.document.grid(self.labels).read((rows.start, rows.stop, columns.start, columns.stop))
+        truth, mask = self.truth[rows, columns], labels == cell
+        trues, n = np.unique(truth[mask], return_counts=True)
         trues, n = trues[trues > 0], n[trues > 0]
-        area, areas = int(mask.sum()), np.array([(self.truth == t).sum() for t in trues])
+        area, areas = int(mask.sum()), self.areas[trues]
         if not len(trues) or n.max() < 0.2 * area:
             return "speck", ()
         held = trues[n >= 0.5 * areas]
@@ -122,7 +133,7 @@ class Reader:
             return "merged", tuple(int(t) for t in held)
         best = int(n.argmax())
         true, union = int(trues[best]), area + int(areas[best]) - int(n[best])
-        others, m = np.unique(labels[(self.truth == true) & ~mask], return_counts=True)
+        others, m = np.unique(labels[(truth == true) & ~mask], return_counts=True)
         pieces = [int(c) for c, k in zip(others, m, strict=True) if c and k >= 0.5 * (labels == c).sum()]
         if pieces and n[best] >= 0.5 * area:
             return "halves", (true, *pieces)
@@ -151,14 +162,17 @@ class Reader:
         store(job(lambda *_: None))
 
     def work(self, most: int) -> None:
-        """Draw what is missing until only right places come; then go through the cells until the inputs are used up."""
+        """Go through the sheets of what is missing until one shows nothing missing, then through those of the cells."""
         self.rank()
-        for mode, patience in (("missing", PATIENCE), ("cells", most)):
-            self.key(self.walk.start, mode, 0.0)
-            calm = 0
-            while self.walk.current is not None and calm < patience and self.used < most:
-                calm = 0 if (self.place() if mode == "missing" else self.cell()) else calm + 1
+        for mode in ("missing", "cells"):
+            self.key(self.sheet.start, mode, 0.0)
+            while self.sheet.open and self.used < most:
+                found = [self.one(key) for key in self.sheet.open if self.used < most]
                 self.follow()
+                if mode == "missing" and not any(found):
+                    break
+                if self.used < most and self.sheet.open:
+                    self.key(self.sheet.accept_rest)
 
     def follow(self) -> None:
         """Let the program score again what was touched, as it does beside the window."""
@@ -166,78 +180,82 @@ class Reader:
         if made is not None:
             made[1](made[0](lambda *_: None))
 
-    def cell(self) -> bool:
-        """Decide on the cell in view; return whether something was wrong."""
-        cell = self.walk.current.cell
-        what, which = self.look(cell)
+    def one(self, key: int) -> bool:
+        """Look at a thumbnail; mend what is wrong there. Return whether something was."""
+        if self.sheet.state(key) != "open":
+            return False  # it went with one before it
+        what, which = self.miss(key) if self.sheet.walk.mode == "missing" else self.look(key)
         if what == "right":
-            self.key(self.walk.accept)
-        elif what == "speck":
-            self.key(self.walk.delete)
-        elif what == "merged":
-            self.cut(which)
-        elif what == "halves":
-            self.glue(which[1])
-        else:
-            self.key(self.walk.fix, "redraw")
-            self.drag(self.outline(which[0]))
-        after = self.walk.current
-        if what != "right" and after is not None and getattr(after, "cell", None) == cell:
-            self.key(self.walk.wrong)  # it did not work: a person leaves it for later
-        return what != "right"
-
-    def cut(self, trues: tuple[int, ...]) -> None:
-        """Cut the cell as proposed if that parts the true cells, else along a line between the two largest."""
-        a, b = (np.argwhere(self.truth == t) + 0.5 for t in trues[:2])
-        if self.proposes("split-cell") and _parts(np.array(self.walk.proposal.arguments["line"]), a, b):
-            self.key(self.walk.fix)
-            return
-        self.key(self.walk.fix, "split")
-        if self.proposes("split-cell") and _parts(np.array(self.walk.proposal.arguments["line"]), a, b):
-            self.key(self.walk.fix, "split")
-        else:
-            self.drag(_between(a, b))
-
-    def glue(self, other: int) -> None:
-        """Merge the cell with the other piece: as proposed, if that is the one."""
-        if self.proposes("merge-cells") and other in self.walk.proposal.arguments["cells"]:
-            self.key(self.walk.fix)
-            return
-        self.key(self.walk.fix, "merge")
-        if self.proposes("merge-cells") and other in self.walk.proposal.arguments["cells"]:
-            self.key(self.walk.fix, "merge")
-        else:
-            self.click(self.middle(self.session.document.grid(self.labels).read(), other))
-
-    def proposes(self, correction: str) -> bool:
-        """Whether the red lines show such a correction."""
-        return self.walk.proposal is not None and self.walk.proposal.correction == correction
-
-    def place(self) -> bool:
-        """Decide on the place in view; return whether a cell was missing there."""
-        y, x = (int(v) for v in self.walk.current.where)
-        near = self.truth[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5]
-        labels = self.session.document.grid(self.labels).read()
-        trues = [int(t) for t in np.unique(near) if t and (labels[self.truth == t] == 0).mean() > 0.5]
-        if not trues:
-            self.key(self.walk.accept)
             return False
-        number, proposal = self.walk.current.number, self.walk.proposal
-        if proposal is not None and _alike(proposal.arguments["outline"], self.truth == trues[0]):
-            self.key(self.walk.fix)
-        else:
-            self.drag(self.outline(trues[0]))
-        after = self.walk.current
-        if after is not None and getattr(after, "number", None) == number:
-            self.key(self.walk.next)
+        if what == "speck":
+            self.key(self.sheet.delete, key)
+            return True
+        job, take = self.sheet.job(only=(key,))  # a person's eye comes later than the program's
+        take(job(lambda *_: None))
+        offer, trues = self.sheet.offer(key), which[:1] if what in ("halves", "border") else which
+        if self.mends(self.sheet.proposal(key), trues):
+            self.inputs["clicks"] += 1
+            self.sheet.fix(key)
+            return True
+        tool = {"merged": "split", "halves": "merge", "border": "redraw"}.get(what, "draw")
+        if tool != "draw" and self.mends(offer.ways.get(tool), trues):
+            self.key(self.sheet.fix, key, tool)
+            self.inputs["clicks"] += 1
+            self.sheet.fix(key)
+            return True
+        self.by_hand(key, tool, which)
         return True
 
+    def by_hand(self, key: int, tool: str, which: tuple[int, ...]) -> None:
+        """Open a cell on the canvas, take the tool, and do it."""
+        self.key(self.sheet.visit, key)
+        if tool == "draw":
+            self.drag(self.outline(which[0]))
+            return
+        self.key(self.walk.fix, tool)
+        if tool == "split":
+            self.drag(_between(*(np.argwhere(self.truth == t) + 0.5 for t in which[:2])))
+        elif tool == "merge":
+            self.click(self.middle(self.session.document.grid(self.labels).read(), which[1]))
+        else:
+            self.drag(self.outline(which[0]))
 
-def _parts(line: npt.NDArray[np.float64], a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> bool:
-    """Return whether a line has most of one cloud of pixels on one side, and of the other on the other."""
-    (y0, x0), (y1, x1) = line[0], line[-1]
-    left = [float(((x1 - x0) * (p[:, 0] - y0) - (y1 - y0) * (p[:, 1] - x0) > 0).mean()) for p in (a, b)]
-    return min(left) < 0.2 and max(left) > 0.8
+    def miss(self, number: int) -> tuple[str, tuple[int, ...]]:
+        """Return whether a place shows a cell without a label, and which."""
+        place = self.walk.found(number)
+        rows, columns = self.around(place.where, place.diameter)
+        labels = self.session.document.grid(self.labels).read((rows.start, rows.stop, columns.start, columns.stop))
+        y, x = np.mgrid[rows, columns] + 0.5
+        truth, inside = self.truth[rows, columns], np.hypot(y - place.where[0], x - place.where[1])
+        near = np.unique(truth[inside <= place.diameter / 2])
+        trues = [int(t) for t in near if t and (labels[truth == t] == 0).mean() > SIMILAR]
+        return ("missing", tuple(trues[:1])) if trues else ("right", ())
+
+    def mends(self, proposal: Any, trues: tuple[int, ...]) -> bool:
+        """Whether what is drawn in red would make one good cell of each true one, and spoil no other."""
+        from napari_spatialml.session import correct
+        from napari_spatialml.session.changes import EditLabels
+
+        if proposal is None or not proposal.correction:
+            return False
+        document = self.session.document
+        command = correct(document, proposal.correction, labels=self.labels, **proposal.arguments)
+        edit = next(c for c in command.changes if isinstance(c, EditLabels))
+        (y, x), (h, w) = edit.offset, edit.new.shape
+        rows, columns = self.around((y + h / 2, x + w / 2), max(h, w))
+        labels = np.array(document.grid(self.labels).read((rows.start, rows.stop, columns.start, columns.stop)))
+        labels[y - rows.start : y - rows.start + h, x - columns.start : x - columns.start + w] = edit.new
+        spoilt = (int(c) for c in np.unique(edit.old[edit.old != edit.new]) if c and self.look(int(c))[0] == "right")
+        truth = self.truth[rows, columns]
+        return all(_good(labels, truth == t) for t in trues) and not any(spoilt)
+
+
+def _good(labels: npt.NDArray[Any], true: npt.NDArray[np.bool_]) -> bool:
+    """Whether one cell is much like a true one, and no other lies mostly in it."""
+    cells, n = np.unique(labels[true & (labels > 0)], return_counts=True)
+    areas = np.array([(labels == c).sum() for c in cells])
+    like = n / (areas + true.sum() - n)
+    return bool(len(cells)) and float(like.max()) >= ALIKE and int((n >= 0.5 * areas).sum()) == 1
 
 
 def _between(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -250,14 +268,6 @@ def _between(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDAr
     across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
     reach = float(np.ptp(np.vstack([a, b]), axis=0).max())
     return np.linspace(through - reach * across, through + reach * across, 12)
-
-
-def _alike(outline: Any, mask: npt.NDArray[np.bool_]) -> bool:
-    from napari_spatialml.core.labels import draw_outline
-
-    empty = np.zeros(mask.shape, np.int32)
-    drawn = draw_outline(empty, outline, 1).applied_to(empty) == 1
-    return float((drawn & mask).sum() / (drawn | mask).sum()) >= 0.6
 
 
 def _section(image: npt.NDArray[Any], channels: list[str], labels: npt.NDArray[np.int32], pixel_um: float) -> Any:

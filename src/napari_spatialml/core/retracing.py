@@ -135,7 +135,9 @@ def _parted(region: Mask, diameter: float, height: Plane | None = None) -> npt.N
     if height is None:
         region = ndimage.binary_opening(region, iterations=1) if region.sum() > 4 * _LEAST else region
     depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
-    high = ndimage.gaussian_filter(depth if height is None else height * np.minimum(depth, 0.25 * diameter), diameter / 16)
+    high = ndimage.gaussian_filter(
+        depth if height is None else height * np.minimum(depth, 0.25 * diameter), diameter / 16
+    )
     peaks_of: Any = feature.peak_local_max  # untyped
     peaks = peaks_of(
         high, min_distance=max(round(_APART * diameter), 1), labels=ndimage.label(region)[0], exclude_border=False
