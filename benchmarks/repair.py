@@ -1,8 +1,9 @@
 """A hundred planted errors, repaired by a reader who goes through the sheets of the review.
 
-The reader is a script that behaves like a person: it looks at each thumbnail of a sheet, compares it with the truth as a
-pathologist compares it with the image, clicks those whose proposal in red is right, mends the others with the tools, and
-turns the sheet. Each key press, click and drag is one input; turning a sheet is one too.
+The reader is a script that behaves like a person: it looks at each thumbnail of a sheet, compares it with the truth as
+a pathologist compares it with the image, clicks those whose proposal in red is right, mends the others with the tools,
+and turns the sheet. At last it looks at the whole section, view by view. Each key press, click and drag is one input;
+turning a sheet and moving the view are inputs too; moving the pointer is none.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from benchmarks.planted import MIXTURE, Planted, overlaps, plant, repaired
 SUBJECT = "repair"
 ERRORS, MOST_INPUTS, SEED = 100, 250, 0
 SIMILAR = 0.5
+VIEW = 600
+"""Pixels of the image along a view in which single cells can still be told."""
 ALIKE = 0.6
 """Overlap with the true cell from which a person takes a proposed outline."""
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "nuclei"
@@ -115,7 +118,9 @@ class Reader:
         """Return what a thumbnail shows, and a little more."""
         reach = diameter + 2 * self.walk.median_diameter()
         (y, x), (h, w) = where, self.truth.shape
-        return slice(max(int(y - reach), 0), min(int(y + reach), h)), slice(max(int(x - reach), 0), min(int(x + reach), w))
+        return slice(max(int(y - reach), 0), min(int(y + reach), h)), slice(
+            max(int(x - reach), 0), min(int(x + reach), w)
+        )
 
     def look(self, cell: int) -> tuple[str, tuple[int, ...]]:
         """Return what is wrong with a cell, and the true cells in question."""
@@ -168,17 +173,23 @@ class Reader:
             self.key(self.sheet.start, mode, 0.0)
             while self.sheet.open and self.used < most:
                 found = [self.one(key) for key in self.sheet.open if self.used < most]
-                self.follow()
                 if mode == "missing" and not any(found):
                     break
                 if self.used < most and self.sheet.open:
                     self.key(self.sheet.accept_rest)
+        self.survey(most)
 
-    def follow(self) -> None:
-        """Let the program score again what was touched, as it does beside the window."""
-        made = self.review.scoring_job()
-        if made is not None:
-            made[1](made[0](lambda *_: None))
+    def survey(self, most: int) -> None:
+        """Look at the section view by view, with the tool that draws in the hand, and draw what has no outline."""
+        self.key(self.presenter.use, "draw", labels=self.labels)
+        h, w = self.truth.shape
+        for y in range(0, h, VIEW):
+            for x in range(0, w, VIEW):
+                view = slice(y, y + VIEW), slice(x, x + VIEW)
+                self.inputs["drags"] += 1
+                for true in self.unlabelled(view, np.unique(self.truth[view])):
+                    if self.used < most:
+                        self.drag(self.outline(true))
 
     def one(self, key: int) -> bool:
         """Look at a thumbnail; mend what is wrong there. Return whether something was."""
@@ -186,7 +197,7 @@ class Reader:
             return False  # it went with one before it
         what, which = self.miss(key) if self.sheet.walk.mode == "missing" else self.look(key)
         if what == "right":
-            return False
+            return self.notice(key)
         if what == "speck":
             self.key(self.sheet.delete, key)
             return True
@@ -214,21 +225,47 @@ class Reader:
             return
         self.key(self.walk.fix, tool)
         if tool == "split":
-            self.drag(_between(*(np.argwhere(self.truth == t) + 0.5 for t in which[:2])))
+            clouds = (np.argwhere(self.truth == t) + 0.5 for t in which[:2])
+            self.drag(_within(self.session.document.grid(self.labels).read() == key, _between(*clouds)))
         elif tool == "merge":
             self.click(self.middle(self.session.document.grid(self.labels).read(), which[1]))
         else:
             self.drag(self.outline(which[0]))
 
+    def notice(self, key: int) -> bool:
+        """Draw a cell that a thumbnail shows whole and without an outline; return whether there was one."""
+        if self.walk.mode == "missing":
+            return False
+        y0, y1, x0, x1 = self.sheet.window(key)
+        truth = self.truth[y0:y1, x0:x1]
+        whole = [t for t in np.unique(truth) if t and (truth == t).sum() == self.areas[t]]
+        for true in self.unlabelled((slice(y0, y1), slice(x0, x1)), whole):
+            self.key(self.sheet.visit, key, "draw")
+            self.drag(self.outline(true))
+            self.key(self.walk.visit, None)
+            return True
+        return False
+
+    def unlabelled(self, where: tuple[slice, slice], trues: Any) -> list[int]:
+        """Return those of true cells that have no outline, neither in its place nor beside it."""
+        rows, columns = where
+        labels, found = self.session.document.grid(self.labels).read()[rows, columns], []
+        truth = self.truth[rows, columns]
+        for true in trues:
+            mask = truth == true
+            if true and (labels[mask] == 0).mean() > SIMILAR:
+                cells = (int(c) for c in np.unique(labels[mask]) if c)
+                if not any(self.look(c) == ("border", (int(true),)) for c in cells):
+                    found.append(int(true))
+        return found
+
     def miss(self, number: int) -> tuple[str, tuple[int, ...]]:
         """Return whether a place shows a cell without a label, and which."""
         place = self.walk.found(number)
         rows, columns = self.around(place.where, place.diameter)
-        labels = self.session.document.grid(self.labels).read((rows.start, rows.stop, columns.start, columns.stop))
         y, x = np.mgrid[rows, columns] + 0.5
-        truth, inside = self.truth[rows, columns], np.hypot(y - place.where[0], x - place.where[1])
-        near = np.unique(truth[inside <= place.diameter / 2])
-        trues = [int(t) for t in near if t and (labels[truth == t] == 0).mean() > SIMILAR]
+        inside = np.hypot(y - place.where[0], x - place.where[1]) <= place.diameter / 2
+        trues = self.unlabelled((rows, columns), np.unique(self.truth[rows, columns][inside]))
         return ("missing", tuple(trues[:1])) if trues else ("right", ())
 
     def mends(self, proposal: Any, trues: tuple[int, ...]) -> bool:
@@ -248,6 +285,17 @@ class Reader:
         spoilt = (int(c) for c in np.unique(edit.old[edit.old != edit.new]) if c and self.look(int(c))[0] == "right")
         truth = self.truth[rows, columns]
         return all(_good(labels, truth == t) for t in trues) and not any(spoilt)
+
+
+def _within(mask: npt.NDArray[np.bool_], line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the part of a line that crosses a cell, from just before it to just behind it."""
+    points = np.linspace(line[0], line[-1], 400)
+    at = np.clip(points.astype(int), 0, np.array(mask.shape) - 1)
+    on = np.flatnonzero(mask[at[:, 0], at[:, 1]])
+    if not len(on):
+        return line
+    step = 1.5 * (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
+    return np.linspace(points[on[0]] - step, points[on[-1]] + step, 12)
 
 
 def _good(labels: npt.NDArray[Any], true: npt.NDArray[np.bool_]) -> bool:

@@ -101,7 +101,8 @@ def alternatives(asked: Sequence[tuple[Evidence, int]], usual: Usual | None = No
         found = _features(replace(asked[number][0], labels=one.labels), one.cells, usual)
         rows.append(found)
         owner += [at] * len(found["size"])
-    chances = default_model().probability({k: np.concatenate([r[k] for r in rows]) for k in COLUMNS}) if rows else []
+    together = {k: np.concatenate([r[k] for r in rows]) for k in COLUMNS} if rows else {}
+    chances = default_model().probability(together) if rows else np.zeros(0)
     wrong = [one.left for _, one in tried]
     for at, chance in zip(owner, chances, strict=True):
         wrong[at] = float(np.nanmax([wrong[at], chance]))
@@ -141,10 +142,10 @@ def _tries(evidence: Evidence, cell: int, usual: Usual | None) -> Iterator[_Trie
     for other in _partners(labels, cell):
         merged = np.where(labels == other, cell, labels)
         yield _Tried(Alternative("merge", partner=other), merged, (cell,))
-    for other in retraced(labels, cell, like, segments):
-        drawn = np.where(other, cell, np.where(mask, 0, labels))
-        given_up = _seen(evidence, mask & ~other, like) * (mask & ~other).sum() / (_LEFT_OUT * other.sum())
-        yield _Tried(Alternative("redraw", points=contour_of(other) + corner), drawn, (cell,), min(given_up, 1.0))
+    for anew in retraced(labels, cell, like, segments):
+        drawn = np.where(anew, cell, np.where(mask, 0, labels))
+        given_up = _seen(evidence, mask & ~anew, like) * (mask & ~anew).sum() / (_LEFT_OUT * anew.sum())
+        yield _Tried(Alternative("redraw", points=contour_of(anew) + corner), drawn, (cell,), float(min(given_up, 1)))
 
 
 def _seen(evidence: Evidence, mask: npt.NDArray[np.bool_], like: Any) -> float:

@@ -32,6 +32,7 @@ _BY_HAND = {
     "split": "C, then drag a line across it, cuts it.",
     "merge": "G, then a click, merges it with another cell.",
     "redraw": "F, then drag around it: this becomes its outline.",
+    "draw": "Drag around a cell that has no outline. Esc goes back.",
 }
 
 
@@ -126,7 +127,7 @@ def propose(document: Document, labels: str, item: Item, tool: str, affine: Affi
     points, partner = None, 0
     if tool == "split":
         points = shortest_cut(mask)
-        points = None if points is None else points + (y, x)
+        points = None if points is None else np.add(points, (y, x))
     elif tool == "merge":
         partner = partner_of(document.grid(labels).read(grown(box, 2, document.grid(labels).shape)), item.cell)
     return proposal_of(document, labels, item.cell, box, Alternative(tool, partner=partner, points=points), affine)

@@ -11,6 +11,7 @@ from psygnal import Signal
 from ..core.patch import Window
 from ..core.report import Report, silent
 from ..errors import BadInput, SpatialMLError
+from ..session.gather import pixel_size
 from ..session.queued import Item, Place
 from .marks import Lines
 from .mending import Proposal, moved_to, propose
@@ -18,7 +19,7 @@ from .offers import NOTHING, Offer, offers
 from .review import Mode, Walk
 from .thumbnails import Limits, Thumbnail, borders, thumbnails
 
-__all__ = ["SIZE", "Sheet", "State", "Stamp"]
+__all__ = ["SIZE", "Sheet", "Stamp", "State"]
 
 SIZE = 30
 """Cells on a sheet: five in a row, six rows."""
@@ -61,6 +62,8 @@ class _Known:
     grid: Any = None
     moment: int = -1
     chosen: str = ""
+    lines: tuple[Lines, Lines] | None = None
+    traced: tuple[Any, int] = (None, -1)
 
 
 class Sheet:
@@ -92,6 +95,11 @@ class Sheet:
         """Hear no more of the review."""
         self.review.changed.disconnect(self._on_changed)
         self.keys, self._began = (), False
+
+    @property
+    def pixel_size_um(self) -> float:
+        """The edge of a pixel."""
+        return pixel_size(self.review.document, self.review.labels)
 
     # which cells -------------------------------------------------------------------------------
 
@@ -237,14 +245,21 @@ class Sheet:
     def _shown(self, key: int, offer: Offer) -> str:
         return self._known[key].chosen or offer.best
 
+    def window(self, key: int) -> Window:
+        """Return what the picture of a cell or a place shows, in pixels of the labels."""
+        self._meet(key)
+        return self._known[key].window
+
     def stamp(self, key: int) -> Stamp:
         """Return what is drawn of a cell or a place."""
         known = self._known.get(key)
         if known is None:
             return Stamp()
-        own, others = borders(self.review.document, self.review.labels, self._cell(key), known.window)
-        done = self.state(key) not in ("open", "wrong")
-        return Stamp(known.picture, own, others, None if done else self.proposal(key))
+        grid = self.review.document.grid(self.review.labels)
+        if known.lines is None or not _same(grid, known.window, *known.traced):
+            cell = 0 if self.walk.mode == "missing" else key
+            known.lines, known.traced = borders(grid, cell, known.window), (grid, grid.moment)
+        return Stamp(known.picture, *known.lines, self.proposal(key))
 
     def job(self, only: Sequence[int] = ()) -> tuple[Callable[[Report], Any], Callable[[Any], None]] | None:
         """Return what makes pictures and finds what would mend the cells, on any thread, and what takes it.
@@ -316,16 +331,10 @@ class Sheet:
         top, left = (min(max(int(v) - half, 0), max(n - side, 0)) for v, n in ((y, h), (x, w)))
         self._known[key] = _Known((top, min(top + side, h), left, min(left + side, w)))
 
-    def _cell(self, key: int) -> int:
-        return 0 if self.walk.mode == "missing" else key
-
     def _fresh(self, known: _Known) -> bool:
         """Whether nothing near was written since a cell was looked at."""
         grid = self.review.document.grid(self.review.labels)
-        if known.offer is None or grid is not known.grid:
-            return False
-        y0, y1, x0, x1 = known.window
-        return not any(a < y1 and b > y0 and c < x1 and d > x0 for a, b, c, d in grid.written_since(known.moment))
+        return known.offer is not None and _same(grid, known.window, known.grid, known.moment)
 
     def _on_changed(self) -> None:
         if not self._began:
@@ -343,3 +352,11 @@ def _state_of(now: Item | Place | None) -> State:
     if now is None:
         return "gone"
     return "open" if now.state == "pending" else now.state  # type: ignore[return-value]
+
+
+def _same(grid: Any, window: Window, seen: Any, moment: int) -> bool:
+    """Whether a window holds what it held when it was seen."""
+    y0, y1, x0, x1 = window
+    return grid is seen and not any(
+        a < y1 and b > y0 and c < x1 and d > x0 for a, b, c, d in grid.written_since(moment)
+    )

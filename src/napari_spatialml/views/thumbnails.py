@@ -15,6 +15,7 @@ from ..core.report import Report, silent
 from ..core.transform import Affine
 from ..session import Document
 from ..session.evidence import EvidenceReader, Sources
+from ..session.grid import LabelGrid
 from .images import FIRST_SHOWN, colour_of_channel, is_histology
 from .marks import Lines, outline_of
 
@@ -82,10 +83,10 @@ def thumbnails(
     return {k: Thumbnail(w, made.get(k, _grey(w))) for k, w in windows.items()}, contrast
 
 
-def borders(document: Document, labels: str, cell: int, window: Window) -> tuple[Lines, Lines]:
+def borders(grid: LabelGrid, cell: int, window: Window) -> tuple[Lines, Lines]:
     """Return the outline of a cell and those of all others in a window, in pixels of the labels."""
     y0, _, x0, _ = window
-    part = document.grid(labels).read(window)
+    part = grid.read(window)
     own = outline_of(part == cell, (y0, x0), Affine.identity()) if cell else np.zeros((0, 2, 2))
     ends = []
     for axis in (0, 1):

@@ -59,7 +59,7 @@ class ReviewDock(StepDock):
         help = "Score every cell by how likely it is wrong, and look for places where one is missing."
         self.run_row = RunRow("Rank cells", help, self._prepare, self._ranked)
         accent(self.run_row.button)
-        self.queue = QueuePanel()
+        self.queue = QueuePanel(self.desk.runner)
         self.export = tool_row(
             [Tool("Export review.csv…", "Write cell, score, reason, state, who and when.", self.ask_csv)]
         )
