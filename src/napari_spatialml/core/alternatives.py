@@ -14,7 +14,7 @@ from .cutting import split_cell
 from .flows import FlowField
 from .patch import LabelArray
 from .proposals import contour_of, shortest_cut
-from .retracing import like_cell, retraced, seams_of, segments_of
+from .retracing import like_cell, retraced, seams_of, segments_of, trimmed
 from .suspicion import COLUMNS, Evidence, Usual, measure, relative
 from .suspicion.model import default_model, logistic
 from .suspicion.picture import nuclear_plane
@@ -131,14 +131,14 @@ def _tries(evidence: Evidence, cell: int, usual: Usual | None) -> Iterator[_Trie
     segments = segments_of(evidence.field) if isinstance(evidence.field, FlowField) else None
     corner, new = np.asarray(evidence.offset, float), int(labels.max()) + 1
     yield _Tried(Alternative("keep"), labels, (cell,))
-    yield _Tried(Alternative("delete"), labels, (), _seen(evidence, mask, like))
-    for line in [*seams_of(mask, like, segments), shortest_cut(mask)]:
+    yield _Tried(Alternative("delete"), labels, (), min(2 * _seen(evidence, mask, like), 1.0))  # half a cell is one
+    lines = [*seams_of(mask, like, segments), shortest_cut(mask)]
+    for line in (trimmed(one, mask) for one in lines if one is not None):
         try:
-            cut = None if line is None else split_cell(labels, cell, line, new_id=new).applied_to(labels)
+            cut = split_cell(labels, cell, line, new_id=new).applied_to(labels)
         except BadInput:  # a line that leaves a splinter
             continue
-        if cut is not None:
-            yield _Tried(Alternative("split", points=line + corner), cut, (cell, new))
+        yield _Tried(Alternative("split", points=line + corner), cut, (cell, new))
     for other in _partners(labels, cell):
         merged = np.where(labels == other, cell, labels)
         yield _Tried(Alternative("merge", partner=other), merged, (cell,))

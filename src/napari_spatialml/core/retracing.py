@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .flows import FlowField, decode
 from .patch import LabelArray
 
-__all__ = ["cut_between", "like_cell", "retraced", "seams_of", "segments_of"]
+__all__ = ["cut_between", "like_cell", "retraced", "seams_of", "segments_of", "trimmed"]
 
 Mask = npt.NDArray[np.bool_]
 Plane = npt.NDArray[np.floating[Any]]
@@ -125,6 +125,30 @@ def cut_between(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> Line:
     middle = middle + (through - middle @ across) * across
     along = np.array([-across[1], across[0]]) * (float(np.ptp(both, axis=0).max()) + 2)
     return np.stack([middle - along, middle + along])
+
+
+def trimmed(line: Line, mask: Mask, beyond: float = 2.0) -> Line:
+    """Return the part of a line that crosses a cell, and a little on both sides.
+
+    Parameters
+    ----------
+    line
+        (2, 2) ends as (y, x).
+    mask
+        (y, x) the cell.
+    beyond
+        How far it reaches beyond the cell's border, in pixels.
+    """
+    along = np.asarray(line[-1] - line[0], dtype=float)
+    length = max(float(np.linalg.norm(along)), 1e-9)
+    share = np.linspace(0, 1, 2 * int(length) + 2)[:, None]
+    points = line[0] + share * along
+    inside = ((points >= 0) & (points < mask.shape)).all(1)
+    at = np.clip(points.astype(np.int64), 0, np.array(mask.shape) - 1)
+    on = np.flatnonzero(inside & mask[at[:, 0], at[:, 1]])
+    if not len(on):
+        return line
+    return np.stack([points[on[0]] - beyond * along / length, points[on[-1]] + beyond * along / length])
 
 
 def _parted(region: Mask, diameter: float, height: Plane | None = None) -> npt.NDArray[np.int32]:

@@ -23,7 +23,7 @@ __all__ = ["SIZE", "Sheet", "Stamp", "State"]
 
 SIZE = 30
 """Cells on a sheet: five in a row, six rows."""
-_ACROSS = 3.6
+_ACROSS = 3.0
 """Diameters of an ordinary cell along the side of a picture."""
 _SPARE = 1.7
 """Of a cell that is larger, the picture holds so many of its own diameters."""
@@ -342,7 +342,7 @@ class Sheet:
         waiting = {k for k in self.walk.waiting() if not self.walk.passed(k)}
         while self._former and any(k in waiting for k in self._former[-1]):
             self.keys = self._former.pop()  # an undone sheet comes back
-        if self.keys and waiting and not self.open:
+        if self.keys and not self.open and self.walk.waiting():
             self._turn()
         else:
             self.changed.emit()

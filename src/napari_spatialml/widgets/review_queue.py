@@ -6,8 +6,18 @@ from collections.abc import Sequence
 from functools import partial
 
 from qtpy.compat import isalive
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..session.decisions import pace
 from ..session.queued import Item, Sample
@@ -61,6 +71,9 @@ class QueuePanel(QWidget):
         The dock.
     """
 
+    among = Signal(bool)
+    """Whether a sheet is shown: it needs the room."""
+
     def __init__(self, runner: Runner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.walk: Walk | None = None
@@ -74,11 +87,14 @@ class QueuePanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACING + 2)
+        counted = QHBoxLayout()
+        counted.addWidget(self.count, 1)
+        counted.addWidget(self.as_sheet)
         for part in (
             self._choice,
             self.filters,
             self.again,
-            self.count,
+            counted,
             self.done,
             self.sheets,
             self.to_sheet,
@@ -86,7 +102,7 @@ class QueuePanel(QWidget):
             self._decide,
             self._mend,
         ):
-            column.addWidget(part)
+            column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
 
     def _make_choice(self) -> None:
         self._choice, self.queues = _buttons(QUEUES, self._chosen, stay_down=True)
@@ -100,9 +116,6 @@ class QueuePanel(QWidget):
         self.as_sheet.setStyleSheet("QPushButton { padding: 3px 8px; }")
         self.as_sheet.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.as_sheet.clicked.connect(lambda _checked=False: self.start())
-        layout = self._choice.layout()
-        assert layout is not None
-        layout.addWidget(self.as_sheet)
         QShortcut(QKeySequence("S"), self._choice).activated.connect(partial(_press, self.as_sheet))
         self.to_sheet = QPushButton("Back to the sheet  Esc")
         self.to_sheet.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -195,6 +208,7 @@ class QueuePanel(QWidget):
         walk, mode = self.walk, self.mode
         if walk is None or not walk.review.table:
             self.hide()
+            self.among.emit(False)
             return
         self.show()
         self._offer_kinds(walk)
@@ -207,6 +221,7 @@ class QueuePanel(QWidget):
         self.to_sheet.setVisible(self._in_sheets and not among)
         for part, shown in ((self.sheets, among), (self._decide, not among)):
             part.setVisible(shown)
+        self.among.emit(self._in_sheets)
         if among:
             self.sheets.renew()
         said = "" if walk.proposal is None else walk.proposal.words
