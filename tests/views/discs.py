@@ -15,12 +15,12 @@ MERGED, HALVES, SHIFTED, MISSING, SPECK, SECOND_HALF = 15, 8, 22, 29, 101, 100
 def truth(seed: int = 0) -> np.ndarray:
     """Return the true labels 1 to 36; 15 and 16 touch."""
     rng = np.random.default_rng(seed)
-    labels = np.zeros((SIDE * STEP, SIDE * STEP), np.int32)
+    labels, last = np.zeros((SIDE * STEP, SIDE * STEP), np.int32), np.zeros(2)
     y, x = np.indices(labels.shape) + 0.5
     for number in range(SIDE**2):
         centre = (np.array(divmod(number, SIDE)) + 0.5) * STEP + rng.uniform(-2, 2, 2)
         if number + 1 == 16:
-            centre = last + (0, 16)
+            centre = last + np.array([0, 16])
         radius = RADIUS * rng.uniform(0.9, 1.1)
         labels[(np.hypot(y - centre[0], x - centre[1]) <= radius) & (labels == 0)] = number + 1
         last = centre
