@@ -9,6 +9,7 @@ moving the pointer is none.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -177,7 +178,7 @@ class Reader:
 
     def survey(self, most: int) -> None:
         """Look at the section view by view, with the tool that draws in the hand, and draw what has no outline."""
-        self.key(self.presenter.use, "draw", labels=self.labels)
+        self.key(partial(self.presenter.use, "draw", labels=self.labels))
         h, w = self.truth.shape
         for y in range(0, h, VIEW):
             for x in range(0, w, VIEW):
