@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 from ..session.queued import Item, Place
 from ..views.cell_tools import CHOSEN, CUT
 from ..views.marks import Lines
-from ..views.sheet import Sheet, Stamp
+from ..views.sheet import Sheet
+from ..views.stamps import Stamp, state_of
 from .style import level_colour, mix
 
 __all__ = ["COLUMNS", "SheetGrid", "described"]
@@ -129,15 +130,18 @@ class SheetGrid(QWidget):
         if self.sheet is None:
             return
         painter = QPainter(self)
-        states = self.sheet.states()
-        for index, key in enumerate(self.keys):
-            if self.box(index).adjusted(-3, -3, 3, self._height).intersects(event.rect()):
-                self._draw(painter, index, key, states[key])
+        seen = {k: i for i, k in enumerate(self.keys) if self._room(i).intersects(event.rect())}
+        for key, now in self.sheet.found(seen).items():
+            self._draw(painter, seen[key], now, self.sheet.stamp(key))
         painter.end()
 
-    def _draw(self, painter: QPainter, index: int, key: int, state: str) -> None:
-        assert self.sheet is not None
-        box, now, stamp = self.box(index), self.sheet.walk.found(key), self.sheet.stamp(key)
+    def _room(self, index: int) -> QRect:
+        """Return the picture of a thumbnail and what is written below it."""
+        box = self.box(index)
+        return QRect(box.left() - 1, box.top() - 1, self.side + _GAP, self._height)
+
+    def _draw(self, painter: QPainter, index: int, now: Item | Place | None, stamp: Stamp) -> None:
+        box, key, state = self.box(index), self.keys[index], state_of(now)
         done = state not in ("open", "wrong")
         painter.setOpacity(0.35 if done else 1.0)
         painter.drawPixmap(box.topLeft(), self._pixmap(key, stamp, done))
@@ -238,8 +242,9 @@ class SheetGrid(QWidget):
 
     def _go(self, index: int) -> None:
         if 0 <= index < len(self.keys) and index != self.at:
+            self.update(self._room(self.at))
             self.at = index
-            self.update()
+            self.update(self._room(index))
 
     def event(self, event: QEvent) -> bool:
         """Tell all that is known of the thumbnail under the pointer."""
