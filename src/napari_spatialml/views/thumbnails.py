@@ -59,7 +59,7 @@ def thumbnails(
     windows
         By cell, or by number of place.
     contrast
-        Use this one instead of that from the 1st to the 99.8th percentile of all windows.
+        Use this one instead of that from the 1st to the 99th percentile of all windows.
     report
         Told each window.
     """
@@ -78,7 +78,7 @@ def thumbnails(
     drawn = np.asarray(colours[:FIRST_SHOWN])
     if not contrast:
         together = [np.concatenate([v[i].ravel() for v in values.values()]) for i in range(len(drawn))]
-        contrast = tuple(limits(v, 1.0, 99.8) for v in together)
+        contrast = tuple(limits(v, 1.0, 99.0) for v in together)
     made = {k: _mixed(v, drawn, contrast) for k, v in values.items()}
     return {k: Thumbnail(w, made.get(k, _grey(w))) for k, w in windows.items()}, contrast
 

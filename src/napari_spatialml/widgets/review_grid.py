@@ -154,8 +154,8 @@ class SheetGrid(QWidget):
             painter.fillRect(bar, level_colour(self, "warning" if score >= 0.5 else "info"))
         text = QRect(box.left(), box.bottom() + _BAR + 1, box.width(), self.fontMetrics().height())
         said = _DONE.get(state, "") if state != "open" else _short(now)
-        ok = state in ("fixed", "drawn", "accepted")
-        painter.setPen(level_colour(self, "ok" if ok else "warning") if state in _DONE else mix(self, 0.75))
+        levels = {"fixed": "ok", "drawn": "ok", "accepted": "ok", "wrong": "warning"}
+        painter.setPen(level_colour(self, levels[state]) if state in levels else mix(self, 0.75))
         said = self.fontMetrics().elidedText(said, Qt.TextElideMode.ElideRight, text.width())
         painter.drawText(text, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), said)
         if index == self.at and (self.underMouse() or self.hasFocus()):

@@ -178,8 +178,13 @@ class QueuePanel(QWidget):
         return self.as_sheet.isChecked() and self.mode != "sample"  # a sample is judged blind, one by one
 
     def _leave(self) -> None:
-        """Look at the sheet again."""
-        if self.walk is not None:
+        """Look at the sheet again; a gesture that was begun is forgotten first."""
+        if self.walk is None:
+            return
+        tool = self.walk.presenter.current
+        if tool is not None and tool.begun:
+            self.walk.presenter.cancel()
+        else:
             self.walk.visit(None)
 
     def draw_sample(self) -> None:
