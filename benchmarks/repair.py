@@ -1,8 +1,6 @@
-"""A hundred planted errors, repaired by a reader who sees cells only where the queue leads.
+"""A hundred planted errors, repaired by a reader who goes through the sheets of the review.
 
-The reader is a script that behaves like a person: it looks at the cell that the queue shows, compares it with the
-truth as a pathologist compares it with the image, and answers with the keys and the mouse of the Review dock. Each key
-press, click and drag is one input.
+A seed is a simulated section, or the errors that are planted into the real images; of several the worst one counts.
 """
 
 from __future__ import annotations
@@ -10,9 +8,8 @@ from __future__ import annotations
 import csv
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,244 +17,32 @@ import numpy.typing as npt
 
 from benchmarks.figures import Figure
 from benchmarks.planted import MIXTURE, Planted, overlaps, plant, repaired
+from benchmarks.reader import Reader
 
 SUBJECT = "repair"
-ERRORS, MOST_INPUTS, SEED = 100, 250, 0
-PATIENCE = 6
-"""After so many places in a row where nothing is missing the reader turns to the cells."""
-SIMILAR = 0.5
+ERRORS, MOST_INPUTS, SEEDS = 100, 250, (0, 1, 2)
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "nuclei"
 
 
-class Reader:
-    """The hand and the eye of a person at the Review dock, without its window.
+@dataclass(frozen=True)
+class Outcome:
+    """What one reader did to the errors of one seed.
 
     Parameters
     ----------
-    session
-        A section with the image and the wrong labels.
-    labels
-        Their name.
-    truth
-        (y, x) what the person knows when it looks at a cell.
-    network
-        The network that is asked too when the cells are ranked, or "".
+    seed, inputs
+        Of the planting; all keys, clicks and drags.
+    done, planted
+        How many errors of each kind are repaired, and were planted.
+    changed
+        Cells without an error that lost or gained a pixel.
     """
 
-    def __init__(self, session: Any, labels: str, truth: npt.NDArray[np.int32], network: str = "") -> None:
-        from napari.components import ViewerModel
-
-        from napari_spatialml.session.review import Review
-        from napari_spatialml.views.presenter import Presenter
-        from napari_spatialml.views.review import Walk
-
-        self.session, self.labels, self.truth, self.network = session, labels, truth, network
-        self.presenter = Presenter(ViewerModel(), session)
-        self.presenter.show()
-        self.review = Review(session, labels)
-        self.walk = Walk(self.presenter, self.review)
-        self.inputs: dict[str, int] = {"keys": 0, "clicks": 0, "drags": 0}
-        self.told: list[str] = []
-        self.presenter.told.connect(self._hear)
-
-    def _hear(self, level: str, sentence: str) -> None:
-        if level == "error":
-            self.told.append(sentence)
-
-    @property
-    def used(self) -> int:
-        """All inputs so far."""
-        return sum(self.inputs.values())
-
-    # the hand ----------------------------------------------------------------------------------
-
-    def key(self, act: Any, *arguments: Any) -> None:
-        """Press a key of the dock."""
-        self.inputs["keys"] += 1
-        act(*arguments)
-
-    def click(self, pixel: tuple[float, float]) -> None:
-        """Click at a pixel of the labels."""
-        self.inputs["clicks"] += 1
-        self._press([pixel])
-
-    def drag(self, pixels: npt.NDArray[np.float64]) -> None:
-        """Drag along pixels of the labels."""
-        self.inputs["drags"] += 1
-        self._press(pixels)
-
-    def _press(self, pixels: Any) -> None:
-        from napari.utils._proxies import ReadOnlyWrapper
-        from napari.utils.interactions import (
-            mouse_move_callbacks,
-            mouse_press_callbacks,
-            mouse_release_callbacks,
-        )
-
-        viewer, place = self.presenter.viewer, self.presenter.place_of(self.labels)
-        path = place.affine.apply(np.asarray(pixels, dtype=float))
-        kinds = ["mouse_press", *["mouse_move"] * (len(path) - 1), "mouse_release"]
-        calls = [mouse_press_callbacks, *[mouse_move_callbacks] * (len(path) - 1), mouse_release_callbacks]
-        for kind, call, at in zip(kinds, calls, [*path, path[-1]], strict=True):
-            event = SimpleNamespace(
-                type=kind, position=tuple(map(float, at)), modifiers=(), button=1, is_dragging=kind == "mouse_move",
-                view_direction=None, up_direction=None, dims_displayed=[0, 1], pos=(0, 0), handled=False,
-                camera_zoom=viewer.scene.camera.zoom, dims_point=(0.0, 0.0), inverted=False,
-            )  # fmt: skip
-            call(viewer, ReadOnlyWrapper(event))
-
-    # the eye -----------------------------------------------------------------------------------
-
-    def look(self, cell: int) -> tuple[str, tuple[int, ...]]:
-        """Return what is wrong with a cell, and the true cells in question."""
-        labels = self.session.document.grid(self.labels).read()
-        mask = labels == cell
-        trues, n = np.unique(self.truth[mask], return_counts=True)
-        trues, n = trues[trues > 0], n[trues > 0]
-        area, areas = int(mask.sum()), np.array([(self.truth == t).sum() for t in trues])
-        if not len(trues) or n.max() < 0.2 * area:
-            return "speck", ()
-        held = trues[n >= 0.5 * areas]
-        if len(held) >= 2:
-            return "merged", tuple(int(t) for t in held)
-        best = int(n.argmax())
-        true, union = int(trues[best]), area + int(areas[best]) - int(n[best])
-        others, m = np.unique(labels[(self.truth == true) & ~mask], return_counts=True)
-        pieces = [int(c) for c, k in zip(others, m, strict=True) if c and k >= 0.5 * (labels == c).sum()]
-        if pieces and n[best] >= 0.5 * area:
-            return "halves", (true, *pieces)
-        return ("right", (true,)) if n[best] / union >= SIMILAR else ("border", (true,))
-
-    def outline(self, true: int) -> npt.NDArray[np.float64]:
-        """Return the border of a true cell as a hand follows it."""
-        from skimage.measure import find_contours
-
-        found = max(find_contours(np.pad(self.truth == true, 1).astype(float), 0.5), key=len) - 0.5
-        return np.asarray(found[:: max(1, len(found) // 40)])
-
-    def middle(self, labels: npt.NDArray[Any], cell: int) -> tuple[float, float]:
-        """Return a pixel well inside a cell."""
-        from scipy.ndimage import distance_transform_edt
-
-        y, x = np.unravel_index(int(distance_transform_edt(labels == cell).argmax()), labels.shape)
-        return float(y) + 0.5, float(x) + 0.5
-
-    # the work ----------------------------------------------------------------------------------
-
-    def rank(self) -> None:
-        """Press Rank cells, and wait."""
-        self.inputs["keys"] += 1
-        job, store = self.review.ranking_job(replace(self.review.sources, network=self.network))
-        store(job(lambda *_: None))
-
-    def work(self, most: int) -> None:
-        """Draw what is missing until only right places come; then go through the cells until the inputs are used up."""
-        self.rank()
-        for mode, patience in (("missing", PATIENCE), ("cells", most)):
-            self.key(self.walk.start, mode, 0.0)
-            calm = 0
-            while self.walk.current is not None and calm < patience and self.used < most:
-                calm = 0 if (self.place() if mode == "missing" else self.cell()) else calm + 1
-                self.follow()
-
-    def follow(self) -> None:
-        """Let the program score again what was touched, as it does beside the window."""
-        made = self.review.scoring_job()
-        if made is not None:
-            made[1](made[0](lambda *_: None))
-
-    def cell(self) -> bool:
-        """Decide on the cell in view; return whether something was wrong."""
-        cell = self.walk.current.cell
-        what, which = self.look(cell)
-        if what == "right":
-            self.key(self.walk.accept)
-        elif what == "speck":
-            self.key(self.walk.delete)
-        elif what == "merged":
-            self.cut(which)
-        elif what == "halves":
-            self.glue(which[1])
-        else:
-            self.key(self.walk.fix, "redraw")
-            self.drag(self.outline(which[0]))
-        after = self.walk.current
-        if what != "right" and after is not None and getattr(after, "cell", None) == cell:
-            self.key(self.walk.wrong)  # it did not work: a person leaves it for later
-        return what != "right"
-
-    def cut(self, trues: tuple[int, ...]) -> None:
-        """Cut the cell as proposed if that parts the true cells, else along a line between the two largest."""
-        a, b = (np.argwhere(self.truth == t) + 0.5 for t in trues[:2])
-        if self.proposes("split-cell") and _parts(np.array(self.walk.proposal.arguments["line"]), a, b):
-            self.key(self.walk.fix)
-            return
-        self.key(self.walk.fix, "split")
-        if self.proposes("split-cell") and _parts(np.array(self.walk.proposal.arguments["line"]), a, b):
-            self.key(self.walk.fix, "split")
-        else:
-            self.drag(_between(a, b))
-
-    def glue(self, other: int) -> None:
-        """Merge the cell with the other piece: as proposed, if that is the one."""
-        if self.proposes("merge-cells") and other in self.walk.proposal.arguments["cells"]:
-            self.key(self.walk.fix)
-            return
-        self.key(self.walk.fix, "merge")
-        if self.proposes("merge-cells") and other in self.walk.proposal.arguments["cells"]:
-            self.key(self.walk.fix, "merge")
-        else:
-            self.click(self.middle(self.session.document.grid(self.labels).read(), other))
-
-    def proposes(self, correction: str) -> bool:
-        """Whether the red lines show such a correction."""
-        return self.walk.proposal is not None and self.walk.proposal.correction == correction
-
-    def place(self) -> bool:
-        """Decide on the place in view; return whether a cell was missing there."""
-        y, x = (int(v) for v in self.walk.current.where)
-        near = self.truth[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5]
-        labels = self.session.document.grid(self.labels).read()
-        trues = [int(t) for t in np.unique(near) if t and (labels[self.truth == t] == 0).mean() > 0.5]
-        if not trues:
-            self.key(self.walk.accept)
-            return False
-        number, proposal = self.walk.current.number, self.walk.proposal
-        if proposal is not None and _alike(proposal.arguments["outline"], self.truth == trues[0]):
-            self.key(self.walk.fix)
-        else:
-            self.drag(self.outline(trues[0]))
-        after = self.walk.current
-        if after is not None and getattr(after, "number", None) == number:
-            self.key(self.walk.next)
-        return True
-
-
-def _parts(line: npt.NDArray[np.float64], a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> bool:
-    """Return whether a line has most of one cloud of pixels on one side, and of the other on the other."""
-    (y0, x0), (y1, x1) = line[0], line[-1]
-    left = [float(((x1 - x0) * (p[:, 0] - y0) - (y1 - y0) * (p[:, 1] - x0) > 0).mean()) for p in (a, b)]
-    return min(left) < 0.2 and max(left) > 0.8
-
-
-def _between(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return a line between two clouds of pixels: across the one from middle to middle, at their nearest pixels."""
-    from scipy.spatial import cKDTree
-
-    far, near = cKDTree(b).query(a)
-    i = int(far.argmin())
-    through, along = (a[i] + b[near[i]]) / 2, b.mean(0) - a.mean(0)
-    across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
-    reach = float(np.ptp(np.vstack([a, b]), axis=0).max())
-    return np.linspace(through - reach * across, through + reach * across, 12)
-
-
-def _alike(outline: Any, mask: npt.NDArray[np.bool_]) -> bool:
-    from napari_spatialml.core.labels import draw_outline
-
-    empty = np.zeros(mask.shape, np.int32)
-    drawn = draw_outline(empty, outline, 1).applied_to(empty) == 1
-    return float((drawn & mask).sum() / (drawn | mask).sum()) >= 0.6
+    seed: int
+    inputs: int
+    done: dict[str, int]
+    planted: dict[str, int]
+    changed: int
 
 
 def _section(image: npt.NDArray[Any], channels: list[str], labels: npt.NDArray[np.int32], pixel_um: float) -> Any:
@@ -274,11 +59,11 @@ def _section(image: npt.NDArray[Any], channels: list[str], labels: npt.NDArray[n
     return section
 
 
-def simulated() -> tuple[npt.NDArray[Any], list[str], npt.NDArray[np.int32], float]:
+def simulated(seed: int) -> tuple[npt.NDArray[Any], list[str], npt.NDArray[np.int32], float]:
     """Return the nuclei of the simulated section in DAPI, and their truth."""
     from napari_spatialml.io.sample import sample_truth
 
-    tissue = sample_truth(SEED)
+    tissue = sample_truth(seed)
     return tissue.dapi, ["DAPI"], np.asarray(tissue.labels), tissue.pixel_size_um
 
 
@@ -299,33 +84,40 @@ def real() -> tuple[npt.NDArray[Any], list[str], npt.NDArray[np.int32], float] |
     return np.hstack(images)[None].astype(np.float32), ["DNA"], np.hstack(truths).astype(np.int32), 0.5
 
 
-def measured(name: str, made: Any, data: str, network: str = "") -> Iterator[tuple[str, Figure]]:
+def once(made: Any, network: str, seed: int) -> Outcome:
     """Plant errors, let the reader work, and count."""
     from napari_spatialml.session import Session
 
     image, channels, truth, pixel_um = made
-    wrong, errors = plant(truth, ERRORS, SEED)
+    wrong, errors = plant(truth, ERRORS, seed)
+    before = overlaps(wrong, truth)
+    assert not any(repaired(e, wrong, truth, before) for e in errors), "an error was none"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         session = Session.start(_section(image, channels, wrong, pixel_um))
     reader = Reader(session, "cells", truth, network)
     reader.work(MOST_INPUTS)
     labels = session.document.grid("cells").read()
+    session.close()
     table = overlaps(labels, truth)
     done = [e for e in errors if repaired(e, labels, truth, table)]
-    before = overlaps(wrong, truth)
-    assert not any(repaired(e, wrong, truth, before) for e in errors), "an error was none"
-    said = f"{data}, {ERRORS} errors: " + ", ".join(f"{_count(done, k)} of {_count(errors, k)} {k}" for k in MIXTURE)
-    session.close()
-    yield f"inputs, {name}", Figure(reader.used, "inputs", floor=MOST_INPUTS, data=data, seed=SEED)
-    yield f"errors repaired, {name}", Figure(len(done), "of 100", data=said, seed=SEED)
-    yield f"inputs a repaired error, {name}", Figure(reader.used / max(len(done), 1), "inputs", data=data, seed=SEED)
-    touched = _touched(errors, wrong, labels)
-    yield f"right cells changed, {name}", Figure(touched, "cells", data=data, seed=SEED)
+    kinds = [{k: sum(e.kind == k for e in some) for k in MIXTURE} for some in (done, errors)]
+    return Outcome(seed, reader.used, *kinds, _touched(errors, wrong, labels))
 
 
-def _count(errors: list[Planted], kind: str) -> int:
-    return sum(e.kind == kind for e in errors)
+def measured(name: str, outcomes: list[Outcome], data: str) -> Iterator[tuple[str, Figure]]:
+    """Yield the worst of several outcomes, with all of them in words."""
+    one_by_one = "; ".join(
+        f"seed {one.seed}: {sum(one.done.values())} in {one.inputs}"
+        + "".join(f", {n - one.done[k]} {k} left" for k, n in one.planted.items() if n > one.done[k])
+        for one in outcomes
+    )
+    said = f"{data}, {ERRORS} errors ({one_by_one})"
+    inputs, least = max(one.inputs for one in outcomes), min(sum(one.done.values()) for one in outcomes)
+    yield f"inputs, {name}", Figure(inputs, "inputs", floor=MOST_INPUTS, data=said)
+    yield f"errors repaired, {name}", Figure(least, "of 100", floor=ERRORS, lower_is_better=False, data=said)
+    changed = max(one.changed for one in outcomes)
+    yield f"right cells changed, {name}", Figure(changed, "cells", floor=0, data=data)
 
 
 def _touched(errors: list[Planted], before: npt.NDArray[Any], after: npt.NDArray[Any]) -> int:
@@ -342,7 +134,9 @@ def measure() -> Iterator[tuple[str, Figure]]:
     found = real()
     for network in ("", "starter"):
         asked = f", {network} asked" if network else ""
-        yield from measured(f"simulated{asked}", simulated(), "simulated section, DAPI", network)
+        outcomes = [once(simulated(seed), network, seed) for seed in SEEDS]
+        yield from measured(f"simulated{asked}", outcomes, "simulated sections, DAPI")
         if found is not None:
+            outcomes = [once(found, network, seed) for seed in SEEDS]
             data = "fluorescence images of 520 × 696 side by side"
-            yield from measured(f"real nuclei{asked}", found, data, network)
+            yield from measured(f"real nuclei{asked}", outcomes, data)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .arrays import require
 
-__all__ = ["outline_at", "partner_of", "shortest_cut"]
+__all__ = ["contour_of", "outline_at", "partner_of", "shortest_cut"]
 
 _DIRECTIONS = 24
 _LEAST = 0.2
@@ -111,7 +111,7 @@ def outline_at(
     there = mask[core].mean() if core.any() else 0.0
     if not (0.25 * area <= mask.sum() <= 4 * area and there > 0.5):
         return np.asarray(circle)
-    return _contour(mask)
+    return contour_of(mask)
 
 
 def _bright(signal: npt.NDArray[Any], labels: npt.NDArray[Any], where: tuple[float, float]) -> npt.NDArray[np.bool_]:
@@ -130,7 +130,7 @@ def _bright(signal: npt.NDArray[Any], labels: npt.NDArray[Any], where: tuple[flo
     return np.asarray(ndimage.binary_fill_holes(parts == chosen), dtype=bool) if chosen else np.zeros_like(free)
 
 
-def _contour(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def contour_of(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     from skimage.measure import find_contours
 
     found: list[npt.NDArray[np.float64]] = find_contours(np.pad(mask, 1).astype(float), 0.5)  # type: ignore[no-untyped-call]

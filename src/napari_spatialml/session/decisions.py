@@ -55,19 +55,18 @@ def _cells_of(entry: Entry, labels: str) -> Iterator[int]:
 
 
 def pace(session: Session, labels: str) -> float | None:
-    """Return the seconds that a decision takes: the median of the last ones; None before there are three."""
-    moments: list[datetime] = []
+    """Return the seconds that a cell takes: the median of the last ones; None before there are three decisions."""
+    moments: list[tuple[datetime, int]] = []
     for entry in reversed(session.history[: session.position]):
         record = entry.record
-        if record.get("arguments", {}).get("labels") == labels and record.get("name") not in (
-            "rank-cells",
-            "draw-sample",
-        ):
-            moments.append(datetime.fromisoformat(entry.when))
+        arguments = record.get("arguments", {})
+        if arguments.get("labels") == labels and record.get("name") not in ("rank-cells", "draw-sample"):
+            at_once = arguments.get("cells", ()) if record.get("name") in _NAMING else arguments.get("places", ())
+            moments.append((datetime.fromisoformat(entry.when), max(len(at_once), 1)))
         if len(moments) > PACE_OF:
             break
-    steps = [(b - a).total_seconds() for b, a in pairwise(moments)]
-    return statistics.median(steps) if len(steps) >= 3 else None
+    steps = [[(b - a).total_seconds() / n] * n for (b, n), (a, _) in pairwise(moments)]
+    return statistics.median(s for step in steps for s in step) if len(steps) >= 3 else None
 
 
 def write_csv(review: Review, path: Path) -> int:

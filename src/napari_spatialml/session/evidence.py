@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -146,6 +146,11 @@ class EvidenceReader:
 
     def __call__(self, window: Window, report: Report = silent) -> Any:
         """Return the evidence of a window; ``report`` is told how far the network is."""
+        nuclei = None if self._nuclei is None else self._nuclei.read(window)
+        return replace(self.looks(window, report), nuclei=nuclei, **self._counts, **self._near(window))
+
+    def looks(self, window: Window, report: Report = silent) -> Any:
+        """Return of the evidence of a window what can be seen: labels, image and what the network says."""
         from ..core.suspicion import Evidence
 
         pixels = self.pixels(window)
@@ -157,9 +162,6 @@ class EvidenceReader:
             image=pixels,
             field=self._field(window, pixels, report),
             channels=self.channels,
-            nuclei=None if self._nuclei is None else self._nuclei.read(window),
-            **self._counts,
-            **self._near(window),
         )
 
     def pixels(self, window: Window) -> npt.NDArray[Any] | None:

@@ -21,7 +21,7 @@ from .evidence import MARGIN, EvidenceReader, Sources, grown, windows_of
 from .reviewed import NOTHING, REASON, REASONS, STATE, STATES, SUSPICION, joined, states_of
 from .store import put, put_entry
 
-__all__ = ["Places", "Ranking", "rank", "ranking_changes", "score_again", "titles"]
+__all__ = ["Places", "Ranking", "rank", "ranking_changes", "score_again", "titles", "usual_from"]
 
 _TOUCHING = 3
 """Pixels within which another cell is a neighbour."""
@@ -170,7 +170,7 @@ def score_again(
     from ..core import suspicion
 
     reader, found = EvidenceReader(document, sources), _Found()
-    held = None if usual is None else suspicion.Usual(**{k: np.nan if v is None else v for k, v in usual.items()})
+    held = usual_from(usual)
     for number, window in enumerate(windows):
         report(number / len(windows), "scoring again")
         near = np.unique(reader.grid.read(grown(window, _TOUCHING, reader.grid.shape)))
@@ -178,6 +178,13 @@ def score_again(
         found.look(evidence)
         found.add(suspicion.judge([suspicion.measure(evidence, silent)], held), near)
     return found.ranking(None, {})
+
+
+def usual_from(kept: Mapping[str, float | None] | None) -> Any:
+    """Return what is usual in a section from what `ranking_changes` kept of it; None where nothing was kept."""
+    from ..core.suspicion import Usual
+
+    return None if kept is None else Usual(**{k: np.nan if v is None else v for k, v in kept.items()})
 
 
 class _Found:

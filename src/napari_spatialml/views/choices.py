@@ -48,7 +48,8 @@ def default_colour(document: Document, element: str) -> ColourBy | None:
     cells = document.type_of(element) == "labels" and element in document.attribute("segmentations", {})
     if cells:
         return None  # the outlines alone say what was found; intensities are one click away
-    return next((ColourBy(name, TOTAL) for name in tables if document.table(name).X is not None), None)
+    summed = (n for n in tables if document.table(n).X is not None and document.table(n).n_vars)
+    return next((ColourBy(name, TOTAL) for name in summed), None)
 
 
 def colour_of(document: Document, state: ViewState, element: str) -> ColourBy | None:

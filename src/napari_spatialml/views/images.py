@@ -15,7 +15,7 @@ from .memory import Memory
 from .places import pixel_affine
 from .specs import ImageSpec, Key
 
-__all__ = ["image_specs", "is_histology"]
+__all__ = ["FIRST_SHOWN", "colour_of_channel", "image_specs", "is_histology"]
 
 CHANNEL_MAPS = ("bop blue", "green", "magenta", "yellow", "cyan", "red")
 NUCLEAR = ("dapi", "hoechst", "draq5", "dna")
@@ -91,6 +91,14 @@ def _map_of(channel: str, number: int, single: bool) -> str:
     if channel.lower() in NUCLEAR:
         return CHANNEL_MAPS[0]
     return CHANNEL_MAPS[number % len(CHANNEL_MAPS)]
+
+
+def colour_of_channel(channel: str, number: int, single: bool) -> tuple[float, float, float]:
+    """Return the colour, 0 to 1, of the brightest light of a channel."""
+    from napari.utils.colormaps import ensure_colormap
+
+    red, green, blue = (float(v) for v in ensure_colormap(_map_of(channel, number, single)).map([1.0])[0][:3])
+    return red, green, blue
 
 
 def _rgb(levels: list[Any]) -> Any:

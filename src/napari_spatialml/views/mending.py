@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..core.alternatives import Alternative
 from ..core.patch import Window, found_in
 from ..core.proposals import outline_at, partner_of, shortest_cut
 from ..core.transform import Affine
@@ -21,11 +22,18 @@ from .images import is_histology
 from .marks import Lines, outline_of, path_lines
 from .tools import Stage
 
-__all__ = ["Proposal", "Redraw", "mask_near", "propose", "propose_drawing", "tool_for"]
+__all__ = ["Proposal", "Redraw", "mask_near", "moved_to", "proposal_of", "propose", "propose_drawing", "tool_for"]
 
 _SPLIT = ("merged", "membrane", "nuclei", "markers")
 _SMALL = 0.7
 """A cell of unusual size is a speck if its diameter is less than this share of the median, else several cells."""
+
+_BY_HAND = {
+    "split": "C, then drag a line across it, cuts it.",
+    "merge": "G, then a click, merges it with another cell.",
+    "redraw": "F, then drag around it: this becomes its outline.",
+    "draw": "Drag around a cell that has no outline. Esc goes back.",
+}
 
 
 @dataclass(frozen=True)
@@ -115,36 +123,57 @@ def propose(document: Document, labels: str, item: Item, tool: str, affine: Affi
         From pixel corners of the labels to µm of the canvas.
     """
     mask, (y, x) = mask_near(document, labels, item.cell, item.centre, item.diameter)
-    h, w = mask.shape
-    window = grown((y, y + h, x, x + w), 2, document.grid(labels).shape)
-    if tool == "delete":
-        cross = np.array([[[y, x], [y + h, x + w]], [[y, x + w], [y + h, x]]], float)
-        arguments: dict[str, Any] = {"cells": [item.cell], "window": window}
-        return Proposal(tool, "delete-cells", arguments, _placed(cross, affine), "F deletes it.")
+    box = (y, y + mask.shape[0], x, x + mask.shape[1])
+    points, partner = None, 0
     if tool == "split":
-        line = shortest_cut(mask)
-        if line is None:
-            return Proposal(tool, words="C, then drag a line across it, cuts it.")
-        line = np.round(np.add(line, (y, x)), 2)
-        arguments = {"cell": item.cell, "line": line.tolist(), "window": window}
+        points = shortest_cut(mask)
+        points = None if points is None else np.add(points, (y, x))
+    elif tool == "merge":
+        partner = partner_of(document.grid(labels).read(grown(box, 2, document.grid(labels).shape)), item.cell)
+    return proposal_of(document, labels, item.cell, box, Alternative(tool, partner=partner, points=points), affine)
+
+
+def proposal_of(document: Document, labels: str, cell: int, box: Window, way: Alternative, affine: Affine) -> Proposal:
+    """Return what one key does to mend a cell in one way; only the tool, where the way does not say how.
+
+    Parameters
+    ----------
+    document, labels, cell
+        The cell.
+    box
+        Where it lies, in pixels of the labels.
+    way
+        How it is mended.
+    affine
+        From pixel corners of the labels to the coordinates of the lines.
+    """
+    y0, y1, x0, x1 = box
+    window = grown(box, 2, document.grid(labels).shape)
+    given: dict[str, Any] = {"window": window}
+    points = None if way.points is None else np.round(way.points, 2)
+    if way.tool == "delete":
+        cross = np.array([[[y0, x0], [y1, x1]], [[y0, x1], [y1, x0]]], float)
+        return Proposal("delete", "delete-cells", {"cells": [cell], **given}, _placed(cross, affine), "F deletes it.")
+    if way.tool == "split" and points is not None:
+        given |= {"cell": cell, "line": points.tolist()}
         said = "F cuts it along the line. To cut elsewhere: C, then drag."
-        return Proposal(tool, "split-cell", arguments, _placed(line[None], affine), said)
-    if tool == "merge":
-        return _merging(document, labels, item.cell, window, affine)
-    return Proposal("redraw", words="F, then drag around it: this becomes its outline.", arguments={"window": window})
+        return Proposal("split", "split-cell", given, _placed(points[None], affine), said)
+    if way.tool == "merge" and way.partner:
+        return _merging(document, labels, cell, way.partner, window, affine)
+    if way.tool == "redraw" and points is not None:
+        given |= {"cell": cell, "outline": points.tolist()}
+        said = "F gives it the red outline. To draw another one: R, then drag."
+        return Proposal("redraw", "redraw-cell", given, path_lines(affine.apply(points), closed=True), said)
+    return Proposal(way.tool, words=_BY_HAND[way.tool], arguments=given)
 
 
-def _merging(document: Document, labels: str, cell: int, window: Window, affine: Affine) -> Proposal:
-    grid = document.grid(labels)
-    partner = partner_of(grid.read(window), cell)
-    if not partner:
-        return Proposal("merge", words="G, then a click, merges it with another cell.")
+def _merging(document: Document, labels: str, cell: int, partner: int, window: Window, affine: Affine) -> Proposal:
     y, x = (window[0] + window[1]) / 2, (window[2] + window[3]) / 2
     mask, offset = mask_near(document, labels, partner, (y, x), max(window[1] - window[0], window[3] - window[2]))
     h, w = mask.shape
     both = (min(window[0], offset[0]), max(window[1], offset[0] + h), min(window[2], offset[1]),
             max(window[3], offset[1] + w))  # fmt: skip
-    arguments = {"cells": [cell, partner], "window": grown(both, 2, grid.shape)}
+    arguments = {"cells": [cell, partner], "window": grown(both, 2, document.grid(labels).shape)}
     said = f"F merges it with cell {partner}, outlined in red. With another: G, then click."
     return Proposal("merge", "merge-cells", arguments, outline_of(mask, offset, affine), said)
 
@@ -165,6 +194,14 @@ def propose_drawing(document: Document, sources: Sources, place: Place, affine: 
     lines = path_lines(affine.apply(outline), closed=True)
     said = "F adds a cell with this outline; or drag around it. A: nothing is missing here."
     return Proposal("draw", "draw-cell", {"outline": outline.tolist()}, lines, said)
+
+
+def moved_to(proposal: Proposal, affine: Affine) -> Proposal:
+    """Return a proposal whose lines are in pixels with lines in µm of the canvas."""
+    if proposal.lines is None:
+        return proposal
+    ends = np.stack([proposal.lines[:, 0], proposal.lines.sum(axis=1)], axis=1)
+    return replace(proposal, lines=_placed(ends, affine))
 
 
 def _placed(ends: npt.NDArray[np.float64], affine: Affine) -> Lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -59,7 +59,7 @@ class Walk:
         self._passed: list[int] = []
         self._shown: list[int] = []
         self._median = 0.0
-        self._closed = self._filled = self._resting = False
+        self._closed = self._filled = self._resting = self._visiting = False
         presenter.session.changed.connect(self._on_changed)
 
     def close(self) -> None:
@@ -83,12 +83,25 @@ class Walk:
 
     # where to go -------------------------------------------------------------------------------
 
-    def start(self, mode: Mode, at_least: float | None = None, kind: str | None = None) -> None:
-        """Begin with the first of a queue."""
+    def start(self, mode: Mode, at_least: float | None = None, kind: str | None = None, *, look: bool = True) -> None:
+        """Begin with the first of a queue; without ``look`` with none of them, until one is visited."""
         self.at_least = self.at_least if at_least is None else at_least
         self.kind = self.kind if kind is None else kind
-        self.mode, self._passed, self._shown = mode, [], []
+        self.mode, self._passed, self._shown, self._visiting = mode, [], [], not look
         self._go(self._following())
+
+    def visit(self, key: int | None, proposal: Proposal | None = None) -> None:
+        """Look at one cell or place alone: when it is decided, no other follows. None looks at nothing.
+
+        Parameters
+        ----------
+        key
+            The id of a cell, or the number of a place.
+        proposal
+            How it would be mended, where that is known.
+        """
+        self._visiting = True
+        self._look_at(key, proposal)
 
     def waiting(self) -> list[int]:
         """Return what the queue still holds: ids of cells, or numbers of places."""
@@ -112,13 +125,24 @@ class Walk:
         self._shown.pop()
         self._look_at(self._shown[-1])
 
-    def _following(self) -> int | None:
-        waiting = self.waiting()
-        fresh = [k for k in waiting if k not in set(self._passed)]
-        if not fresh and waiting:
+    def upcoming(self) -> list[int]:
+        """Return what is still to be looked at; what was passed over, when nothing else is left."""
+        waiting, passed = self.waiting(), set(self._passed)
+        fresh = [k for k in waiting if k not in passed]
+        if not fresh:
             self._passed = []
-            fresh = waiting
-        return fresh[0] if fresh else None
+        return fresh or waiting
+
+    def pass_over(self, keys: Iterable[int]) -> None:
+        """Leave these for the end."""
+        self._passed += keys
+
+    def passed(self, key: int) -> bool:
+        """Whether something was left for the end."""
+        return key in self._passed
+
+    def _following(self) -> int | None:
+        return None if self._visiting else next(iter(self.upcoming()), None)
 
     def _go(self, key: int | None) -> None:
         if key is not None:
@@ -199,7 +223,7 @@ class Walk:
         affine = self.presenter.place_of(labels).affine
         try:
             if isinstance(current, Item):
-                tool = tool or tool_for(current, self._median_diameter())
+                tool = tool or tool_for(current, self.median_diameter())
                 self.proposal = propose(document, labels, current, tool, affine)
             elif current is not None:
                 self.proposal = propose_drawing(document, self.review.sources, current, affine)
@@ -231,7 +255,7 @@ class Walk:
         self._median = 0.0
         if self.current is None:
             return
-        now = self._found(_key(self.current))
+        now = self.found(_key(self.current))
         fixed = now is None or now.state in _DONE
         if fixed and (self.in_hand or self.current.state not in _DONE):
             (self._later or _at_once)(self._go_on)
@@ -244,13 +268,14 @@ class Walk:
         if not self._closed:
             self._go(self._following())
 
-    def _found(self, key: int) -> Item | Place | None:
+    def found(self, key: int) -> Item | Place | None:
+        """Return what is known of a cell or a place now; None where it is gone."""
         if self.mode != "missing":
             return self.review.item(key)
         return next((p for p in self.review.places() if p.number == key), None)
 
-    def _look_at(self, key: int | None) -> None:
-        self.current, self.proposal = None if key is None else self._found(key), None
+    def _look_at(self, key: int | None, proposal: Proposal | None = None) -> None:
+        self.current, self.proposal = None if key is None else self.found(key), proposal
         if self.in_hand or self.presenter.tool:
             self.presenter.use("")
         self.in_hand = False
@@ -259,7 +284,7 @@ class Walk:
         else:
             self._show_labels()
             self._aim(self.current)
-            if self.mode != "sample" and self.current.state in ("pending", "wrong"):
+            if proposal is None and self.mode != "sample" and self.current.state in ("pending", "wrong"):
                 self._propose("")
         if isinstance(self.current, Place) and self.proposal is not None:
             self._take_up()  # a missing cell is drawn as often as not
@@ -290,12 +315,12 @@ class Walk:
             return
         centre = current.centre if isinstance(current, Item) else current.where
         scale = pixel_size(self.presenter.document, self.review.labels)
-        across = (2 * _MARGIN * self._median_diameter() + max(current.diameter, self._median_diameter())) * scale
+        across = (2 * _MARGIN * self.median_diameter() + max(current.diameter, self.median_diameter())) * scale
         camera, size = self.presenter.viewer.scene.camera, self.presenter.viewer.canvas.size
         camera.zoom = min(size) / across
         camera.center = (0.0, *(float(v) for v in affine.apply(np.array([centre]))[0]))
 
-    def _median_diameter(self) -> float:
+    def median_diameter(self) -> float:
         """Return the diameter of an ordinary cell in pixels."""
         if self._median == 0.0:
             review = self.review

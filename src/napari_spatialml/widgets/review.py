@@ -59,7 +59,7 @@ class ReviewDock(StepDock):
         help = "Score every cell by how likely it is wrong, and look for places where one is missing."
         self.run_row = RunRow("Rank cells", help, self._prepare, self._ranked)
         accent(self.run_row.button)
-        self.queue = QueuePanel()
+        self.queue = QueuePanel(self.desk.runner)
         self.export = tool_row(
             [Tool("Export review.csv…", "Write cell, score, reason, state, who and when.", self.ask_csv)]
         )
@@ -67,7 +67,10 @@ class ReviewDock(StepDock):
         column = QVBoxLayout(body)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         column.setSpacing(SPACING + 2)
-        for part in (title_label(self.title), Quiet(self.sentence), self.inputs, self.run_row, self.queue, self.export):
+        sentence = Quiet(self.sentence)
+        self._before = (sentence, self.inputs, self.run_row.button)
+        self.queue.among.connect(self._make_room)
+        for part in (title_label(self.title), sentence, self.inputs, self.run_row, self.queue, self.export):
             column.addWidget(part)
         column.addStretch(1)
         return body
@@ -120,6 +123,14 @@ class ReviewDock(StepDock):
     def ask_csv(self) -> None:
         """Ask where to write the queue."""
         ask_where_to_save(self, "Export the review", "review.csv", ".csv", self.export_to)
+
+    def _make_room(self, among: bool) -> None:
+        """Leave the room of what was chosen to the sheet, as long as there is one."""
+        for part in self._before:
+            part.setVisible(not among)
+        said = self.run_row.message.message
+        if among and said is not None and said.level == "ok":
+            self.run_row.message.show_message(None)
 
     # parts -------------------------------------------------------------------------------------
 

@@ -6,16 +6,29 @@ from collections.abc import Sequence
 from functools import partial
 
 from qtpy.compat import isalive
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..session.decisions import pace
 from ..session.queued import Item, Sample
 from ..session.ranking import titles
 from ..session.reviewed import NOTHING
 from ..views.review import LIKELY, Mode, Walk
+from ..views.sheet import Sheet
 from .progress import time_left
 from .review_card import Card
+from .review_sheet import SheetPanel
+from .runner import Runner
 from .style import SPACING, Quiet, Rows, Tool, thin_bar, tool_row, tooltip
 
 __all__ = ["QueuePanel"]
@@ -52,13 +65,19 @@ class QueuePanel(QWidget):
 
     Parameters
     ----------
+    runner
+        Makes what the sheets show, beside the window.
     parent
         The dock.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    among = Signal(bool)
+    """Whether a sheet is shown: it needs the room."""
+
+    def __init__(self, runner: Runner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.walk: Walk | None = None
+        self.sheets = SheetPanel(runner)
         self._make_choice()
         self.done, self.count, self.card = QProgressBar(), Quiet(), Card()
         thin_bar(self.done)
@@ -68,17 +87,22 @@ class QueuePanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACING + 2)
+        counted = QHBoxLayout()
+        counted.addWidget(self.count, 1)
+        counted.addWidget(self.as_sheet)
         for part in (
             self._choice,
             self.filters,
             self.again,
-            self.count,
+            counted,
             self.done,
+            self.sheets,
+            self.to_sheet,
             self.card,
             self._decide,
             self._mend,
         ):
-            column.addWidget(part)
+            column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
 
     def _make_choice(self) -> None:
         self._choice, self.queues = _buttons(QUEUES, self._chosen, stay_down=True)
@@ -86,6 +110,18 @@ class QueuePanel(QWidget):
         for button in self.queues.values():
             group.addButton(button)
         self.queues["cells"].setChecked(True)
+        self.as_sheet = QPushButton("Sheet  S")
+        self.as_sheet.setCheckable(True)
+        self.as_sheet.setToolTip(tooltip("Look at 30 at once: click those that are wrong, accept all others. (S)"))
+        self.as_sheet.setStyleSheet("QPushButton { padding: 3px 8px; }")
+        self.as_sheet.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.as_sheet.clicked.connect(lambda _checked=False: self.start())
+        QShortcut(QKeySequence("S"), self._choice).activated.connect(partial(_press, self.as_sheet))
+        self.to_sheet = QPushButton("Back to the sheet  Esc")
+        self.to_sheet.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.to_sheet.setToolTip(tooltip("Leave this one as it is, and look at the sheet again. (Esc)"))
+        self.to_sheet.clicked.connect(lambda _checked=False: self._leave())
+        QShortcut(QKeySequence("Esc"), self.to_sheet).activated.connect(partial(_press, self.to_sheet))
         self.limit, self.kind, self.filters = QComboBox(), QComboBox(), Rows()
         for text, value in _LIMITS:
             self.limit.addItem(text, value)
@@ -113,6 +149,7 @@ class QueuePanel(QWidget):
         if self.walk is not None:
             self.walk.moved.disconnect(self.show_walk)
         self.walk = walk
+        self.sheets.take(None if walk is None else Sheet(walk))
         if walk is not None:
             walk.moved.connect(self.show_walk)
         self.show_walk()
@@ -121,10 +158,34 @@ class QueuePanel(QWidget):
         """Begin the chosen queue, with the cells that the filters leave."""
         if self.walk is None:
             return
+        narrowed = float(self.limit.currentData()), str(self.kind.currentData() or "")
+        sheet = self.sheets.sheet
+        if self._in_sheets and sheet is not None:
+            sheet.start(self.mode, *narrowed)
+            self.show_walk()
+            self.sheets.renew()
+            self.sheets.grid.setFocus()
+            return
+        if sheet is not None:
+            sheet.stop()
         if self.mode == "sample" and self.walk.review.sample() is None:
             self.draw_sample()
         else:
-            self.walk.start(self.mode, float(self.limit.currentData()), str(self.kind.currentData() or ""))
+            self.walk.start(self.mode, *narrowed)
+
+    @property
+    def _in_sheets(self) -> bool:
+        return self.as_sheet.isChecked() and self.mode != "sample"  # a sample is judged blind, one by one
+
+    def _leave(self) -> None:
+        """Look at the sheet again; a gesture that was begun is forgotten first."""
+        if self.walk is None:
+            return
+        tool = self.walk.presenter.current
+        if tool is not None and tool.begun:
+            self.walk.presenter.cancel()
+        else:
+            self.walk.visit(None)
 
     def draw_sample(self) -> None:
         """Draw cells at random: other ones than the last time."""
@@ -152,6 +213,7 @@ class QueuePanel(QWidget):
         walk, mode = self.walk, self.mode
         if walk is None or not walk.review.table:
             self.hide()
+            self.among.emit(False)
             return
         self.show()
         self._offer_kinds(walk)
@@ -159,6 +221,14 @@ class QueuePanel(QWidget):
         sample = walk.review.sample() if mode == "sample" else None
         self.again.setVisible(sample is not None)
         self.card.show_item(walk.current, blind=mode == "sample")
+        among = self._in_sheets and walk.current is None
+        self.as_sheet.setVisible(mode != "sample")
+        self.to_sheet.setVisible(self._in_sheets and not among)
+        for part, shown in ((self.sheets, among), (self._decide, not among)):
+            part.setVisible(shown)
+        self.among.emit(self._in_sheets)
+        if among:
+            self.sheets.renew()
         said = "" if walk.proposal is None else walk.proposal.words
         self.card.say(walk.presenter.hint if walk.in_hand and walk.mode == "cells" else said)
         self._show_count(walk, sample)
@@ -200,7 +270,7 @@ class QueuePanel(QWidget):
 
     def _enable(self, walk: Walk) -> None:
         there, cell = walk.current is not None, isinstance(walk.current, Item)
-        self._mend.setVisible(walk.mode == "cells")
+        self._mend.setVisible(walk.mode == "cells" and not (self._in_sheets and walk.current is None))
         self.buttons["fix"].setVisible(walk.mode != "sample")
         self.buttons["wrong"].setVisible(walk.mode != "missing")
         words = {"cells": "Accept  A", "missing": "Nothing here  A", "sample": "Right  A"}
@@ -209,6 +279,8 @@ class QueuePanel(QWidget):
         for name, button in self.buttons.items():
             button.setEnabled(there and (cell or name not in ("wrong", *(m[0] for m in MEND))))
         self.buttons["next"].setEnabled(bool(walk.waiting()))
+        for name in ("next", "back"):
+            self.buttons[name].setVisible(not self._in_sheets)
 
 
 def _buttons(

@@ -73,15 +73,22 @@ def reopen_cells(
 
 
 @correction
-def dismiss_missing(document: Document, labels: str, place: Sequence[float]) -> Made:
-    """Say that no cell is missing at a place, (y, x) in pixels of the labels."""
-    at = [round(float(v), 1) for v in place]
+def dismiss_missing(
+    document: Document, labels: str, place: Sequence[float] = (), places: Sequence[Sequence[float]] = ()
+) -> Made:
+    """Say that no cell is missing at a place, or at several: (y, x) in pixels of the labels."""
+    given = [[round(float(v), 1) for v in p] for p in ([place, *places] if len(place) else places)]
     known = document.attribute("missing", {}).get(labels, {}).get("where", [])
-    if at not in known:
-        raise BadInput(f"There is no place {at} in the queue of '{labels}'.", "Rank the cells again.")
+    absent = next((p for p in given if p not in known), None)
+    if absent is not None or not given:
+        raise BadInput(f"There is no place {absent or ''} in the queue of '{labels}'.", "Rank the cells again.")
     held = document.attribute("dismissed", {}).get(labels, [])
-    label = f"nothing is missing at {at[0]:.0f}, {at[1]:.0f} in {labels}"
-    return label, ([] if at in held else [put_entry(document, "dismissed", labels, [*held, at])])
+    new = [p for p in given if p not in held]
+    y, x = given[0]
+    where = f"{y:.0f}, {x:.0f}" if len(given) == 1 else f"{len(given)} places"
+    return f"nothing is missing at {where} in {labels}", (
+        [put_entry(document, "dismissed", labels, [*held, *new])] if new else []
+    )
 
 
 @correction
