@@ -18,7 +18,7 @@ from spatialdata.transformations import Affine, Scale
 
 from napari_spatialml.core.report import silent
 from napari_spatialml.errors import BadInput, Cancelled
-from napari_spatialml.session import Session, assigning, correct
+from napari_spatialml.session import Session, assigning, correct, outdated
 from napari_spatialml.session.assigning import Task, assign_all
 from napari_spatialml.session.counted_cells import unassigned_by_gene
 from napari_spatialml.session.counting import INTENSITIES, NUCLEAR, SUMS
@@ -222,4 +222,16 @@ def test_what_cannot_be_counted_is_said() -> None:
     del session.document.element("rna").attrs["spatialdata_attrs"]["feature_key"]
     with pytest.raises(BadInput, match="no transcripts"):
         correct(session.document, "count-transcripts", labels="nuclei")
+    session.close()
+
+
+def test_nuclei_that_were_corrected_make_the_counts_old() -> None:
+    session = section()
+    session.execute(correct(session.document, "count-transcripts", **FULL))
+    assert outdated(session) == ()
+    session.execute(correct(session.document, "delete-cells", labels="kernels", cells=[2]))
+    (old,) = outdated(session)
+    assert old.kind == "counts" and old.name == "nuclei_table" and old.record["arguments"]["quality"] == 20.0
+    session.execute(correct(session.document, "count-transcripts", **old.record["arguments"]))
+    assert outdated(session) == () and session.document.table("nuclei_table").obs[NUCLEAR].iloc[1] == 0
     session.close()

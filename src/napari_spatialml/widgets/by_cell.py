@@ -75,7 +75,8 @@ class ByCell(QWidget):
     def _make_again(self, old: Outdated) -> None:
         labels = self._labels()
         if old.kind == "counts":
-            self._wanted = ("count-transcripts", {"labels": labels})
+            counted = old.record.get("name") == "count-transcripts"  # by the same quality, with the same nuclei
+            self._wanted = ("count-transcripts", {**(old.record["arguments"] if counted else {}), "labels": labels})
         else:
             self._wanted = ("average-by-cell", dict(old.record["arguments"]))
         self.old.show_message(None)
