@@ -15,7 +15,7 @@ from .flows import FlowField
 from .patch import LabelArray
 from .proposals import contour_of, shortest_cut
 from .retracing import like_cell, retraced, seams_of, segments_of, trimmed
-from .suspicion import COLUMNS, Evidence, Usual, measure, relative
+from .suspicion import Evidence, Looks, Usual, measure, relative
 from .suspicion.model import default_model, logistic
 from .suspicion.picture import nuclear_plane
 
@@ -101,7 +101,7 @@ def alternatives(asked: Sequence[tuple[Evidence, int]], usual: Usual | None = No
         found = _features(replace(asked[number][0], labels=one.labels), one.cells, usual)
         rows.append(found)
         owner += [at] * len(found["size"])
-    together = {k: np.concatenate([r[k] for r in rows]) for k in COLUMNS} if rows else {}
+    together = {k: np.concatenate([r[k] for r in rows]) for k in rows[0]} if rows else {}
     chances = default_model().probability(together) if rows else np.zeros(0)
     wrong = [one.left for _, one in tried]
     for at, chance in zip(owner, chances, strict=True):
@@ -128,7 +128,8 @@ def _tries(evidence: Evidence, cell: int, usual: Usual | None) -> Iterator[_Trie
     mask = labels == cell
     contrast = usual.drop if usual is not None else np.nan
     like = None if stain is None or not mask.any() else like_cell(stain, labels, cell, contrast)
-    segments = segments_of(evidence.field) if isinstance(evidence.field, FlowField) else None
+    field = evidence.field.as_one if isinstance(evidence.field, Looks) else evidence.field
+    segments = segments_of(field) if isinstance(field, FlowField) else None
     corner, new = np.asarray(evidence.offset, float), int(labels.max()) + 1
     yield _Tried(Alternative("keep"), labels, (cell,))
     yield _Tried(Alternative("delete"), labels, (), min(2 * _seen(evidence, mask, like), 1.0))  # half a cell is one

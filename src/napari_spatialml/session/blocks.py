@@ -254,4 +254,4 @@ def _csr(data: npt.NDArray[Any], indices: npt.NDArray[Any], held: Positions, col
 
 def _starts(held: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
     """Return where each row begins, in as few bytes as the number of values allows."""
-    return np.concatenate([[0], np.cumsum(held)]).astype(np.int32 if n < 2**31 else np.int64)
+    return np.asarray(np.concatenate([[0], np.cumsum(held)]), np.int32 if n < 2**31 else np.int64)

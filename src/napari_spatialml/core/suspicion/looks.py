@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..flows import FlowField
+from ..flows import FlowField, decode
 from ..patch import LabelArray
 from ..report import Report, part, silent
 from ..segmentation import Masks, Pixels
 
-__all__ = ["TURNS", "Looks", "Network", "asked", "together"]
+__all__ = ["TURNS", "Looks", "Network", "asked", "at_thresholds", "together"]
 
 Values = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 TURNS = ("x", "y", "diagonal")
 """How the image is mirrored for the second, third and fourth look: left to right, top to bottom, axes swapped."""
+
+_THRESHOLDS = (0.2, 0.35, 0.65, 0.8)
+"""Probabilities of being cell at which a cell that is surely there keeps its outline."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,16 @@ class Looks:
     apart: Floats
     again: LabelArray
 
+    @cached_property
+    def as_one(self) -> FlowField:
+        """The means, as one answer."""
+        return FlowField(self.logit, self.flows)
+
+    @cached_property
+    def at_thresholds(self) -> tuple[LabelArray, ...]:
+        """The cells at other thresholds; kept, for what could become of a cell is judged on the same looks."""
+        return at_thresholds(self.as_one)
+
     def window(self, y0: int, y1: int, x0: int, x1: int) -> Looks:
         """Return the rows y0 to y1 and the columns x0 to x1, the ends not included."""
         at = (..., slice(y0, y1), slice(x0, x1))
@@ -56,6 +70,11 @@ class Network(Protocol):
 
     def decode(self, field: FlowField, pixel_size_um: float) -> Masks:
         """Make cells of it."""
+
+
+def at_thresholds(field: FlowField) -> tuple[LabelArray, ...]:
+    """Return the cells of a field at lower and higher probabilities than one half."""
+    return tuple(decode(field, threshold, flow_error=0).labels for threshold in _THRESHOLDS)
 
 
 def asked(network: Network, pixels: Pixels, report: Report = silent, turns: tuple[str, ...] = TURNS) -> Looks:

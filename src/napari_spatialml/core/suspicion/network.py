@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..flows import FlowField, decode, flow_errors
+from ..flows import FlowField, flow_errors
 from ..metrics import intersection_over_union
 from ..patch import LabelArray
 from .evidence import Field
-from .looks import Looks
+from .looks import Looks, at_thresholds
 from .measure import Cells, Columns
 
 __all__ = ["again_columns", "network_columns"]
-
-_THRESHOLDS = (0.2, 0.35, 0.65, 0.8)
-"""Probabilities of being cell at which a cell that is surely there keeps its outline."""
 
 
 def network_columns(cells: Cells, field: Field | None) -> Columns:
@@ -40,8 +37,8 @@ def network_columns(cells: Cells, field: Field | None) -> Columns:
     along = dy * fy.ravel()[cells.order] + dx * fx.ravel()[cells.order]
     n = len(cells.ids)
     away = np.bincount(owner, weights=np.hypot(dy, dx) * length.ravel()[cells.order], minlength=n)
-    found = FlowField(field.logit, field.flows)
-    kept = [_overlap(cells, decode(found, threshold, flow_error=0).labels) for threshold in _THRESHOLDS]
+    others = field.at_thresholds if isinstance(field, Looks) else at_thresholds(FlowField(field.logit, field.flows))
+    kept = [_overlap(cells, labels) for labels in others]
     return {
         "chance": cells.means(chance),
         "chance_low": cells.quantiles(chance, 0.1),
