@@ -249,8 +249,9 @@ class Reader:
     def unlabelled(self, where: tuple[slice, slice], trues: Any) -> list[int]:
         """Return those of true cells that have no outline, neither in its place nor beside it."""
         rows, columns = where
-        labels, found = self.session.document.grid(self.labels).read()[rows, columns], []
-        truth = self.truth[rows, columns]
+        truth, found = self.truth[rows, columns], []
+        (y, x), (h, w) = (rows.start, columns.start), truth.shape
+        labels = self.session.document.grid(self.labels).read((y, y + h, x, x + w))
         for true in trues:
             mask = truth == true
             if true and (labels[mask] == 0).mean() > SIMILAR:
