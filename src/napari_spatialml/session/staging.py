@@ -11,7 +11,6 @@ import pandas as pd
 from .changes import Slot
 from .document import ELEMENT_TYPES, Document
 from .elements import SAVED, matrices
-from .hand_table import HandTable
 from .patching import stage_chunks
 from .planes import stack_name
 from .rows import plain
@@ -75,6 +74,8 @@ def _fits(document: Document, store: Path, name: str) -> bool:
 
 def _parts(document: Document, store: Path, name: str) -> Iterator[tuple[Slot, Any]]:
     """Yield the parts of a table that have a row a cell; None for those that the store has too many."""
+    from .hand_table import HandTable
+
     table = document.table(name)
     x = table.rows if isinstance(table, HandTable) else table.X
     if x is not None:
