@@ -117,7 +117,7 @@ class Instanseg(Segmenter):
         import torch
         from instanseg import InstanSeg
 
-        load: Any = torch.jit.load
+        load: Any = torch.jit.load  # untyped
         net = load(str(path), map_location=device)
         for needed in ("pixel_size", "cells_and_nuclei"):
             if not hasattr(net, needed):
