@@ -11,12 +11,15 @@ pytest.importorskip("cv2")
 from napari_spatialml.core import flow_training
 from napari_spatialml.core.flow_models import models
 from napari_spatialml.core.flow_training import Schedule
+from napari_spatialml.core.learning import Judged, Lesson
+from napari_spatialml.core.segmentation import Pixels
 from napari_spatialml.session import Session
 from napari_spatialml.session.done import done_windows
 from napari_spatialml.widgets.correct import CorrectDock
 from napari_spatialml.widgets.desk import desk_of
 from napari_spatialml.widgets.learn import LearnDock
 from napari_spatialml.widgets.segment import SegmentDock
+from napari_spatialml.widgets.side_by_side import pictures
 from tests.session.test_learning import WINDOWS, discs
 
 
@@ -98,3 +101,18 @@ def test_stop_ends_learning_and_keeps_nothing(desk, dock, qtbot, monkeypatch):
     dock.run_row.button.click()
     qtbot.waitUntil(lambda: dock.run_row.state == "idle", timeout=30_000)
     assert dock.message_line().text().startswith("Stopped") and not dock.result.isVisibleTo(dock) and models() == ()
+
+
+def test_outlines_of_right_cells_are_green_and_those_of_others_orange():
+    true, before = np.zeros((2, 64, 64), np.int32)
+    true[8:24, 8:24], true[40:56, 40:56] = 1, 2
+    before[8:24, 9:24], before[40:46, 40:46] = 5, 7
+    pixels = Pixels(np.full((1, 64, 64), 9, np.uint8))
+    image, corrected, first, last = pictures(Judged(Lesson(pixels, true, pixels), before, true))
+    assert image.shape == corrected.shape == (352, 352, 3)
+    scale = 352 / 64
+    green, orange = ((first == colour).all(axis=2) for colour in ((90, 220, 120), (255, 120, 80)))
+    for drawn, (y0, y1, x0, x1) in ((green, (8, 24, 9, 24)), (orange, (40, 46, 40, 46))):
+        y, x = np.nonzero(drawn)
+        assert np.abs(np.array([y.min(), y.max() + 1, x.min(), x.max() + 1]) / scale - (y0, y1, x0, x1)).max() < 0.5
+    assert (last == (90, 220, 120)).all(axis=2).sum() == (corrected == 255).all(axis=2).sum() > 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from ..core.learning import AT
 from ..core.report import Report
@@ -165,6 +165,7 @@ class LearnDock(StepDock):
             Tool("Accept", "Keep what was learned under a name of its own, with its lineage.", self.accept),
             Tool("Reject", "Throw it away.", self.reject),
         ])  # fmt: skip
+        accent(self.decide.findChild(QPushButton, "Accept"))
         column = QVBoxLayout(self.result)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACING)

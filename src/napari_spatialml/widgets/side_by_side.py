@@ -37,6 +37,7 @@ class SideBySide(QWidget):
             grid.addWidget(word, 2 * (i // 2), i % 2)
             grid.addWidget(part, 2 * (i // 2) + 1, i % 2)
         self.before, self.after, self.which = QToolButton(), QToolButton(), Quiet()
+        self.which.setWordWrap(False)
         foot = QHBoxLayout()
         for button, text, step, help in (
             (self.before, "‹", -1, "The held-out window before this one."),
@@ -87,9 +88,18 @@ def pictures(judged: Judged) -> list[Colours]:
 
     Right ones, with an intersection over union of at least one half, are green; others are orange.
     """
-    ground, true = _image(judged), np.asarray(judged.lesson.labels)
-    made = [ground, _outlined(ground, true, np.zeros(0, np.int64), _TRUE, _TRUE)]
-    return [*made, *(_outlined(ground, m, _right(true, m), _RIGHT, _WRONG) for m in (judged.before, judged.after))]
+    rows, columns = _grid(judged.lesson.labels.shape)
+    ground, true = _image(judged)[rows, columns], np.asarray(judged.lesson.labels)
+    made = [ground, _outlined(ground, true[rows, columns], np.zeros(0, np.int64), _TRUE, _TRUE)]
+    sides = ((m[rows, columns], _right(true, m)) for m in (judged.before, judged.after))
+    return [*made, *(_outlined(ground, labels, right, _RIGHT, _WRONG) for labels, right in sides)]
+
+
+def _grid(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the pixels that are shown, at twice what the screen has: outlines are then as thin at any size."""
+    scale = 2 * _EDGE / max(shape)
+    rows, columns = ((np.arange(max(1, round(n * scale))) / scale).astype(np.int64).clip(0, n - 1) for n in shape)
+    return rows[:, None], columns[None, :]
 
 
 def _image(judged: Judged) -> Colours:
@@ -121,13 +131,13 @@ def _outlined(
     yes: tuple[int, ...],
     no: tuple[int, ...],
 ) -> Colours:
-    edge = np.zeros(labels.shape, bool)
-    edge[:-1] |= labels[:-1] != labels[1:]
-    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    # the edge belongs to the cell, on whichever of its sides the difference was seen
-    owner = np.where(labels > 0, labels, np.maximum(np.roll(labels, -1, 0), np.roll(labels, -1, 1)))
+    inner = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        for by in (-2, -1, 1, 2):
+            inner |= np.roll(labels, by, axis) != labels
+    edge = inner & (labels > 0)
     picture = ground.copy()
-    picture[edge] = np.where(np.isin(owner[edge], right)[:, None], yes, no)
+    picture[edge] = np.where(np.isin(labels[edge], right)[:, None], yes, no)
     return picture
 
 

@@ -38,7 +38,7 @@ class StepBar(QWidget):
             button.setToolTip(pages.tabToolTip(k))
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 6)
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 5)
             button.clicked.connect(lambda _down=True, at=k: pages.setCurrentIndex(at))
             self._group.addButton(button)
             self.buttons.append(button)
