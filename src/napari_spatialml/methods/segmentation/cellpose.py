@@ -13,7 +13,7 @@ from ...core import cellpose_weights as weights_of
 from ...core.device import Device, choose, with_memory_fallback
 from ...core.method import Advanced, Interval, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels, Segmenter
+from ...core.segmentation import Masks, OnSlide, Pixels, Segmenter
 from ...errors import BadInput
 
 __all__ = ["Cellpose"]
@@ -86,8 +86,22 @@ class Cellpose(Segmenter):
             When a channel does not exist, or the file holds no weights of the installed version.
         """
         self.check_installed()
+        return self._found(pixels, self._normalised(self._stack(pixels, pixels.is_histology)), report)
+
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with each channel's 1st and 99th percentile fixed for all tiles of a slide."""
+        self.check_installed()
+        histology = sample.is_histology
+        limits = [_limits(channel) for channel in self._stack(sample, histology)]
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            return self._found(pixels, self._normalised(self._stack(pixels, histology), limits), report)
+
+        bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
+        return OnSlide(segment, self.diameter_um / sample.pixel_size_um, reach=128, fixed=f"limits {bounds}")
+
+    def _found(self, pixels: Pixels, image: Image, report: Report) -> Masks:
         report = forward_only(report)
-        image = self._image(pixels)
         report(0.0, "looking for the weights")
         path = weights_of.find(self.model, self.download, part(report, 0.0, 0.04))
         weights_of.check(path)
@@ -104,19 +118,22 @@ class Cellpose(Segmenter):
         report(1.0, f"{int(masks.labels.max())} cells")
         return masks
 
-    def _image(self, pixels: Pixels) -> Image:
-        """Return (y, x, c), scaled once so that each channel's 1st and 99th percentiles are 0 and 1."""
+    def _stack(self, pixels: Pixels, histology: bool) -> list[Image]:
+        """Return the channels that the network sees."""
         four = weights_of.version() >= 4
-        if self.channel or self.nuclear_channel or not pixels.is_histology:
+        if self.channel or self.nuclear_channel or not histology:
             first = _channel(pixels, self.channel)
             second = _channel(pixels, self.nuclear_channel) if self.nuclear_channel else np.zeros_like(first)
-            stack = [first, second] + ([np.zeros_like(first)] if four else [])
-        elif four:
-            stack = [np.asarray(channel, dtype=np.float32) for channel in pixels.values]
-        else:
-            grey = np.asarray(pixels.values, dtype=np.float32).mean(axis=0)
-            stack = [grey, np.zeros_like(grey)]
-        return np.stack([_normalised(channel) for channel in stack], axis=-1)
+            return [first, second] + ([np.zeros_like(first)] if four else [])
+        if four:
+            return [np.asarray(channel, dtype=np.float32) for channel in pixels.values]
+        grey = np.asarray(pixels.values, dtype=np.float32).mean(axis=0)
+        return [grey, np.zeros_like(grey)]
+
+    def _normalised(self, stack: list[Image], limits: list[tuple[float, float]] | None = None) -> Image:
+        """Return (y, x, c), scaled once so that each channel's 1st and 99th percentiles are 0 and 1."""
+        known = [_limits(channel) for channel in stack] if limits is None else limits
+        return np.stack([_normalised(channel, *bounds) for channel, bounds in zip(stack, known, strict=True)], axis=-1)
 
     def _run(self, image: Image, pixel_size_um: float, path: Path, batch: int, device: str, report: Report) -> Masks:
         """Run the network and follow its flows; starts from the beginning when called again."""
@@ -174,11 +191,16 @@ def _channel(pixels: Pixels, name: str) -> Image:
     return np.asarray(pixels.values[pixels.channels.index(name) if name else 0], dtype=np.float32)
 
 
-def _normalised(channel: Image) -> Image:
-    """Scale so that the 1st percentile is 0 and the 99th is 1, as Cellpose does; a flat channel is 0."""
+def _limits(channel: Image) -> tuple[float, float]:
+    """Return the 1st and the 99th percentile, as Cellpose does."""
     low, high = np.percentile(channel, 1), np.percentile(channel, 99)
     if high <= low:  # fewer than one pixel in a hundred stands out
         low, high = channel.min(), channel.max()
+    return float(low), float(high)
+
+
+def _normalised(channel: Image, low: float, high: float) -> Image:
+    """Scale so that ``low`` is 0 and ``high`` is 1; a flat channel is 0."""
     if high <= low:
         return np.zeros_like(channel)
     scaled = channel.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from ...core.flow_weights import EMBEDDED
 from ...core.flows import FlowField, decode
 from ...core.method import Advanced, Interval, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels, Segmenter
+from ...core.segmentation import Masks, OnSlide, Pixels, Segmenter
 from ...errors import BadInput, MissingWeights
 
 __all__ = ["Starter"]
@@ -26,6 +27,8 @@ FITTED: dict[str, tuple[float, float]] = {
     "bright-field": (0.4, 0.8),
 }
 _EXPECTED_UM = 10.0
+_EDGE_CPU, _EDGE_GPU = 768, 4096
+"""Pixels along a tile of a slide: one pass of the network where Stop has to wait for it, many together on a GPU."""
 _NUCLEAR = ("dapi", "hoechst", "nuc", "draq", "sytox", "h2b")
 
 
@@ -127,6 +130,36 @@ class Starter(Segmenter):
             lambda said: report(0.05, said),
         )
 
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with stain, channel, limits and diameter fixed for all tiles of a slide."""
+        from ...core.flow_inference import MARGIN, working_scale
+        from ...core.flow_network import STRIDE
+
+        self.check_installed()
+        values, stain = self._read(sample)
+        limits, diameter = limits_of(values), (self.diameter_um or _EXPECTED_UM) / sample.pixel_size_um
+        device = choose(self.device)
+        if not self.diameter_um and any(high > low for low, high in limits):
+            report(0.1, "loading the network")
+            diameter = self._estimated(planes_of(values, stain, limits), diameter, device, report)
+        channel = self.channel if len(values) == 3 else sample.channels[self._index(sample.values, sample.channels)]
+        chosen = replace(self, stain=stain, channel=channel, diameter_um=diameter * sample.pixel_size_um)
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            field = chosen.field(pixels, part(report, 0.0, 0.9), limits)
+            report(0.9, "following the flows")
+            return chosen.decode(field, pixels.pixel_size_um)
+
+        bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
+        return OnSlide(
+            segment,
+            diameter,
+            int(np.ceil(MARGIN / working_scale(diameter))),
+            STRIDE,
+            _EDGE_CPU if device == "cpu" else _EDGE_GPU,
+            f"{stain}, diameter {chosen.diameter_um:.2f} µm, limits {bounds}",
+        )
+
     def decode(self, field: FlowField, pixel_size_um: float) -> Masks:
         """Make nuclei of a field with this method's thresholds, without running the network."""
         probability, error = FITTED[field.stain]
@@ -140,16 +173,30 @@ class Starter(Segmenter):
     def _run(
         self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
     ) -> FlowField:
-        from ...core.flow_inference import apply, estimate_diameter, load
+        from ...core.flow_inference import apply, estimate_diameter
 
-        path = Path(self.weights) if self.weights else EMBEDDED
-        if not path.is_file():
-            raise MissingWeights(f"There are no weights at '{path}'.", "Name a .safetensors file, or leave it empty.")
-        net = load(path, path.stat().st_mtime, device)
+        net = self._net(device)
         if not self.diameter_um:
             diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
         running = part(report, 0.3 if not self.diameter_um else 0.05, 1.0)
         return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
+
+    def _net(self, device: str) -> Any:
+        from ...core.flow_inference import load
+
+        path = Path(self.weights) if self.weights else EMBEDDED
+        if not path.is_file():
+            raise MissingWeights(f"There are no weights at '{path}'.", "Name a .safetensors file, or leave it empty.")
+        return load(path, path.stat().st_mtime, device)
+
+    def _estimated(self, planes: npt.NDArray[np.float32], guess: float, device: str, report: Report) -> float:
+        from ...core.flow_inference import estimate_diameter
+
+        return with_memory_fallback(
+            lambda _, where: estimate_diameter(self._net(where), planes, guess, where, part(report, 0.2, 1.0)),
+            1,
+            device,
+        )
 
     def _read(self, pixels: Pixels) -> tuple[npt.NDArray[Any], Stain]:
         """Return the channels that the network sees, one or three, and what they show."""
