@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import time
 from collections.abc import Callable, Iterable
@@ -18,12 +20,11 @@ from ..errors import BadInput, Stale
 from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
 from .command import Command
 from .counting import index_first
-from .document import digest
 from .gather import gather
 from .selection import SegmentationSelection, Selection, plain
 from .session import Session
 from .store import store
-from .values import encode
+from .values import encode, pass_bits
 
 __all__ = ["Finished", "Job", "finish", "prepare", "run"]
 
@@ -170,18 +171,19 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
 
 def fingerprint(values: Iterable[Any]) -> str:
     """Return a hash of values that a document or an Input holds."""
-    import json
     from dataclasses import fields, is_dataclass
 
-    parts: list[bytes] = []
+    hashed = hashlib.blake2b(digest_size=16)
     for value in values:
         if is_dataclass(value) and not hasattr(value, "grid") and not hasattr(value, "matrix"):
-            inner = fingerprint(getattr(value, f.name) for f in fields(value))
-            parts.append(inner.encode())
+            hashed.update(fingerprint(getattr(value, f.name) for f in fields(value)).encode())
+        elif hasattr(value, "grid"):
+            pass_bits(value, hashed.update)  # a slide's labels are never in memory as a whole
         else:
             packed = encode(value, compress=False)
-            parts += [json.dumps(packed.meta, sort_keys=True).encode(), *packed.buffers]
-    return digest(*parts)
+            for bits in (json.dumps(packed.meta, sort_keys=True).encode(), *packed.buffers):
+                hashed.update(bits)
+    return hashed.hexdigest()
 
 
 def versions() -> dict[str, str]:

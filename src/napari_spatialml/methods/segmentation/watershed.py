@@ -29,7 +29,7 @@ class _Threshold(NamedTuple):
 _SURROUNDINGS = 0.625  # standard deviation of the local mean, in diameters; with _LOCAL and the
 _LOCAL = 0.9  # defaults chosen on training images only
 _GROUND = 7  # nodes; an opening this wide, in diameters, removes nuclei and leaves the ground
-_REACH = 15  # diameters: opening and smoothing of the ground, and the local mean, end before
+_REACH = 10  # diameters; beyond, the smoothing of the ground has next to no weight
 _NUCLEAR = ("dapi", "hoechst", "nucle", "draq", "h3", "dna")
 
 

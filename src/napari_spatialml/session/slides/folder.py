@@ -98,7 +98,6 @@ class Folder:
 
     def remove(self) -> None:
         """Forget the run: its result is kept elsewhere."""
-        self._lock.release()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _file(self, number: int) -> Path:

@@ -17,7 +17,7 @@ from ...core.segmentation import Masks, OnSlide, Pixels, Segmenter
 from ...core.slide_tiles import Tile, TilePlan, halo_for
 from ...core.stitching import seen, whole_in
 from ...core.transform import Affine
-from ...errors import BadInput
+from ...errors import BadInput, Cancelled
 from ..counting import Counts, count_all, counted_points
 from ..document import GLOBAL, Document, digest
 from ..run import Finished, Job, versions
@@ -122,9 +122,11 @@ class SlideJob(Job):
                 hashes, glass = self._tiles(ready, plan, folder, part(report, 0.08, 0.9))
                 report(0.9, "joining the tiles")
                 cells = joined(folder, plan, self.source, self._chosen.output, part(report, 0.9, 0.98))
-            except BaseException:
+            except (Cancelled, KeyboardInterrupt) as error:
+                kept = f"{len(folder.finished(len(plan))):,} of {len(plan):,} tiles are kept"
+                raise Cancelled(f"{kept}; the same run goes on from there.") from error
+            finally:
                 folder.close()
-                raise
         self._state.folder = folder
         counts = None if self.counted is None else self.counted(cells, part(report, 0.98, 1.0))
         about = {"tile": plan.edge, "halo": plan.halo, "tiles": len(plan), "glass": glass, "fixed": ready.fixed}
