@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QWidget
 
+from ..core.method import Method
+from ..core.report import Report
 from ..errors import BadInput
 from ..methods import methods
 from ..session import SegmentationSelection, Selection
 from ..session.gather import full_resolution
 from .step import MethodStep, choose
+from .streamed import Streamed
 from .style import Rows, Tool, tool_row
 from .tool_options import cells_of
 
@@ -93,6 +98,7 @@ class SegmentDock(MethodStep):
     def make(self) -> QWidget:
         """Make the panel; it starts with the method that needs no weights."""
         panel = super().make()
+        self.streamed = Streamed(self.panel)
         offered = methods(self.kind)
         if "watershed" in offered:
             self.panel.set_method(offered["watershed"]())
@@ -132,6 +138,11 @@ class SegmentDock(MethodStep):
         assert presenter is not None
         presenter.hold(labels=selection.output)
         presenter.show(shown=(selection.image, selection.output), beside="")
+
+    def _job(self, chosen: Method) -> Callable[[Report], Any]:
+        job = super()._job(chosen)
+        self.streamed.follow(self.desk.presenter, job)
+        return job
 
     def _lead(self) -> None:
         if hasattr(self.desk.viewer, "window"):
