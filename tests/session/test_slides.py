@@ -20,8 +20,10 @@ from napari_spatialml.core.report import silent
 from napari_spatialml.errors import BadInput, Cancelled
 from napari_spatialml.methods import method
 from napari_spatialml.session import (
+    Command,
     SegmentationSelection,
     Session,
+    correct,
     finish,
     prepare,
     read_recipe,
@@ -30,6 +32,9 @@ from napari_spatialml.session import (
     scratch,
     write_recipe,
 )
+from napari_spatialml.session.evidence import Sources
+from napari_spatialml.session.ranking import Ranking, ranking_changes
+from napari_spatialml.session.reviewed import NOTHING
 from napari_spatialml.session.slides import job as slide_job
 
 from .slide_cells import AboveHalf, OfTwoMinds, nuclei, section, segmented
@@ -86,14 +91,30 @@ def test_the_order_of_tiles_changes_no_bit_even_where_tiles_disagree(seed: int, 
     session.close()
 
 
-def test_where_tiles_disagree_no_cell_is_there_twice_and_the_review_is_told() -> None:
+def run_review(session: Session) -> None:
+    """Keep a ranking in which nothing speaks against any cell."""
+    cells = session.document.instances("nuclei_table")
+    nothing = Ranking(cells, np.full(len(cells), 0.1), (NOTHING,) * len(cells), ("",) * len(cells))
+    changes = ranking_changes(session.document, Sources("nuclei"), nothing)
+    session.execute(Command("rank", tuple(changes), {}))
+
+
+def test_where_tiles_disagree_no_cell_is_there_twice_and_the_review_is_told(tmp_path: Path) -> None:
     session = started(nuclei(220, 300, seed=5, spacing=15)[None])
     result, _ = segmented(session, OfTwoMinds(), 48)
     labels = session.document.grid("nuclei").read()
     said = session.document.table("nuclei_table").obs["seam"]
-    assert (said != "").any()
+    assert (said != "no").any()
     pieces = sum(label(labels == cell)[1] for cell in np.unique(labels[labels > 0]))
     assert pieces <= 1.03 * result.cells.table.n_obs, "cells were cut to pieces"
+    run_review(session)
+    obs = session.document.table("nuclei_table").obs
+    queued = obs["suspicion"] >= 0.5
+    assert queued[said != "no"].all() and (obs["reason"] == "seam").any()
+    assert obs.loc[obs["reason"] == "seam", "reasons"].str.contains("tile").all()
+    cells = [int(c) for c in obs["instance_id"].iloc[:2]]
+    session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=cells[:1]))
+    session.save(tmp_path / "s.zarr")
     session.close()
 
 
@@ -252,8 +273,6 @@ def test_cells_appear_as_they_are_found_and_the_document_can_be_edited_meanwhile
     offsets: list[tuple[int, int]] = []
     job.tile_done.connect(lambda offset, size: (offsets.append(offset), look(offset, size)))
     finished = job(silent)
-    from napari_spatialml.session import correct
-
     session.execute(correct(session.document, "set-unit", coordinate_system="global", um_per_unit=1.0))
     finish(session, job, finished, stale=True)
     assert offsets[0] == (128, 192) and filled and all(filled)

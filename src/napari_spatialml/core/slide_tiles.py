@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import require
 from .patch import Window
@@ -95,18 +96,10 @@ class TilePlan:
             min(-(-(x1 + halo) // a) * a, width),
         )
 
-    def owner(self, y: float, x: float) -> int:
-        """Return the tile in whose core a point (y, x) in pixels lies."""
-        i = min(max(int(y // self.edge), 0), self.rows - 1)
-        j = min(max(int(x // self.edge), 0), self.columns - 1)
-        return i * self.columns + j
-
-    def meeting(self, window: Window) -> Iterator[int]:
-        """Yield the tiles whose cores a window meets, row by row."""
-        y0, y1, x0, x1 = window
-        rows = range(max(y0 // self.edge, 0), min(-(-y1 // self.edge), self.rows))
-        columns = range(max(x0 // self.edge, 0), min(-(-x1 // self.edge), self.columns))
-        yield from (i * self.columns + j for i in rows for j in columns)
+    def owners(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Return the tiles in whose cores points (n, 2), as (y, x) in pixels, lie."""
+        i, j = (points // self.edge).astype(np.int64).T
+        return np.asarray(i.clip(0, self.rows - 1) * self.columns + j.clip(0, self.columns - 1))
 
     def nearest(self, point: tuple[float, float], left: Iterable[int]) -> int:
         """Return which of some tiles has its core nearest to a point (y, x) in pixels; of equals, the first."""

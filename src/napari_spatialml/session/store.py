@@ -27,7 +27,7 @@ from .selection import (
     Selection,
     by_hand,
 )
-from .slides.joining import SEAM
+from .slides.joining import NO_SEAM, SEAM
 from .slides.result import SlideMasks
 from .warping import warped_elements
 
@@ -96,7 +96,7 @@ def _slide(document: Document, selection: SegmentationSelection, result: SlideMa
     element = LabelsElement(result.cells.grid, places_of(document, selection))
     table = result.cells.table
     changes, line = _segmentation(document, selection, element, table, result.points, result.counts)
-    seams = int((table.obs[SEAM] != "").sum())
+    seams = int((table.obs[SEAM] != NO_SEAM).sum())
     said = f" {result.tiles:,} tiles, {result.glass:,} of them glass"
     return changes, f"{line}{said}; {seams:,} cells at seams to look at." if seams else f"{line}{said}."
 

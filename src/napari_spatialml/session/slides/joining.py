@@ -23,15 +23,18 @@ from ..grid import LabelGrid
 from .folder import Folder
 from .source import Source
 
-__all__ = ["SEAM", "Joined", "joined", "level_shapes"]
+__all__ = ["NO_SEAM", "SEAM", "SEAM_WORDS", "Joined", "joined", "level_shapes"]
 
 SEAM = "seam"
-"""Column of obs: what two tiles disagreed about, in words; empty for all other cells."""
-_SAID = {
-    "twice": "Two tiles saw this cell differently: check that it is one cell.",
-    "between": "This cell lies on the line between two tiles, and no tile kept it at first.",
-    "trimmed": "This cell lost pixels to a neighbour that another tile saw.",
+"""Column of obs: what tiles disagreed about; "no" for all other cells."""
+NO_SEAM = "no"
+SEAM_WORDS = {
+    "seen twice": "Two tiles saw this cell differently",
+    "between tiles": "It lies on the line between two tiles",
+    "trimmed": "It lost pixels to a neighbour that another tile saw",
 }
+"""What the review says of these cells."""
+_SAID = {"twice": "seen twice", "between": "between tiles", "trimmed": "trimmed"}
 _BLOCK = 1024
 """Pixels along the blocks in which labels are put together: a multiple of a pyramid's factors and of its tiles."""
 _HELD = 200_000_000
@@ -90,7 +93,7 @@ def joined(folder: Folder, plan: TilePlan, source: Source, name: str, report: Re
     scores = tiles.cells["score"].to_numpy()[found.stays]
     if len(scores) and not np.isnan(scores).all():
         table.obs["score"] = scores
-    table.obs[SEAM] = _words(found, ids, table.n_obs)
+    table.obs[SEAM] = _said(found, ids, table.n_obs)
     left = sums.pixels > 0
     return Joined(grid, table if left.all() else table[left].copy())  # neighbours may have taken all of a cell
 
@@ -155,10 +158,9 @@ _NO_CELLS = pd.DataFrame({
 
 
 def _frame(number: int, one: Seen, plan: TilePlan) -> pd.DataFrame:
-    owners = np.array([plan.owner(y, x) for y, x in one.centroids.tolist()], np.int64)
     return pd.DataFrame({
-        "tile": np.full(len(one), number, np.int64), "owner": owners, "kept": one.kept, "area": one.areas,
-        "depth": one.depths, "score": one.scores,
+        "tile": np.full(len(one), number, np.int64), "owner": plan.owners(one.centroids), "kept": one.kept,
+        "area": one.areas, "depth": one.depths, "score": one.scores,
     })  # fmt: skip
 
 
@@ -250,9 +252,9 @@ class _Sums:
         return table_of(name, frame, self.channels, (self._values / n).T.astype(np.float32))
 
 
-def _words(found: Settled, ids: npt.NDArray[np.int32], cells: int) -> npt.NDArray[np.object_]:
-    words = np.full(cells, "", dtype=object)
+def _said(found: Settled, ids: npt.NDArray[np.int32], cells: int) -> pd.Categorical:
+    codes = np.zeros(cells, np.int8)
     for conflict in found.conflicts:
         if found.stays[conflict.cell]:
-            words[ids[conflict.cell] - 1] = _SAID[conflict.kind]
-    return words
+            codes[ids[conflict.cell] - 1] = 1 + list(_SAID).index(conflict.kind)
+    return pd.Categorical.from_codes(codes, [NO_SEAM, *_SAID.values()])
