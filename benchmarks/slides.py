@@ -163,13 +163,14 @@ def _told(child: subprocess.Popen[str]) -> dict[str, Any]:
 
 def _interrupted(folder: Path) -> Iterator[tuple[str, Figure]]:
     """Yield how soon a run shows something and stops, and what a kill costs."""
-    write_slide(folder / "cut.zarr", 3072, 1.0)
-    data = f"3072² field, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    write_slide(folder / "soon.zarr", 6144, 1.0)
+    data = f"6144² field, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     for name, given in (("watershed", {}), ("starter", {"diameter_um": 9.0})):
-        told = _told(_child(folder / "cut.zarr", name=name, settings=given, stop=True))
+        told = _told(_child(folder / "soon.zarr", name=name, settings=given, stop=True))
         yield f"{name}: first tile", Figure(told["first"], "s", FIRST_S, data=data, seed=SEED)
         yield f"{name}: first tile, processor time", Figure(told["first_cpu"], "s", data=data, seed=SEED)
         yield f"{name}: Stop", Figure(told["stop"], "s", STOP_S, data=data, seed=SEED)
+    write_slide(folder / "cut.zarr", 2048, 1.0)
     killed = _child(folder / "cut.zarr", name="watershed", tile=512)
     assert killed.stdout is not None
     begun = sum(1 for _ in zip(range(7), killed.stdout, strict=False))
@@ -178,7 +179,7 @@ def _interrupted(folder: Path) -> Iterator[tuple[str, Figure]]:
     again = _told(_child(folder / "cut.zarr", name="watershed", tile=512))
     whole = _told(_child(folder / "cut.zarr", name="watershed", tile=512, resume=False))
     repeated = again["segmented"] - (whole["segmented"] - begun)
-    words = f"3072² field, {whole['segmented']} tiles, SIGKILL after {begun}"
+    words = f"2048² field, {whole['segmented']} tiles, SIGKILL after {begun}"
     yield "killed: tiles repeated, at most", Figure(max(repeated, 0), "tiles", 1, data=words, seed=SEED)
     same = float(again["labels"] == whole["labels"])
     yield "killed: ends in the same bytes", Figure(same, "", 1, False, data=words, seed=SEED)

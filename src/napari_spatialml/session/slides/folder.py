@@ -37,15 +37,18 @@ class Record:
     Parameters
     ----------
     pixels
-        Hash of the pixels that were read, and of how far.
+        Hash of the pixels that were read.
     seen
         The cells.
+    halo
+        How far around the core they were read.
     glass
         Whether the tile shows nothing but glass, and was skipped.
     """
 
     pixels: str
     seen: Seen
+    halo: int
     glass: bool = False
 
 
@@ -112,8 +115,8 @@ class Folder:
         """Keep what a tile gave; it survives a crash from here on."""
         encoder = Encoder()
         arrays = {name: encoder.array(getattr(record.seen, name)) for name in _ARRAYS}
-        meta = {"pixels": record.pixels, "glass": record.glass, "offset": list(record.seen.offset), "arrays": arrays,
-                "sizes": [len(b) for b in encoder.buffers]}  # fmt: skip
+        told = {"pixels": record.pixels, "halo": record.halo, "glass": record.glass, "offset": record.seen.offset}
+        meta = {**told, "arrays": arrays, "sizes": [len(b) for b in encoder.buffers]}
         text = json.dumps(meta).encode()
         payload = b"".join([text, *encoder.buffers])
         write_whole(self._file(number), _MAGIC + _HEAD.pack(len(text), zlib.crc32(payload)) + payload)
@@ -139,7 +142,7 @@ def _unpacked(data: bytes) -> Record | None:
         buffers.append(data[at : at + size])
         at += size
     arrays = {name: decode(meta["arrays"][name], buffers) for name in _ARRAYS}
-    return Record(meta["pixels"], Seen(offset=tuple(meta["offset"]), **arrays), meta["glass"])
+    return Record(meta["pixels"], Seen(offset=tuple(meta["offset"]), **arrays), meta["halo"], meta["glass"])
 
 
 def _sweep(root: Path) -> None:

@@ -195,11 +195,9 @@ class SlideJob(Job):
             number = plan.nearest(self._state.look or (height / 2, width / 2), left)
             tile, told = plan.tile(number), pace.report(report, glass)
             told(0.0)
-            values = self.source.values(tile.window)
-            read = fingerprint_of(values)
             record = folder.read(number) if number in there else None
-            if record is None or record.pixels.split("+")[0] != read:
-                record = self._segmented(ready, plan, tile, values, read, told)
+            if record is None or not self._still_true(record, plan.tile(number, record.halo)):
+                record = self._segmented(ready, plan, tile, told)
                 folder.write(number, record)
             left.remove(number)
             hashes[number], glass = record.pixels, glass + record.glass
@@ -208,19 +206,23 @@ class SlideJob(Job):
         report(1.0, f"{len(plan)} tiles, {glass} of them glass")
         return hashes, glass
 
-    def _segmented(self, ready: OnSlide, plan: TilePlan, tile: Tile, values: Any, read: str, report: Report) -> Record:
+    def _still_true(self, record: Record, tile: Tile) -> bool:
+        """Whether a tile that was finished earlier saw the pixels that are there now."""
+        return fingerprint_of(self.source.values(tile.window)) == record.pixels
+
+    def _segmented(self, ready: OnSlide, plan: TilePlan, tile: Tile, report: Report) -> Record:
         """Segment a tile, with a larger halo where a cell of it reaches beyond."""
+        values, halo = self.source.values(tile.window), plan.halo
         if is_glass(values):
             empty = Masks(np.zeros(values.shape[1:], np.int32))
-            return Record(read, seen(empty, tile, plan.shape), glass=True)
-        halo = plan.halo
+            return Record(fingerprint_of(values), seen(empty, tile, plan.shape), halo, glass=True)
         for attempt in range(_WIDENED + 1):
             masks = ready.segment(self.source.pixels(values), report)
             wider = plan.tile(tile.number, 2 * halo)
             if attempt == _WIDENED or wider.window == tile.window or whole_in(masks, tile, plan.shape):
                 break
             halo, tile, values = 2 * halo, wider, self.source.values(wider.window)
-        return Record(f"{read}+{halo}", seen(masks, tile, plan.shape))
+        return Record(fingerprint_of(values), seen(masks, tile, plan.shape), halo)
 
     def _show(self, tile: Tile, record: Record) -> None:
         if self._state.live is not None:
