@@ -23,7 +23,7 @@ from .reviewed import by_hand
 from .rows import places_of, rows_with, taken
 from .transcript_source import Choice
 
-__all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
+__all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name", "table_of"]
 
 MEASURED = {"area_um2": 2, "centroid_y_um": 1, "centroid_x_um": 1, "diameter_um": 1}
 """What is measured of a cell, with its power of µm."""
@@ -63,22 +63,39 @@ def measure(
     with_sums
         Keep the sums of the channels too, in ``obsm``.
     """
-    from anndata import AnnData
-
     if ids is not None:
         labels = np.where(np.isin(labels, np.fromiter(ids, dtype=np.int64)), labels, 0)
     frame = cell_table(labels, pixel_size_um, offset=offset)
     cells = frame.index.to_numpy()
     channels, sums = _sums(labels, image, offset, cells)
+    pixels = np.rint(frame["area_um2"].to_numpy() / pixel_size_um**2)
+    intensities = (sums / np.maximum(pixels, 1)[:, None]).astype(np.float32)
+    table = table_of(name, frame, channels, intensities)
+    if with_sums:
+        table.obsm[SUMS] = pd.DataFrame(sums, index=table.obs.index, columns=channels)
+    return table
+
+
+def table_of(name: str, frame: pd.DataFrame, channels: list[str], intensities: npt.NDArray[np.float32]) -> Any:
+    """Return the table of labels.
+
+    Parameters
+    ----------
+    name
+        Name of the labels.
+    frame
+        What was measured of each cell, by its id.
+    channels, intensities
+        Names of the channels, and (cells, channels) their means.
+    """
+    from anndata import AnnData
+
+    cells = frame.index.to_numpy()
     obs = frame.loc[:, [c for c in MEASURED if c in frame]].astype(np.float64)
     obs.insert(0, "instance_id", cells.astype(np.int64))
     obs.insert(0, "region", pd.Categorical([name] * len(cells), categories=[name]))
     obs.index = pd.Index([str(c) for c in cells])
-    pixels = np.rint(frame["area_um2"].to_numpy() / pixel_size_um**2)
-    intensities = (sums / np.maximum(pixels, 1)[:, None]).astype(np.float32)
     table = AnnData(X=intensities, obs=obs, var=pd.DataFrame(index=pd.Index(channels)))
-    if with_sums:
-        table.obsm[SUMS] = pd.DataFrame(sums, index=obs.index, columns=channels)
     table.uns["spatialdata_attrs"] = {"region": name, "region_key": "region", "instance_key": "instance_id"}
     return table
 

@@ -20,7 +20,7 @@ from ...core.flows import FlowField, decode
 from ...core.learning import Learner, Lesson, diameter_um_of
 from ...core.method import Advanced, Channel, Decoding, Interval, Means, Offered, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels
+from ...core.segmentation import Masks, OnSlide, Pixels
 from ...errors import BadInput
 
 __all__ = ["Cellpose"]
@@ -101,6 +101,18 @@ class Cellpose(FlowSegmenter, Learner):
         self.check_installed()
         pixels = pixels.opaque
         return self._found(pixels, self._normalised(self._stack(pixels, pixels.is_histology)), report)
+
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with each channel's 1st and 99th percentile fixed for all tiles of a slide."""
+        histology = sample.opaque.is_histology
+        chosen, limits = self.settled(sample, report)
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            pixels = pixels.opaque
+            return chosen._found(pixels, chosen._normalised(chosen._stack(pixels, histology), limits), report)
+
+        bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
+        return OnSlide(segment, self.diameter_um / sample.pixel_size_um, reach=128, fixed=f"limits {bounds}")
 
     def _found(self, pixels: Pixels, image: Image, report: Report) -> Masks:
         report = forward_only(report)

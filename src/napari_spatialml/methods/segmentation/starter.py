@@ -15,7 +15,7 @@ from ...core.flow_models import offered, typical_diameter_um
 from ...core.flows import FlowField, decode
 from ...core.method import Advanced, Channel, Decoding, Interval, Means, Offered, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels
+from ...core.segmentation import Masks, OnSlide, Pixels
 from ...errors import BadInput
 
 __all__ = ["Starter"]
@@ -27,6 +27,9 @@ FITTED: dict[str, tuple[float, float]] = {
     "bright-field": (0.4, 0.8),
 }
 _EXPECTED_UM = 10.0
+_EDGE_CPU, _EDGE_GPU = 512, 4096
+"""Pixels of the network along a tile of a slide: on a processor one pass that takes less than a second, for which Stop
+has to wait; on a GPU many passes together."""
 _NUCLEAR = ("dapi", "hoechst", "nuc", "draq", "sytox", "h2b")
 
 
@@ -127,6 +130,30 @@ class Starter(FlowLearner):
             self.batch,
             choose(self.device),
             lambda said: report(0.05, said),
+        )
+
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with stain, channel, limits and diameter fixed for all tiles of a slide."""
+        from ...core.flow_inference import MARGIN, working_scale
+        from ...core.flow_network import STRIDE
+
+        chosen, limits = self.settled(sample, report)
+        diameter = (chosen._known_um() or _EXPECTED_UM) / sample.pixel_size_um
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            field = chosen.field(pixels, part(report, 0.0, 0.9), limits)
+            report(0.9, "following the flows")
+            return chosen.decode(field, pixels.pixel_size_um)
+
+        scale = working_scale(diameter)
+        bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
+        return OnSlide(
+            segment,
+            diameter,
+            int(np.ceil(MARGIN / scale)),
+            STRIDE,
+            max(256, int((_EDGE_CPU if choose(self.device) == "cpu" else _EDGE_GPU) / scale)),
+            f"{chosen.stain}, diameter {diameter * sample.pixel_size_um:.2f} µm, limits {bounds}",
         )
 
     def decode(self, field: FlowField, pixel_size_um: float) -> Masks:
