@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error} Give --{error.parameter.replace('_', '-')} NUMBER.", error)
     except SpatialMLError as error:
         return _fail(str(error), error)
-    except (KeyboardInterrupt, Cancelled):
+    except (KeyboardInterrupt, Cancelled) as error:
         Progress().clear()
-        print("Stopped.", file=sys.stderr)
+        print(f"Stopped. {error}".strip(), file=sys.stderr)
         return STOPPED
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from .arrays import frozen, require
 from .method import Method
 from .report import Report, silent
 
-__all__ = ["Masks", "Pixels", "Segmenter"]
+__all__ = ["Masks", "OnSlide", "Pixels", "Segmenter"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,34 @@ class Masks:
             object.__setattr__(self, "scores", frozen(scores))
 
 
+@dataclass(frozen=True)
+class OnSlide:
+    """A method made ready for the tiles of one slide: what it reads off an image as a whole is fixed.
+
+    Parameters
+    ----------
+    segment
+        Called with a tile's pixels and a report.
+    diameter
+        Typical diameter of a cell in pixels; 0 where it is to be measured.
+    reach
+        No pixel further away than this changes what is said of a pixel.
+    align
+        Tiles begin at multiples of this many pixels, so that they are cut as the whole would be.
+    edge
+        Pixels along a tile that suit the method and the device; 0 leaves it to the caller.
+    fixed
+        What was fixed, in words, for the record.
+    """
+
+    segment: Callable[[Pixels, Report], Masks]
+    diameter: float = 0.0
+    reach: int = 0
+    align: int = 1
+    edge: int = 0
+    fixed: str = ""
+
+
 class Segmenter(Method):
     """Base class of segmentation methods."""
 
@@ -105,3 +134,31 @@ class Segmenter(Method):
     @abstractmethod
     def __call__(self, pixels: Pixels, report: Report = silent) -> Masks:
         """Find the cells (or nuclei) in an image."""
+
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with everything fixed that depends on the image as a whole.
+
+        Here the values of every tile are scaled by the slide's limits before the method sees them, and
+        8-bit histology is left as it is; methods that can do better override this.
+
+        Parameters
+        ----------
+        sample
+            The whole image, or pieces of it side by side, chosen from all over the slide.
+        report
+            Told how far it is.
+        """
+        from .flow_input import limits_of, scaled
+
+        if sample.is_histology:
+            return OnSlide(self, fixed="values as they are")
+        limits = limits_of(sample.values)
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            return self(replace(pixels, values=scaled(pixels.values, limits, dark_nuclei=False)), report)
+
+        return OnSlide(segment, fixed=f"values scaled by the slide's limits {_words(limits)}")
+
+
+def _words(limits: tuple[tuple[float, float], ...]) -> str:
+    return ", ".join(f"{low:g} to {high:g}" for low, high in limits)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .grid import LabelGrid
+from .grid import TILE, LabelGrid
 
 if TYPE_CHECKING:
     from .values import Encoder
@@ -40,9 +40,21 @@ def is_tiled(grid: LabelGrid) -> bool:
 
 
 def encode_tiles(encoder: Encoder, grid: LabelGrid) -> dict[str, Any]:
-    """Pack a pyramid that began empty, tile by tile."""
-    tiles = [[level, list(offset), encoder.array(values)] for level, offset, values in grid.changed()]
+    """Pack a pyramid tile by tile, so that no level is in memory as a whole; empty tiles take nothing."""
+    tiles = [[level, list(offset), encoder.array(values)] for level, offset, values in _held(grid)]
     return {"dtype": grid.dtype.str, "shapes": [list(level.shape) for level in grid.levels], "tiles": tiles}
+
+
+def _held(grid: LabelGrid) -> Iterator[tuple[int, tuple[int, int], npt.NDArray[Any]]]:
+    """Yield (level, offset, values) of the tiles that hold something."""
+    if is_tiled(grid):
+        yield from grid.changed()
+        return
+    for level, view in enumerate(grid.levels):
+        for y in range(0, view.shape[0], TILE):
+            band = grid.read((y, y + TILE, 0, view.shape[1]), level)
+            tiles = ((x, band[:, x : x + TILE]) for x in range(0, view.shape[1], TILE))
+            yield from ((level, (y, x), values) for x, values in tiles if values.any())
 
 
 def decode_tiles(meta: dict[str, Any], buffers: list[bytes]) -> LabelGrid:

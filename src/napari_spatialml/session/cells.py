@@ -22,7 +22,7 @@ from .planes import split_plane
 from .reviewed import by_hand
 from .rows import rows_with, taken
 
-__all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name"]
+__all__ = ["MEASURED", "follow", "measure", "pixels_known", "table_name", "table_of"]
 
 MEASURED = {"area_um2": 2, "centroid_y_um": 1, "centroid_x_um": 1, "diameter_um": 1}
 """What is measured of a cell, with its power of µm."""
@@ -59,13 +59,29 @@ def measure(
     ids
         Only these cells; all if None.
     """
-    from anndata import AnnData
-
     if ids is not None:
         labels = np.where(np.isin(labels, np.fromiter(ids, dtype=np.int64)), labels, 0)
     frame = cell_table(labels, pixel_size_um, offset=offset)
     cells = frame.index.to_numpy()
     channels, intensities = _intensities(labels, image, offset, cells)
+    return table_of(name, frame, channels, intensities)
+
+
+def table_of(name: str, frame: pd.DataFrame, channels: list[str], intensities: npt.NDArray[np.float32]) -> Any:
+    """Return the table of labels.
+
+    Parameters
+    ----------
+    name
+        Name of the labels.
+    frame
+        What was measured of each cell, by its id.
+    channels, intensities
+        Names of the channels, and (cells, channels) their means.
+    """
+    from anndata import AnnData
+
+    cells = frame.index.to_numpy()
     obs = frame.loc[:, [c for c in MEASURED if c in frame]].astype(np.float64)
     obs.insert(0, "instance_id", cells.astype(np.int64))
     obs.insert(0, "region", pd.Categorical([name] * len(cells), categories=[name]))

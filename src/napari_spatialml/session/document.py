@@ -363,7 +363,7 @@ def kept_slot(slot: Slot) -> Slot:
     return (*slot[:2], stack_name(slot[2]), *slot[3:]) if slot[0] == "transforms" and len(slot) > 2 else slot
 
 
-def digest(*parts: bytes) -> str:
+def digest(*parts: bytes | memoryview) -> str:
     """Return the BLAKE2b hash of some bytes, 32 hexadecimal digits."""
     h = hashlib.blake2b(digest_size=16)
     for part in parts:

@@ -27,6 +27,8 @@ __all__ = ["SAVED", "LabelsElement", "matrices", "new_labels", "stack_of", "with
 
 CHUNK = 1024
 """Pixels along the pieces in which labels are shown."""
+LARGE = 36_000_000
+"""Pixels of labels that are packed as they are; larger ones are packed tile by tile."""
 SAVED = 256
 """Pixels along the chunks of labels that this program saves: a stroke rewrites one or a few of them, however
 large the slide; a thousand strokes all over it are packed in a second. Stores of others keep their chunks."""
@@ -188,7 +190,7 @@ def encode_element(encoder: Encoder, value: Any) -> dict[str, Any]:
     """
     from anndata import AnnData
 
-    if isinstance(value, LabelsElement) and is_tiled(value.grid):
+    if isinstance(value, LabelsElement) and (is_tiled(value.grid) or (encoder.compress and _is_large(value.grid))):
         return {"t": "tiled labels", **encode_tiles(encoder, value.grid), "transforms": value.transforms}
     if isinstance(value, LabelsElement):
         levels = [encoder.array(value.grid.read(None, k)) for k in range(len(value.grid.levels))]
@@ -210,6 +212,10 @@ def encode_element(encoder: Encoder, value: Any) -> dict[str, Any]:
         levels = [encoder.array(np.asarray(a)) for a in _levels(value)]
         return {"t": "image", "levels": levels, "channels": _channels(value), "transforms": matrices(value)}
     raise DocumentError(f"A {type(value).__name__} cannot be kept in the document.", "Use an element or a table.")
+
+
+def _is_large(grid: LabelGrid) -> bool:
+    return grid.shape[0] * grid.shape[1] > LARGE
 
 
 def decode_element(meta: dict[str, Any], buffers: list[bytes]) -> Any:

@@ -20,10 +20,7 @@ from .selection import (
     by_hand,
 )
 
-__all__ = ["coordinates_of", "features_of", "gather", "pixel_size"]
-
-LARGEST = 150_000_000
-"""Pixels that are segmented in one piece, in memory."""
+__all__ = ["coordinates_of", "features_of", "gather", "pixel_size", "segmented_channels"]
 
 
 def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
@@ -73,22 +70,29 @@ def full_resolution(document: Document, image: str) -> Any:
     return element
 
 
-def _pixels(document: Document, selection: SegmentationSelection) -> Pixels:
+def segmented_channels(document: Document, selection: SegmentationSelection) -> tuple[str, ...]:
+    """Return the names of the channels that a segmentation uses.
+
+    Raises
+    ------
+    BadInput
+        When the selection names no image, or a channel that is not there.
+    """
     if document.type_of(selection.image) != "images":
         raise BadInput(f"'{selection.image}' is not an image.", "Choose an image.")
-    image = full_resolution(document, selection.image)
-    names = [str(c) for c in image.coords["c"].to_numpy()]
-    wanted = list(selection.channels) or names
-    absent = [c for c in wanted if c not in names]
+    names = [str(c) for c in full_resolution(document, selection.image).coords["c"].to_numpy()]
+    absent = [c for c in selection.channels if c not in names]
     if absent:
         raise BadInput(f"'{selection.image}' has no channel '{absent[0]}'.", f"It has: {', '.join(names)}.")
+    return tuple(selection.channels) or tuple(names)
+
+
+def _pixels(document: Document, selection: SegmentationSelection) -> Pixels:
+    wanted, image = segmented_channels(document, selection), full_resolution(document, selection.image)
+    names = [str(c) for c in image.coords["c"].to_numpy()]
     y0, y1, x0, x1 = selection.region or (0, image.sizes["y"], 0, image.sizes["x"])
     window = image.isel(c=[names.index(c) for c in wanted], y=slice(y0, y1), x=slice(x0, x1))
-    if window.sizes["y"] * window.sizes["x"] > LARGEST:
-        raise BadInput(
-            f"{window.sizes['y']} × {window.sizes['x']} pixels are too many for one piece.", "Choose a region first."
-        )
-    return Pixels(np.asarray(window.data), pixel_size(document, selection.image), tuple(wanted))
+    return Pixels(np.asarray(window.data), pixel_size(document, selection.image), wanted)
 
 
 def _pair(document: Document, selection: RegistrationSelection) -> Pair:

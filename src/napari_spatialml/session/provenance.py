@@ -145,7 +145,7 @@ def _again(session: Session, record: dict[str, Any], report: Report) -> None:
             f"The step '{record['label']}' of the recipe is not complete ({error}).", "Write the recipe again."
         ) from error
     if record.get("type") == "run":
-        run(session, made, selection, report)
+        run(session, made, selection, report, resume=False)  # what is proved is done again
     elif record.get("type") == "correction":
         session.execute(command)
     else:

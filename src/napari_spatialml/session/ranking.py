@@ -19,12 +19,15 @@ from .changes import Change, Put
 from .document import Document
 from .evidence import EvidenceReader, Sources, grown, windows_of
 from .reviewed import NOTHING, REASON, REASONS, STATE, STATES, SUSPICION, joined, states_of
+from .slides.joining import SEAM, SEAM_WORDS
 from .store import put, put_entry
 
 __all__ = ["Places", "Ranking", "rank", "ranking_changes", "score_again", "titles"]
 
 _TOUCHING = 3
 """Pixels within which another cell is a neighbour."""
+_SEAM_SCORE = 0.5
+"""A cell about which two tiles of a slide disagreed is at least so suspicious."""
 _CONTEXT = 512
 """Pixels around a correction that are read again, to judge its cells among others."""
 
@@ -81,7 +84,7 @@ def titles() -> dict[str, str]:
     """Return the kinds of reasons with what a person reads."""
     from ..core.suspicion import KINDS
 
-    return {**KINDS, NOTHING: "nothing unusual"}
+    return {**KINDS, SEAM: "tiles disagree", NOTHING: "nothing unusual"}
 
 
 def rank(document: Document, sources: Sources, report: Report = silent) -> Ranking:
@@ -243,6 +246,11 @@ def _columns(obs: pd.DataFrame, ranking: Ranking, instances: npt.NDArray[Any]) -
     scores = np.where(known, ranking.scores[at], np.nan)
     kinds = [ranking.kinds[i] if i >= 0 else NOTHING for i in at]
     words = [ranking.reasons[i] if i >= 0 else "" for i in at]
+    said = obs[SEAM].astype(str).map(SEAM_WORDS) if SEAM in obs else pd.Series(dtype=object)
+    for row in np.flatnonzero(said.notna() & known):
+        kinds[row] = kinds[row] if scores[row] >= _SEAM_SCORE else SEAM
+        scores[row] = max(scores[row], _SEAM_SCORE)
+        words[row] = "; ".join(w for w in (words[row], joined([(said.iloc[row], _SEAM_SCORE)])) if w)
     return {
         SUSPICION: pd.Series(scores, index=obs.index),
         REASON: pd.Series(pd.Categorical(kinds, categories=list(titles())), index=obs.index),

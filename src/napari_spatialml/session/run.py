@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -18,12 +20,11 @@ from ..errors import BadInput, Stale
 from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
 from .command import Command
 from .counting import index_first
-from .document import digest
 from .gather import gather
 from .selection import SegmentationSelection, Selection, plain
 from .session import Session
 from .store import store
-from .values import encode
+from .values import encode, pass_bits
 
 __all__ = ["Finished", "Job", "finish", "prepare", "run"]
 
@@ -56,6 +57,9 @@ class Job:
             result = method(*self.inputs, report)
         return Finished(result, time.perf_counter() - start, fingerprint(self.inputs))
 
+    def forget(self) -> None:
+        """Let go of what was kept in case the run is stopped."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -64,10 +68,19 @@ class Finished:
     result: Any
     seconds: float
     inputs: str
+    record: dict[str, Any] = field(default_factory=dict)
+    """What the run fixed by itself, for the recipe."""
 
 
-def prepare(session: Session, method: Method, selection: Selection) -> Job:
-    """Gather what a method needs.
+def prepare(session: Session, method: Method, selection: Selection, *, resume: bool = True) -> Job:
+    """Gather what a method needs. A large image is not read: its job segments it tile by tile.
+
+    Parameters
+    ----------
+    session, method, selection
+        What is run, and on what.
+    resume
+        Go on with a run over a large image that was stopped.
 
     Raises
     ------
@@ -78,9 +91,14 @@ def prepare(session: Session, method: Method, selection: Selection) -> Job:
         raise BadInput(f"{method.title} does {method.kind}, not {selection.kind}.", "Choose another method.")
     method.check_installed()
     revisions = tuple((slot, session.document.revision(slot)) for slot in selection.slots(session.document))
-    inputs = gather(session.document, selection)
-    first = index_first(session.document, selection.image) if isinstance(selection, SegmentationSelection) else None
-    return Job(method, selection, inputs, revisions, first)
+    if isinstance(selection, SegmentationSelection):
+        from .slides.job import in_tiles, slide_job
+
+        first = index_first(session.document, selection.image)
+        if in_tiles(session.document, selection):
+            return slide_job(Job(method, selection, (), revisions, first), session.document, resume=resume)
+        return Job(method, selection, gather(session.document, selection), revisions, first)
+    return Job(method, selection, gather(session.document, selection), revisions)
 
 
 def finish(session: Session, job: Job, finished: Finished, *, stale: bool = False) -> str:
@@ -122,14 +140,16 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
         "result": line,
         "versions": versions(),
         "device": device(),
+        **finished.record,
     }
     session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record))
+    job.forget()
     return line
 
 
-def run(session: Session, method: Method, selection: Selection, report: Report = silent) -> str:
+def run(session: Session, method: Method, selection: Selection, report: Report = silent, *, resume: bool = True) -> str:
     """Prepare, run and finish. Return the result in one line."""
-    job = prepare(session, method, selection)
+    job = prepare(session, method, selection, resume=resume)
     return finish(session, job, job(report))
 
 
@@ -151,18 +171,19 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
 
 def fingerprint(values: Iterable[Any]) -> str:
     """Return a hash of values that a document or an Input holds."""
-    import json
     from dataclasses import fields, is_dataclass
 
-    parts: list[bytes] = []
+    hashed = hashlib.blake2b(digest_size=16)
     for value in values:
         if is_dataclass(value) and not hasattr(value, "grid") and not hasattr(value, "matrix"):
-            inner = fingerprint(getattr(value, f.name) for f in fields(value))
-            parts.append(inner.encode())
+            hashed.update(fingerprint(getattr(value, f.name) for f in fields(value)).encode())
+        elif hasattr(value, "grid"):
+            pass_bits(value, hashed.update)  # a slide's labels are never in memory as a whole
         else:
             packed = encode(value, compress=False)
-            parts += [json.dumps(packed.meta, sort_keys=True).encode(), *packed.buffers]
-    return digest(*parts)
+            for bits in (json.dumps(packed.meta, sort_keys=True).encode(), *packed.buffers):
+                hashed.update(bits)
+    return hashed.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -33,6 +33,9 @@ class SegmentationSelection:
         (y0, y1, x0, x1) in pixels of the full resolution; the whole image if None.
     output
         Name of the labels that result; their table is called ``<output>_table``.
+    tile
+        Pixels along the tiles in which the image is segmented; 0 takes one piece of a small image, and
+        tiles that suit the method of a large one.
     """
 
     kind: ClassVar[str] = "segmentation"
@@ -40,6 +43,7 @@ class SegmentationSelection:
     channels: tuple[str, ...] = ()
     region: tuple[int, int, int, int] | None = None
     output: str = "nuclei"
+    tile: int = 0
 
     def slots(self, document: Document) -> tuple[Slot, ...]:
         """Return what is read from the document."""

@@ -15,9 +15,9 @@ from ..core.transform import Affine
 from ..errors import BadInput
 from .cells import measure, table_name
 from .changes import Change, Put
-from .counting import count_all, counted_points, with_counts
+from .counting import Counts, count_all, counted_points, with_counts
 from .document import ELEMENT_TYPES, GLOBAL, Document
-from .elements import matrices, new_labels
+from .elements import LabelsElement, matrices, new_labels
 from .gather import full_resolution, pixel_size
 from .selection import (
     DeconvolutionSelection,
@@ -27,9 +27,11 @@ from .selection import (
     Selection,
     by_hand,
 )
+from .slides.joining import NO_SEAM, SEAM
+from .slides.result import SlideMasks
 from .warping import warped_elements
 
-__all__ = ["put", "put_entry", "store"]
+__all__ = ["places_of", "put", "put_entry", "store"]
 
 
 def store(document: Document, selection: Selection, result: Any) -> tuple[list[Change], str]:
@@ -42,6 +44,8 @@ def store(document: Document, selection: Selection, result: Any) -> tuple[list[C
     """
     if isinstance(selection, SegmentationSelection) and isinstance(result, Masks):
         return _masks(document, selection, result)
+    if isinstance(selection, SegmentationSelection) and isinstance(result, SlideMasks):
+        return _slide(document, selection, result)
     if isinstance(selection, RegistrationSelection) and isinstance(result, Alignment):
         return _alignment(document, selection, result)
     if isinstance(selection, DomainsSelection) and isinstance(result, Domains):
@@ -65,19 +69,57 @@ def put_entry(document: Document, key: str, entry: str, value: Any) -> Put:
     return Put(("attrs", key), old, new or None)
 
 
-def _masks(document: Document, selection: SegmentationSelection, result: Masks) -> tuple[list[Change], str]:
-    name, image = selection.output, selection.image
+def places_of(document: Document, selection: SegmentationSelection) -> dict[str, Any]:
+    """Return where the labels of a segmentation lie: one 3 × 3 matrix on (x, y, 1) a coordinate system."""
     y0, _, x0, _ = selection.region or (0, 0, 0, 0)
     shift = np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
-    places = {s: (np.asarray(m) @ shift).tolist() for s, m in matrices(document.element(image)).items()}
-    element = new_labels(result.labels, places)
+    return {s: (np.asarray(m) @ shift).tolist() for s, m in matrices(document.element(selection.image)).items()}
+
+
+def _masks(document: Document, selection: SegmentationSelection, result: Masks) -> tuple[list[Change], str]:
+    places, image = places_of(document, selection), selection.image
+    y0, _, x0, _ = selection.region or (0, 0, 0, 0)
     pixels = full_resolution(document, image).isel(y=slice(y0, None), x=slice(x0, None))
-    size = pixel_size(document, image)
-    table = measure(np.asarray(result.labels), pixels, name=name, pixel_size_um=size)
-    about: dict[str, Any] = {"image": image, "origin": [y0, x0]}
-    table, counted = _counted(document, name, result, places, table, about)
+    labels = np.asarray(result.labels)
+    table = measure(labels, pixels, name=selection.output, pixel_size_um=pixel_size(document, image))
+    said = str(document.attribute("segmentations", {}).get(selection.output, {}).get("transcripts", ""))
+    points, counts = counted_points(document, places, said), None
+    if points:
+        cells = table.obs["instance_id"].to_numpy().astype(np.int32)
+        counts = count_all(document, points, labels, Affine.from_xy(places[GLOBAL]), cells)
     if result.scores is not None:
         table.obs["score"] = np.asarray(result.scores)
+    return _segmentation(document, selection, new_labels(labels, places), table, points, counts)
+
+
+def _slide(document: Document, selection: SegmentationSelection, result: SlideMasks) -> tuple[list[Change], str]:
+    element = LabelsElement(result.cells.grid, places_of(document, selection))
+    table = result.cells.table
+    changes, line = _segmentation(document, selection, element, table, result.points, result.counts)
+    seams = int((table.obs[SEAM] != NO_SEAM).sum())
+    said = f" {result.tiles:,} tiles, {result.glass:,} of them glass"
+    return changes, f"{line}{said}; {seams:,} cells at seams to look at." if seams else f"{line}{said}."
+
+
+def _segmentation(
+    document: Document,
+    selection: SegmentationSelection,
+    element: LabelsElement,
+    table: Any,
+    points: str,
+    counts: Counts | None,
+) -> tuple[list[Change], str]:
+    """Return the changes that keep cells, their table with the transcripts counted, and where they come from."""
+    name, image = selection.output, selection.image
+    y0, _, x0, _ = selection.region or (0, 0, 0, 0)
+    counted = ""
+    about: dict[str, Any] = {"image": image, "origin": [y0, x0]}
+    if counts is not None and counts.genes:
+        about |= {"transcripts": points, "unassigned": counts.unassigned}
+        inside = int(counts.values.sum(dtype=np.float64))
+        share = 100 * inside / max(inside + counts.unassigned, 1)
+        counted = f"; {share:.0f} % of {inside + counts.unassigned:,} transcripts lie in a cell"
+        table = with_counts(table, counts.values, counts.genes)
     changes: list[Change] = [
         put(document, ("labels", name), element),
         put(document, ("tables", table_name(name)), table),
@@ -87,25 +129,6 @@ def _masks(document: Document, selection: SegmentationSelection, result: Masks) 
         return changes, f"No cell was found in '{image}'. Check the channel, the diameter and the threshold."
     median = float(np.median(table.obs["diameter_um"]))
     return changes, f"{table.n_obs:,} cells in '{image}', median diameter {median:.1f} µm{counted}."
-
-
-def _counted(
-    document: Document, name: str, result: Masks, places: dict[str, Any], table: Any, about: dict[str, Any]
-) -> tuple[Any, str]:
-    """Count the transcripts of the cells, where the section has some; note in ``about`` what was counted."""
-    said = str(document.attribute("segmentations", {}).get(name, {}).get("transcripts", ""))
-    points = counted_points(document, places, said)
-    if not points:
-        return table, ""
-    cells = table.obs["instance_id"].to_numpy().astype(np.int32)
-    counts = count_all(document, points, np.asarray(result.labels), Affine.from_xy(places[GLOBAL]), cells)
-    if not counts.genes:
-        return table, ""
-    about.update({"transcripts": points, "unassigned": counts.unassigned})
-    inside = int(counts.values.sum(dtype=np.float64))
-    share = 100 * inside / max(inside + counts.unassigned, 1)
-    said = f"; {share:.0f} % of {inside + counts.unassigned:,} transcripts lie in a cell"
-    return with_counts(table, counts.values, counts.genes), said
 
 
 def _alignment(document: Document, selection: RegistrationSelection, result: Alignment) -> tuple[list[Change], str]:

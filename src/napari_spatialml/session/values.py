@@ -6,6 +6,8 @@ their bits; columns keep their categories and their order.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +19,7 @@ from numcodecs import Blosc
 
 from ..errors import DocumentError
 
-__all__ = ["Encoder", "Packed", "decode", "encode"]
+__all__ = ["Encoder", "Packed", "decode", "encode", "pass_bits"]
 
 _BITS = "biufcmM"
 """Kinds of numbers and times whose bits are kept; anything else NumPy would have to pickle."""
@@ -37,7 +39,7 @@ class Encoder:
 
     def __init__(self, *, compress: bool = True) -> None:
         self.buffers: list[bytes] = []
-        self._compress = compress
+        self.compress = compress
 
     def array(self, array: npt.NDArray[Any]) -> dict[str, Any]:
         """Encode an array; strings become a JSON list, since NumPy would pickle them."""
@@ -107,7 +109,30 @@ class Encoder:
         return len(self.buffers) - 1
 
     def _pack(self, data: npt.NDArray[Any]) -> bytes:
-        return bytes(_CODEC.encode(data)) if self._compress else data.tobytes()
+        return bytes(_CODEC.encode(data)) if self.compress else data.tobytes()
+
+
+class _Passed(Encoder):
+    """Encodes without keeping the buffers: each is passed on."""
+
+    def __init__(self, take: Callable[[bytes], object]) -> None:
+        super().__init__(compress=False)
+        self._take, self._count = take, 0
+
+    def raw(self, data: bytes) -> int:
+        self._take(data)
+        self._count += 1
+        return self._count - 1
+
+
+def pass_bits(value: Any, take: Callable[[bytes], object]) -> None:
+    """Give the description and then the bits of a value to ``take``, as `encode` uncompressed holds them.
+
+    They are never in memory together: the value is encoded twice.
+    """
+    meta = _Passed(lambda _: None).any(value)
+    take(json.dumps(meta, sort_keys=True).encode())
+    _Passed(take).any(value)
 
 
 def encode(value: Any, *, compress: bool = True) -> Packed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from ..core.method import parameters
+from ..core.method import Method, parameters
 from ..core.patch import Window
+from ..core.report import Report
 from ..errors import BadInput, SpatialMLError
 from ..methods import methods
 from ..session import SegmentationSelection, Selection
@@ -18,6 +20,7 @@ from ..session.gather import full_resolution, pixel_size
 from .also_cells import AlsoCells, name_of
 from .preview import PreviewRow, Wanted
 from .step import MethodStep, choose
+from .streamed import Streamed
 from .style import SPACING, Quiet, Rows, Tool, tool_row
 from .tool_options import cells_of
 
@@ -104,6 +107,7 @@ class SegmentDock(MethodStep):
     def make(self) -> QWidget:
         """Make the panel; it starts with the network that comes along, or where that cannot run with watershed."""
         panel = super().make()
+        self.streamed = Streamed(self.panel)
         self.caution, self.also, self.preview = Quiet(), AlsoCells(self.desk), PreviewRow(self.desk, self._wanted)
         self.without = ""
         self.panel.set_before_run(self._before_run())
@@ -205,6 +209,11 @@ class SegmentDock(MethodStep):
         if presenter is not None:
             image = presenter.document.attribute("segmentations", {}).get(nuclei, {}).get("image")
             presenter.show(shown=tuple(n for n in (image, nuclei, cells) if n), beside="")
+
+    def _job(self, chosen: Method) -> Callable[[Report], Any]:
+        job = super()._job(chosen)
+        self.streamed.follow(self.desk.presenter, job)
+        return job
 
     def _lead(self) -> None:
         if hasattr(self.desk.viewer, "window"):

@@ -17,7 +17,7 @@ from ...core.flow_segmenter import FlowSegmenter
 from ...core.flows import FlowField, decode
 from ...core.method import Advanced, Channel, Decoding, Interval, Means, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels
+from ...core.segmentation import Masks, OnSlide, Pixels
 from ...errors import BadInput
 
 __all__ = ["Cellpose"]
@@ -96,6 +96,20 @@ class Cellpose(FlowSegmenter):
         self.check_installed()
         pixels = pixels.opaque
         return self._found(pixels, self._normalised(self._stack(pixels, pixels.is_histology)), report)
+
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with each channel's 1st and 99th percentile fixed for all tiles of a slide."""
+        self.check_installed()
+        sample = sample.opaque
+        histology = sample.is_histology
+        limits = tuple(_limits(channel) for channel in self._stack(sample, histology))
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            pixels = pixels.opaque
+            return self._found(pixels, self._normalised(self._stack(pixels, histology), limits), report)
+
+        bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
+        return OnSlide(segment, self.diameter_um / sample.pixel_size_um, reach=128, fixed=f"limits {bounds}")
 
     def _found(self, pixels: Pixels, image: Image, report: Report) -> Masks:
         report = forward_only(report)

@@ -16,7 +16,7 @@ from ...core.flow_weights import EMBEDDED
 from ...core.flows import FlowField, decode
 from ...core.method import Advanced, Channel, Decoding, Interval, Means, Unit, method
 from ...core.report import Report, forward_only, part, silent
-from ...core.segmentation import Masks, Pixels
+from ...core.segmentation import Masks, OnSlide, Pixels
 from ...errors import BadInput, MissingWeights
 
 __all__ = ["Starter"]
@@ -28,6 +28,8 @@ FITTED: dict[str, tuple[float, float]] = {
     "bright-field": (0.4, 0.8),
 }
 _EXPECTED_UM = 10.0
+_EDGE_CPU, _EDGE_GPU = 768, 4096
+"""Pixels along a tile of a slide: one pass of the network where Stop has to wait for it, many together on a GPU."""
 _NUCLEAR = ("dapi", "hoechst", "nuc", "draq", "sytox", "h2b")
 
 
@@ -127,6 +129,30 @@ class Starter(FlowSegmenter):
             self.batch,
             choose(self.device),
             lambda said: report(0.05, said),
+        )
+
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with stain, channel, limits and diameter fixed for all tiles of a slide."""
+        from ...core.flow_inference import MARGIN, working_scale
+        from ...core.flow_network import STRIDE
+
+        chosen, limits = self.settled(sample, report)
+        diameter, device = (chosen.diameter_um or _EXPECTED_UM) / sample.pixel_size_um, choose(self.device)
+        chosen = replace(chosen, diameter_um=diameter * sample.pixel_size_um)
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            field = chosen.field(pixels, part(report, 0.0, 0.9), limits)
+            report(0.9, "following the flows")
+            return chosen.decode(field, pixels.pixel_size_um)
+
+        bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
+        return OnSlide(
+            segment,
+            diameter,
+            int(np.ceil(MARGIN / working_scale(diameter))),
+            STRIDE,
+            _EDGE_CPU if device == "cpu" else _EDGE_GPU,
+            f"{chosen.stain}, diameter {chosen.diameter_um:.2f} µm, limits {bounds}",
         )
 
     def decode(self, field: FlowField, pixel_size_um: float) -> Masks:

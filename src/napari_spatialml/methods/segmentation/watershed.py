@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ...core.method import Advanced, Channel, Interval, Means, Unit, method
 from ...core.report import Report, silent
-from ...core.segmentation import Masks, Pixels, Segmenter
+from ...core.segmentation import Masks, OnSlide, Pixels, Segmenter
 from ...errors import BadInput
 
 __all__ = ["Watershed"]
 
 Signal = npt.NDArray[np.float32]
+
+
+class _Threshold(NamedTuple):
+    """What is read off the image as a whole: its darkest value, Otsu's threshold, and the contrast around it."""
+
+    lowest: float
+    level: float
+    contrast: float
+
+
 _SURROUNDINGS = 0.625  # standard deviation of the local mean, in diameters; with _LOCAL and the
 _LOCAL = 0.9  # defaults chosen on training images only
 _GROUND = 7  # nodes; an opening this wide, in diameters, removes nuclei and leaves the ground
+_REACH = 10  # diameters; beyond, the smoothing of the ground has next to no weight
 _NUCLEAR = ("dapi", "hoechst", "nucle", "draq", "h3", "dna")
 
 
@@ -62,15 +74,39 @@ class Watershed(Segmenter):
         BadInput
             When the channel does not exist, or histology is asked for an image that is not RGB.
         """
+        return self._found(pixels, None, report)
+
+    def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
+        """Return this method with stain and threshold fixed for all tiles of a slide."""
+        sample = sample.opaque
+        chosen = replace(self, stain="histology" if self._is_histology(sample) else "fluorescence")
+        diameter, lowest = chosen._diameter(sample), chosen._lowest(sample)
+        report(0.0, "reading the stain")
+        signal = _flattened(chosen._smooth(sample, lowest), diameter)
+        report(0.7, "finding the threshold")
+        threshold = _threshold(signal, lowest)
+
+        def segment(pixels: Pixels, report: Report = silent) -> Masks:
+            if threshold is None:
+                return Masks(np.zeros(pixels.values.shape[1:], np.int32))
+            return chosen._found(pixels, threshold, report)
+
+        fixed = "no threshold: no contrast" if threshold is None else f"{chosen.stain}, threshold {threshold.level:.6g}"
+        step = max(1, round(diameter))
+        return OnSlide(segment, diameter, round(_REACH * diameter), step, fixed=fixed)
+
+    def _found(self, pixels: Pixels, threshold: _Threshold | None, report: Report) -> Masks:
+        """Find the nuclei, with a threshold that is given or with the image's own."""
         report(0.0, "reading the stain")
         pixels = pixels.opaque
-        size = pixels.pixel_size_um
-        diameter = max(self.diameter_um / size, 2.0)
-        smooth = _smoothed(self._signal(pixels), self.smoothing_um / size)
+        size, diameter = pixels.pixel_size_um, self._diameter(pixels)
+        lowest = self._lowest(pixels) if threshold is None else threshold.lowest
+        smooth = self._smooth(pixels, lowest)
         report(0.1, "removing the background")
         signal = _flattened(smooth, diameter)
         report(0.3, "finding the threshold")
-        foreground = self._foreground(signal, diameter, report)
+        threshold = _threshold(signal, lowest) if threshold is None else threshold
+        foreground = self._foreground(signal, diameter, threshold, report)
         report(0.5, "finding the middle of each nucleus")
         labels = _parted(foreground, self.split_depth, diameter, report)
         report(0.85, "measuring contrast")
@@ -79,14 +115,26 @@ class Watershed(Segmenter):
         report(1.0, f"{len(scores)} nuclei")
         return Masks(labels, scores)
 
-    def _signal(self, pixels: Pixels) -> Signal:
-        """Return the nuclear stain, bright in the nuclei, with a variance that does not grow with it."""
-        histology = pixels.is_histology if self.stain == "auto" else self.stain == "histology"
-        if histology:
-            return _hematoxylin(pixels)
+    def _diameter(self, pixels: Pixels) -> float:
+        return max(self.diameter_um / pixels.pixel_size_um, 2.0)
+
+    def _is_histology(self, pixels: Pixels) -> bool:
+        return pixels.is_histology if self.stain == "auto" else self.stain == "histology"
+
+    def _lowest(self, pixels: Pixels) -> float:
+        """Return the darkest value where it is negative; else 0."""
+        if self._is_histology(pixels):
+            return 0.0
+        return min(float(pixels.values[self._channel_index(pixels)].min()), 0.0)
+
+    def _smooth(self, pixels: Pixels, lowest: float) -> Signal:
+        """Return the nuclear stain, bright in the nuclei, with a variance that does not grow with it; smoothed."""
+        sigma = self.smoothing_um / pixels.pixel_size_um
+        if self._is_histology(pixels):
+            return _smoothed(_hematoxylin(pixels), sigma)
         values = pixels.values[self._channel_index(pixels)].astype(np.float32)
         # photon counts scatter as their root: the root gives dim nuclei the weight of bright ones
-        return np.asarray(np.sqrt(values - min(float(values.min()), 0.0)))
+        return _smoothed(np.asarray(np.sqrt(np.maximum(values - lowest, 0))), sigma)
 
     def _channel_index(self, pixels: Pixels) -> int:
         if self.channel:
@@ -98,15 +146,15 @@ class Watershed(Segmenter):
         named = (i for i, name in enumerate(pixels.channels) if any(word in name.lower() for word in _NUCLEAR))
         return next(named, 0)
 
-    def _foreground(self, flat: Signal, diameter: float, report: Report) -> npt.NDArray[np.bool_]:
+    def _foreground(
+        self, flat: Signal, diameter: float, threshold: _Threshold | None, report: Report
+    ) -> npt.NDArray[np.bool_]:
         """Return where the signal exceeds the global and the local threshold."""
         from scipy.ndimage import binary_opening, gaussian_filter
 
-        level = _otsu(flat)
-        if level is None:
+        if threshold is None:
             return np.zeros(flat.shape, dtype=bool)
-        above = flat > level
-        contrast = float(flat[above].mean() - flat[~above].mean())
+        level, contrast = threshold.level, threshold.contrast
         surroundings = gaussian_filter(flat, _SURROUNDINGS * diameter, truncate=3)
         report(0.4, "comparing with the surroundings")
         local = _LOCAL * surroundings + (1 - _LOCAL) * level
@@ -163,6 +211,14 @@ def _otsu(signal: Signal) -> float | None:
         return None
     otsu: Any = filters.threshold_otsu  # untyped
     return float(otsu(signal))
+
+
+def _threshold(signal: Signal, lowest: float) -> _Threshold | None:
+    level = _otsu(signal)
+    if level is None:
+        return None
+    above = signal > level
+    return _Threshold(lowest, level, float(signal[above].mean() - signal[~above].mean()))
 
 
 def _filled(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
