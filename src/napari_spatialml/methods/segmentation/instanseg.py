@@ -117,7 +117,8 @@ class Instanseg(Segmenter):
         import torch
         from instanseg import InstanSeg
 
-        net = torch.jit.load(str(path), map_location=device)
+        load: Any = torch.jit.load  # untyped
+        net = load(str(path), map_location=device)
         for needed in ("pixel_size", "cells_and_nuclei"):
             if not hasattr(net, needed):
                 raise BadInput(f"'{path.name}' is no model of InstanSeg: it has no {needed}.", "Choose another file.")
