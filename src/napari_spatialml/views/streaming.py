@@ -38,8 +38,9 @@ class Streaming:
         image, system = job.selection.image, presenter.state.coordinate_system  # type: ignore[union-attr]
         affine = np.array(pixel_affine(presenter.document, image, system)) @ Affine.translation(y0, x0).matrix
         levels: Any = list(job.show().levels)
+        self._data = levels if len(levels) > 1 else levels[0]
         self.layer = Labels(
-            levels if len(levels) > 1 else levels[0],
+            self._data,
             multiscale=len(levels) > 1,
             name=f"{job.selection.output}, tile by tile",  # type: ignore[union-attr]
             affine=affine,
@@ -72,7 +73,8 @@ class Streaming:
         self.look()
         if self._arrived != self._drawn and self.layer in self._presenter.viewer.layers:
             self._drawn = self._arrived
-            self.layer.refresh()
+            self.layer.data = self._data  # napari keeps the coarsest level until the data are set again
+            self.layer.editable = False
 
     def close(self) -> None:
         """Take the layer away."""

@@ -19,7 +19,7 @@ from ..selection import SegmentationSelection
 
 __all__ = ["SAMPLE", "Source", "fingerprint_of", "source_of"]
 
-SAMPLE = 16_777_216
+SAMPLE = 4_194_304
 """Pixels of which what a method reads off the image as a whole is read; a smaller slide is read whole."""
 _BLOCK = 512
 _ENOUGH = 8
