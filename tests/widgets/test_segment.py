@@ -81,6 +81,13 @@ def test_a_threshold_moves_the_preview_without_the_network(dock, previewed, monk
     assert "by the thresholds alone" in dock.preview.message.text()
 
 
+def test_a_threshold_that_is_taken_over_before_a_preview_begins_at_a_likely_value(dock):
+    probability = dock.panel.form.fields["cell_probability"]
+    assert probability.automatic.text() == "automatic"
+    probability.automatic.setChecked(False)
+    assert dock.panel.method().cell_probability == 0.5
+
+
 def test_of_many_moves_the_last_one_is_shown(dock, previewed, qtbot):
     previewed(dock.preview.button.click)
     seen = []

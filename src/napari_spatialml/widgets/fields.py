@@ -291,9 +291,10 @@ class OptionalField(QWidget):
             self.inner.set_value(value)
         self.automatic.set_value(value is None)
 
-    def stands_for(self, value: Any) -> None:
-        """Say what "automatic" comes to; a person who unticks it begins there."""
-        self.automatic.setText(f"automatic: {self.inner.text_of(value)}")
+    def stands_for(self, value: Any, *, said: bool = True) -> None:
+        """Begin there when "automatic" is unticked; where it is known for this image, say what it comes to."""
+        if said:
+            self.automatic.setText(f"automatic: {self.inner.text_of(value)}")
         if self.automatic.value():
             blocked = self.blockSignals(True)  # what the method takes has not changed
             self.inner.set_value(value)

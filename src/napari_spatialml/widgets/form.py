@@ -120,15 +120,15 @@ class MethodForm(QWidget):
             if isinstance(field, ChannelName):
                 field.set_names(names)
 
-    def stands_for(self, values: dict[str, Any]) -> None:
-        """Say what the parameters that are left to the method come to."""
+    def stands_for(self, values: dict[str, Any], *, said: bool = True) -> None:
+        """Say what the parameters that are left to the method come to; or only begin there, before it is known."""
         for parameter in parameters(self.cls):
             field = self.fields[parameter.name]
             if parameter.name not in values:
                 continue
             if isinstance(field, OptionalField) and isinstance(field.inner, NumberField | SliderField):
-                field.stands_for(values[parameter.name])
-            elif isinstance(field, NumberField) and parameter.means is not None:
+                field.stands_for(values[parameter.name], said=said)
+            elif said and isinstance(field, NumberField) and parameter.means is not None:
                 unit = f" {parameter.unit}" if parameter.unit else ""
                 field.set_word(f"{parameter.means.word}: {values[parameter.name]:.3g}{unit}")
 

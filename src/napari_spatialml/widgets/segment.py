@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from ..core.flow_segmenter import FlowSegmenter
 from ..core.method import Method, parameters
 from ..core.patch import Window
 from ..core.report import Report
@@ -18,6 +19,7 @@ from ..methods import methods
 from ..session import SegmentationSelection, Selection
 from ..session.gather import full_resolution, pixel_size
 from .also_cells import AlsoCells, name_of
+from .form import MethodForm
 from .preview import PreviewRow, Wanted
 from .step import MethodStep, choose
 from .streamed import Streamed
@@ -109,7 +111,7 @@ class SegmentDock(MethodStep):
         panel = super().make()
         self.streamed = Streamed(self.panel)
         self.caution, self.also, self.preview = Quiet(), AlsoCells(self.desk), PreviewRow(self.desk, self._wanted)
-        self.without = ""
+        self.without, self._begun = "", []
         self.panel.set_before_run(self._before_run())
         self.panel.method_changed.connect(self._follow_method)
         self.panel.method_changed.connect(self.preview.follow)
@@ -190,12 +192,19 @@ class SegmentDock(MethodStep):
             part.setVisible(not self._names_channels)
         if form is not None:
             form.set_channels(self.channels.all)
+            self._begin(form)
         try:
             caution = self.panel.method().caution() or self.without
         except SpatialMLError:
             caution = ""  # a value that is not possible yet is told when it is used
         self.caution.setText(caution)
         self.caution.setVisible(bool(caution))
+
+    def _begin(self, form: MethodForm) -> None:
+        """Let a threshold that is left to the method begin at a likely value, not at nought, when it is taken over."""
+        if form not in self._begun and issubclass(form.cls, FlowSegmenter):
+            self._begun.append(form)
+            form.stands_for(form.cls().stands_for(None, 1.0), said=False)
 
     def _on_preview(self, found: Any) -> None:
         if self.panel.form is not None and found.stands_for:
