@@ -28,8 +28,9 @@ FITTED: dict[str, tuple[float, float]] = {
     "bright-field": (0.4, 0.8),
 }
 _EXPECTED_UM = 10.0
-_EDGE_CPU, _EDGE_GPU = 768, 4096
-"""Pixels along a tile of a slide: one pass of the network where Stop has to wait for it, many together on a GPU."""
+_EDGE_CPU, _EDGE_GPU = 512, 4096
+"""Pixels of the network along a tile of a slide: on a processor one pass that takes less than a second, for which Stop
+has to wait; on a GPU many passes together."""
 _NUCLEAR = ("dapi", "hoechst", "nuc", "draq", "sytox", "h2b")
 
 
@@ -145,13 +146,14 @@ class Starter(FlowSegmenter):
             report(0.9, "following the flows")
             return chosen.decode(field, pixels.pixel_size_um)
 
+        scale = working_scale(diameter)
         bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
         return OnSlide(
             segment,
             diameter,
-            int(np.ceil(MARGIN / working_scale(diameter))),
+            int(np.ceil(MARGIN / scale)),
             STRIDE,
-            _EDGE_CPU if device == "cpu" else _EDGE_GPU,
+            max(256, int((_EDGE_CPU if device == "cpu" else _EDGE_GPU) / scale)),
             f"{chosen.stain}, diameter {chosen.diameter_um:.2f} µm, limits {bounds}",
         )
 
