@@ -8,13 +8,12 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..core.flow_input import Limits
 from ..core.flow_segmenter import FlowSegmenter
 from ..core.flows import FlowField
 from ..core.method import parameters
@@ -24,15 +23,13 @@ from ..core.segmentation import Masks, Pixels, Segmenter
 from ..core.shaping import claimed
 from ..errors import BadInput
 from .document import Document
-from .gather import full_resolution, pixel_size
 from .selection import SegmentationSelection
+from .slides.source import Source, source_of
 
 __all__ = ["LARGEST", "Preview", "Previewer", "central"]
 
 LARGEST = 4_194_304
 """Pixels that are previewed at most."""
-_SAMPLE = 4_194_304
-_PIECE = 512
 _KEPT = 3
 """Fields that are kept, 50 MB each at most."""
 Labels = npt.NDArray[np.int32]
@@ -93,7 +90,8 @@ class Previewer:
 
     def __init__(self) -> None:
         self._fields: OrderedDict[Hashable, FlowField] = OrderedDict()
-        self._settled: OrderedDict[Hashable, tuple[FlowSegmenter, Limits]] = OrderedDict()
+        self._settled: OrderedDict[Hashable, Any] = OrderedDict()
+        """By method and image: the method as it reads the whole image, and with it a network's limits."""
 
     def job(
         self,
@@ -125,12 +123,20 @@ class Previewer:
             When there is no such image or channel, nothing is in the window, or a package is missing.
         """
         type(method).check_installed()
-        source = _Source.of(document, selection)
+        source = source_of(document, selection)
+        y, x = (selection.region or (0, 0, 0, 0))[::2]
+        within = (window[0] - y, window[1] - y, window[2] - x, window[3] - x)
+        token = (
+            id(document),
+            replace(selection, output=""),
+            tuple(document.revision(slot) for slot in selection.slots(document)),
+        )
         if window[1] <= window[0] or window[3] <= window[2]:
             raise BadInput(f"'{selection.image}' is not in view.", "Move the view over it.")
 
         def job(report: Report = silent) -> Preview:
-            return self._made(method, source, window, expand_um, report)
+            found = self._made(method, source, token, within, expand_um, report)
+            return replace(found, window=window)
 
         return job
 
@@ -139,84 +145,55 @@ class Previewer:
         self._fields.clear()
         self._settled.clear()
 
-    def _made(self, method: Segmenter, source: _Source, window: Window, expand_um: float, report: Report) -> Preview:
+    def _made(
+        self, method: Segmenter, source: Source, token: Hashable, window: Window, expand_um: float, report: Report
+    ) -> Preview:
         start, size = time.perf_counter(), source.pixel_size_um
+        network = tuple((p.name, getattr(method, p.name)) for p in parameters(type(method)) if not p.decoding)
+        ready = _Ready(method, source, window, (token, type(method).name, network))
         ran, said = True, {}
         if isinstance(method, FlowSegmenter):
-            field, ran = self._field(method, source, window, report)
+            field, ran = self._field(method, ready, report)
             masks, said = method.decode(field, size), method.stands_for(field, size)
         else:
-            masks = method(source.read(window), part(report, 0.0, 0.95))
+            if ready.frame not in self._settled:
+                _keep(self._settled, ready.frame, method.on_slide(ready.sample(), part(report, 0.0, 0.4)).segment)
+            masks = self._settled[ready.frame](ready.pixels(), part(report, 0.4, 0.95))
         report(0.95, "drawing outlines")
         around = _expanded(masks, expand_um, size) if expand_um > 0 else None
         taken = time.perf_counter() - start
         return Preview(window, np.asarray(masks.labels), around, _median_um(masks, size), ran, taken, said)
 
-    def _field(self, method: FlowSegmenter, source: _Source, window: Window, report: Report) -> tuple[FlowField, bool]:
+    def _field(self, method: FlowSegmenter, ready: _Ready, report: Report) -> tuple[FlowField, bool]:
         """Return what the network says of a window, and whether it ran for it."""
-        settings = tuple((p.name, getattr(method, p.name)) for p in parameters(type(method)) if not p.decoding)
-        frame = (source.token, type(method).name, settings)
-        key = (*frame, window)
+        key = (ready.frame, ready.window)
         if key in self._fields:
             self._fields.move_to_end(key)
             return self._fields[key], False
-        pixels = source.read(window)
-        if frame not in self._settled:
-            sample = pixels if source.frame == window else source.sample()
-            _keep(self._settled, frame, method.settled(sample, part(report, 0.0, 0.4)))
-        settled, limits = self._settled[frame]
-        _keep(self._fields, key, settled.field(pixels, part(report, 0.4, 0.9), limits))
+        if ready.frame not in self._settled:
+            _keep(self._settled, ready.frame, method.settled(ready.sample(), part(report, 0.0, 0.4)))
+        settled, limits = self._settled[ready.frame]
+        _keep(self._fields, key, settled.field(ready.pixels(), part(report, 0.4, 0.9), limits))
         return self._fields[key], True
 
 
-@dataclass(frozen=True)
-class _Source:
-    """The pixels of a selection, read when they are needed; ``token`` says which they are."""
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """A method and the pixels that it is to see; ``frame`` says as what the image is read, whatever the window."""
 
-    image: Any
-    channels: tuple[str, ...]
-    pixel_size_um: float
-    frame: Window
-    token: Hashable
+    method: Segmenter
+    source: Source
+    window: Window
+    frame: Hashable
 
-    @classmethod
-    def of(cls, document: Document, selection: SegmentationSelection) -> _Source:
-        name = selection.image
-        if document.type_of(name) != "images":
-            raise BadInput(f"'{name}' is not an image.", "Choose an image.")
-        image = full_resolution(document, name)
-        names = tuple(str(c) for c in image.coords["c"].to_numpy())
-        wanted = selection.channels or names
-        absent = [c for c in wanted if c not in names]
-        if absent:
-            raise BadInput(f"'{name}' has no channel '{absent[0]}'.", f"It has: {', '.join(names)}.")
-        frame = selection.region or (0, int(image.sizes["y"]), 0, int(image.sizes["x"]))
-        revision = tuple(document.revision(slot) for slot in selection.slots(document))
-        token = (id(document), name, revision, wanted, frame)
-        return cls(image.isel(c=[names.index(c) for c in wanted]), wanted, pixel_size(document, name), frame, token)
-
-    def read(self, window: Window) -> Pixels:
-        """Return the pixels of a window."""
-        y0, y1, x0, x1 = window
-        values = np.asarray(self.image.isel(y=slice(y0, y1), x=slice(x0, x1)).data)
-        return Pixels(values, self.pixel_size_um, self.channels)
+    def pixels(self) -> Pixels:
+        """Return the pixels of the window."""
+        return self.source.pixels(self.source.values(self.window))
 
     def sample(self) -> Pixels:
-        """Return the pixels of the whole frame, or where they are too many pieces from all over it, side by side."""
-        y0, y1, x0, x1 = self.frame
-        if (y1 - y0) * (x1 - x0) <= _SAMPLE:
-            return self.read(self.frame)
-        n = int((_SAMPLE**0.5) // _PIECE)
-        rows, columns = (_starts(low, high, n) for low, high in ((y0, y1), (x0, x1)))
-        edge = [min(_PIECE, y1 - y0), min(_PIECE, x1 - x0)]
-        pieces = [[self.read((y, y + edge[0], x, x + edge[1])).values for x in columns] for y in rows]
-        return Pixels(np.block(pieces), self.pixel_size_um, self.channels)
-
-
-def _starts(low: int, high: int, n: int) -> list[int]:
-    """Return where up to n pieces begin that lie evenly between two bounds."""
-    room = max(high - low - _PIECE, 0)
-    return sorted({low + round(room * (i + 0.5) / n) for i in range(n)})
+        """Return what the run will decide by: the whole, or pieces from all over it."""
+        whole = (0, self.source.shape[0], 0, self.source.shape[1])
+        return self.pixels() if self.window == whole else self.source.sample()
 
 
 def _keep(held: OrderedDict[Hashable, Any], key: Hashable, value: Any) -> None:

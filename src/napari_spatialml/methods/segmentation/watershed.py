@@ -98,6 +98,7 @@ class Watershed(Segmenter):
     def _found(self, pixels: Pixels, threshold: _Threshold | None, report: Report) -> Masks:
         """Find the nuclei, with a threshold that is given or with the image's own."""
         report(0.0, "reading the stain")
+        pixels = pixels.opaque
         size, diameter = pixels.pixel_size_um, self._diameter(pixels)
         lowest = self._lowest(pixels) if threshold is None else threshold.lowest
         smooth = self._smooth(pixels, lowest)
