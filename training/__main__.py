@@ -86,7 +86,7 @@ class Run:
         return flow.item(), cell.item()
 
     def _average(self) -> None:
-        keep = min(0.998, (1 + self.step) / (10 + self.step))
+        keep = min(0.999, (1 + self.step) / (10 + self.step))
         for name, now in self.net.state_dict().items():
             if now.is_floating_point():
                 self.mean[name].lerp_(now, 1 - keep)
@@ -103,13 +103,15 @@ def _groups(net: nn.Module) -> list[dict[str, Any]]:
     ]
 
 
-def train(run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool, log: Path) -> None:
-    """Train until the minutes, those of earlier pieces counted in, are over."""
+def train(
+    run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool, log: Path, until: float = math.inf
+) -> None:
+    """Train until the processor's minutes, those of earlier pieces counted in, are over; or until fewer are."""
     budget, saved, shown = 60 * minutes, time.monotonic(), time.monotonic()
     flows, cells = [], []
     clock, cpu = time.monotonic(), time.process_time()
-    while run.elapsed_s < budget:
-        flow, cell = run.advance(sampler.batch(run.step, batch), run.elapsed_s / budget, bfloat16)
+    while run.cpu_s < min(budget, 60 * until):
+        flow, cell = run.advance(sampler.batch(run.step, batch), run.cpu_s / budget, bfloat16)
         flows.append(flow)
         cells.append(cell)
         now, now_cpu = time.monotonic(), time.process_time()
@@ -119,7 +121,7 @@ def train(run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool
         if now - shown > 20:
             line = {"step": run.step, "minutes": round(run.elapsed_s / 60, 2), "cpu_minutes": round(run.cpu_s / 60, 2)}
             line |= {"flow": round(float(np.mean(flows)), 4), "cell": round(float(np.mean(cells)), 4)}
-            line |= {"rate": round(rate(run.elapsed_s / budget, run.peak), 6)}
+            line |= {"rate": round(rate(run.cpu_s / budget, run.peak), 6)}
             with log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
