@@ -20,14 +20,14 @@ from napari_spatialml.core.segmentation import Pixels
 from napari_spatialml.methods.segmentation.starter import Starter
 from napari_spatialml.methods.segmentation.watershed import Watershed
 
-from .evaluate import AT, ERRORS, PROBABILITIES
+from .evaluate import AT
 from .folder import Picture
 
 __all__ = ["PIXEL_SIZE_UM", "Figures", "fitted", "measure", "table"]
 
 PIXEL_SIZE_UM = 0.5
 """The pictures carry no pixel size: this is passed for all of them, whatever their magnification."""
-PAIRS = tuple(product(PROBABILITIES, ERRORS))
+PAIRS = tuple(product((0.4, 0.5, 0.6), (0.0, 0.8)))  # probability, flow error
 KINDS = ("fluorescence", "h&e", "bright-field")
 
 Values = npt.NDArray[np.float64]
