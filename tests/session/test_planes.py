@@ -83,6 +83,7 @@ def test_a_correction_in_a_plane_is_saved_into_the_stack_and_nowhere_else(store:
     stroke = packed(np.full((6, 6), 9, np.int32))
     session.execute(correct(document, "paint-labels", labels="nuclei[2]", offset=[60, 40], values=stroke))
     session.execute(correct(document, "delete-cells", labels="nuclei[2]", cells=[11]))
+    assert session.history[-1].label == "delete cell 11 in nuclei, plane 3"
     session.execute(
         correct(document, "draw-cell", labels="nuclei[0]", outline=[[70, 70], [70, 80], [80, 80], [80, 70]])
     )

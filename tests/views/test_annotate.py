@@ -54,6 +54,14 @@ def test_clicks_around_and_back_to_the_start_make_one_region_in_one_command(tool
     assert [(name, n) for name, _, n in legend.categories] == [("Tumour", 1)]
 
 
+def test_an_outline_that_crosses_itself_says_that_it_became_two_parts(tool, mouse):
+    said = []
+    tool.told.connect(lambda level, sentence: said.append((level, sentence)))
+    click_around(mouse, [(2, 2), (12, 22), (12, 2), (2, 22)])
+    assert frame(tool).geometry.iloc[0].geom_type == "MultiPolygon"
+    assert ("warning", "The outline crosses itself: it became 2 parts. Undo if that is not meant.") in said
+
+
 def test_enter_closes_escape_forgets_and_delete_takes_a_corner_back(tool, mouse):
     click_around(mouse, [*LEFT[:3], (28, 24)], end=False)
     tool.delete()

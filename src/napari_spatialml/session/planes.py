@@ -16,7 +16,17 @@ import numpy.typing as npt
 from ..errors import DocumentError
 from .grid import LabelGrid
 
-__all__ = ["PlaneGrid", "Stack", "n_planes", "plane_name", "plane_of_image", "split_plane", "stack_name", "z_step"]
+__all__ = [
+    "PlaneGrid",
+    "Stack",
+    "n_planes",
+    "plane_name",
+    "plane_of_image",
+    "said_plane",
+    "split_plane",
+    "stack_name",
+    "z_step",
+]
 
 _ADDRESS = re.compile(r"(.+)\[(\d+)\]")
 
@@ -30,6 +40,12 @@ def split_plane(name: str) -> tuple[str, int | None]:
     """Return the stack and the plane of an address, or the name and None."""
     found = _ADDRESS.fullmatch(name)
     return (found[1], int(found[2])) if found else (name, None)
+
+
+def said_plane(name: str) -> str:
+    """Return an address as a person says it, "nuclei, plane 4" for ``"nuclei[3]"``: the window counts from 1."""
+    stack, plane = split_plane(name)
+    return stack if plane is None else f"{stack}, plane {plane + 1}"
 
 
 def stack_name(name: str) -> str:

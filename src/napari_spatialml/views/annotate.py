@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.regions import outlines_of
+from ..core.regions import outlines_of, region_of
 from ..session.annotating import frame_of, is_annotations
 from .marks import Lines, circle, path_lines
 from .snapping import Snap, Snapper, traced
@@ -161,7 +161,7 @@ class DrawRegion(RegionTool):
             self._cut(outlines, path)
             return
         said = {"class_name": self.class_name, "note": self.note, "annotator": self.annotator}
-        self.stage.correct(
+        drawn = self.stage.correct(
             "add-annotation",
             annotations=self.annotations,
             outlines=outlines,
@@ -169,6 +169,8 @@ class DrawRegion(RegionTool):
             beside=self.snap,
             **said,
         )
+        if drawn:
+            _say_if_crossing(self.stage, outlines)
 
     def enter(self) -> None:
         self.finish()
@@ -369,13 +371,15 @@ class EditRegion(RegionTool):
         self._reshape(made)
 
     def _reshape(self, outlines: list[list[Any]]) -> None:
-        self.stage.correct(
+        drawn = self.stage.correct(
             "edit-annotation",
             annotations=self.annotations,
             region=self.regions[0],
             outlines=outlines,
             system=self.system,
         )
+        if drawn:
+            _say_if_crossing(self.stage, outlines)
 
     def _mark(self) -> None:
         handles = [_handle(c, 3.5 * self.pixel) for part in self._outlines() for ring in part for c in ring[:-1]]
@@ -384,6 +388,13 @@ class EditRegion(RegionTool):
             parts.append((path_lines([self.held, self._to.um]), _LINE))
             parts.append((circle(self._to.um, 5 * self.pixel, 16), _SNAP if self._to.ring >= 0 else _LINE))
         self.stage.marks.draw(*parts)
+
+
+def _say_if_crossing(stage: Stage, outlines: Any) -> None:
+    """Say that outlines that cross themselves became more parts than were drawn."""
+    parts = len(outlines_of(region_of(outlines)))
+    if parts > len(outlines):
+        stage.tell("warning", f"The outline crosses itself: it became {parts} parts. Undo if that is not meant.")
 
 
 def _handle(at: Point, size: float) -> Lines:

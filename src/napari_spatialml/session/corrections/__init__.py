@@ -16,6 +16,7 @@ from ..cells import table_name
 from ..command import Command
 from ..document import Document
 from ..expansion import has_labels
+from ..planes import said_plane
 from ..summary import summary_of
 from . import (  # noqa: F401  (importing them registers the corrections)
     annotate,
@@ -71,6 +72,9 @@ def correct(document: Document, name: str, /, *, report: Report = silent, **argu
     summary = summary_of(changes, table_name(arguments["labels"])) if "labels" in arguments else ""
     if summary:
         record["summary"] = summary
+    for key in ("labels", "nuclei"):
+        address = str(arguments.get(key, ""))
+        label = label.replace(address, said_plane(address)) if address.endswith("]") else label
     return Command(label, tuple(changes), record)
 
 
