@@ -1,7 +1,7 @@
 """``python -m training FOLDER --out FOLDER --minutes 60``: train, or go on from where a run was stopped.
 
 Kill it at any time: the same command continues from the last checkpoint. The learning rate follows the
-minutes trained, so that it has come down when the minutes are over.
+minutes that the processor spent, so that it has come down when they are over, however busy the machine.
 """
 
 from __future__ import annotations
@@ -52,6 +52,13 @@ class Run:
             self.mean, self.step = held["mean"], held["step"]
             self.elapsed_s, self.cpu_s = held["elapsed_s"], held["cpu_s"]
 
+    def start(self, other: Path) -> None:
+        """Start with another run's weights, and with a clock and a running mean of its own."""
+        held = torch.load(other, weights_only=True)
+        self.net.load_state_dict(held["net"])
+        self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self.optimiser.load_state_dict(held["optimiser"])
+
     def save(self) -> None:
         """Write the checkpoint beside the last one, then put it in its place."""
         held = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "mean": self.mean}
@@ -77,7 +84,7 @@ class Run:
         return flow.item(), cell.item()
 
     def _average(self) -> None:
-        keep = min(0.998, (1 + self.step) / (10 + self.step))
+        keep = min(0.999, (1 + self.step) / (10 + self.step))
         for name, now in self.net.state_dict().items():
             if now.is_floating_point():
                 self.mean[name].lerp_(now, 1 - keep)
@@ -85,13 +92,15 @@ class Run:
                 self.mean[name].copy_(now)
 
 
-def train(run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool, log: Path) -> None:
-    """Train until the minutes, those of earlier pieces counted in, are over."""
+def train(
+    run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool, log: Path, until: float = math.inf
+) -> None:
+    """Train until the processor's minutes, those of earlier pieces counted in, are over; or until fewer are."""
     budget, saved, shown = 60 * minutes, time.monotonic(), time.monotonic()
     flows, cells = [], []
     clock, cpu = time.monotonic(), time.process_time()
-    while run.elapsed_s < budget:
-        flow, cell = run.advance(sampler.batch(run.step, batch), run.elapsed_s / budget, bfloat16)
+    while run.cpu_s < min(budget, 60 * until):
+        flow, cell = run.advance(sampler.batch(run.step, batch), run.cpu_s / budget, bfloat16)
         flows.append(flow)
         cells.append(cell)
         now, now_cpu = time.monotonic(), time.process_time()
@@ -101,7 +110,7 @@ def train(run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool
         if now - shown > 20:
             line = {"step": run.step, "minutes": round(run.elapsed_s / 60, 2), "cpu_minutes": round(run.cpu_s / 60, 2)}
             line |= {"flow": round(float(np.mean(flows)), 4), "cell": round(float(np.mean(cells)), 4)}
-            line |= {"rate": round(rate(run.elapsed_s / budget, run.peak), 6)}
+            line |= {"rate": round(rate(run.cpu_s / budget, run.peak), 6)}
             with log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
@@ -117,14 +126,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("folder", type=Path, help="images/, labels/ and index.csv")
     parser.add_argument("--out", type=Path, required=True, help="where the checkpoint goes")
-    parser.add_argument("--minutes", type=float, default=60.0, help="length of the run, its pieces together")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of the processor, the run's pieces together")
+    parser.add_argument("--start", type=Path, help="checkpoint of a run on the same images to go on from")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fold", type=int, default=0, help="the fifth of the images that is held out")
     which.add_argument("--all", action="store_true", help="hold nothing out")
     parser.add_argument("--simulated", type=int, default=6, help="simulated sections in H&E to add")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--size", type=int, default=224, help="edge of a crop in pixels")
-    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--bfloat16", action="store_true", help="half precision, where the processor has it")
@@ -139,6 +149,8 @@ def main() -> None:
     chosen = examples([p for p in read if p.name not in set(held_out)] + simulated(given.simulated))
     print(f"{len(chosen)} images to train on, {len(held_out)} held out", flush=True)
     run = Run(given.out, given.rate)
+    if given.start and not run.step:
+        run.start(given.start)
     sampler = Sampler(chosen, given.size, given.seed)
     train(run, sampler, given.minutes, given.batch, given.bfloat16, given.out / "log.jsonl")
 

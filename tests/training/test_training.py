@@ -87,13 +87,30 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_a_run_ends_when_its_minutes_are_over_and_can_be_exported(tmp_path: Path) -> None:
     run = Run(tmp_path, 1e-3)
-    run.elapsed_s = 59.9999  # less than a step of any machine is left
+    run.cpu_s = 59.9999  # less than a step of any machine is left
     train(run, Sampler(examples([picture(1)]), 64, 0), 1.0, 1, False, tmp_path / "log.jsonl")
-    assert run.step == 1 and run.elapsed_s >= 60
+    assert run.step == 1 and run.cpu_s >= 60
     export(tmp_path / "checkpoint.pt", tmp_path / "w.safetensors")
     weights, metadata = read(tmp_path / "w.safetensors")
     assert metadata["steps"] == "1" and len(weights) > 50
     assert rate(0.0, 1.0) < rate(0.03, 1.0) == pytest.approx(1.0) and rate(1.0, 1.0) < 0.01
+
+
+def test_a_run_that_starts_with_another_s_weights_leaves_that_one_as_it_was(tmp_path: Path) -> None:
+    import torch
+
+    first, second = (Run(tmp_path / name, 1e-3) for name in ("a", "b"))
+    sampler = Sampler(examples([picture(1)]), 64, 0)
+    (tmp_path / "a").mkdir()
+    first.advance(sampler.batch(0, 2), 0.5, False)
+    first.save()
+    second.start(first.path)
+    assert second.step == 0 and second.cpu_s == 0
+    assert all(torch.equal(t, second.mean[k]) for k, t in first.net.state_dict().items())
+    second.advance(sampler.batch(1, 2), 0.5, False)
+    held = torch.load(first.path, weights_only=True)["net"]
+    assert all(torch.equal(t, held[k]) for k, t in first.net.state_dict().items())
+    assert any(not torch.equal(t, held[k]) for k, t in second.net.state_dict().items())
 
 
 def test_learning_lowers_the_loss() -> None:
