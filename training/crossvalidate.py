@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 
 from .__main__ import Run, train
-from .sampler import Sampler
 from .export import export
 from .folder import FOLDS, Picture, examples, folds, pictures
 from .out_of_fold import measure, table
+from .sampler import Sampler
 from .stains import simulated
 
 PAIRS = ((1, 2), (3, 4), (0,))
