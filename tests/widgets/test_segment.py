@@ -64,6 +64,27 @@ def test_a_preview_is_drawn_and_stored_nowhere(desk, dock, previewed):
     assert "preview" not in desk.viewer.layers and dock.preview.message.message is None
 
 
+def test_a_preview_leaves_the_canvas_with_its_step(desk, dock, previewed):
+    previewed(dock.preview.button.click)
+    dock.hide()
+    assert "preview" not in desk.viewer.layers
+
+
+def test_a_preview_shows_the_image_that_it_segments(desk, dock, previewed):
+    desk.presenter.layer_of("dapi").visible = False
+    previewed(dock.preview.button.click)
+    assert desk.presenter.layer_of("dapi").visible
+
+
+def test_nuclei_that_are_enlarged_for_the_network_are_previewed_in_the_middle_of_the_view(dock, previewed, monkeypatch):
+    monkeypatch.setattr("napari_spatialml.session.previewing.NETWORK", 40_000)
+    found = previewed(dock.preview.button.click)
+    y0, y1, x0, x1 = found.window
+    scale = Starter(diameter_um=7.0).scale_on(0.5)
+    assert scale > 1 and (y1 - y0) * (x1 - x0) * scale**2 <= 40_000 and 20 < y0 < y1 < 180
+    assert found.labels.shape == (y1 - y0, x1 - x0) and "Only the middle of the view" in dock.preview.message.text()
+
+
 def test_a_threshold_moves_the_preview_without_the_network(dock, previewed, monkeypatch):
     first = previewed(dock.preview.button.click)
     probability = dock.panel.form.fields["cell_probability"]

@@ -57,6 +57,10 @@ class FlowSegmenter(Segmenter):
             The method with the channel, the stain and the diameter that it takes; the limits of its channels.
         """
 
+    def scale_on(self, pixel_size_um: float) -> float:
+        """Return how much an image is enlarged for the network, as far as the parameters say; 1 where they do not."""
+        return 1.0
+
     def stands_for(self, field: FlowField | None, pixel_size_um: float) -> dict[str, Any]:
         """Return by name what parameters that are left to the method stand for; before any image, if None."""
         return {}

@@ -30,6 +30,8 @@ __all__ = ["LARGEST", "Preview", "Previewer", "central"]
 
 LARGEST = 4_194_304
 """Pixels that are previewed at most."""
+NETWORK = 1_572_864
+"""Pixels as the network sees them that are previewed at most: small nuclei are enlarged for it."""
 _KEPT = 3
 """Fields that are kept, 50 MB each at most."""
 Labels = npt.NDArray[np.int32]
@@ -136,7 +138,8 @@ class Previewer:
 
         def job(report: Report = silent) -> Preview:
             found = self._made(method, source, token, within, expand_um, report)
-            return replace(found, window=window)
+            y0, y1, x0, x1 = found.window
+            return replace(found, window=(y0 + y, y1 + y, x0 + x, x1 + x))
 
         return job
 
@@ -153,7 +156,7 @@ class Previewer:
         ready = _Ready(method, source, window, (token, type(method).name, network))
         ran, said = True, {}
         if isinstance(method, FlowSegmenter):
-            field, ran = self._field(method, ready, report)
+            window, field, ran = self._field(method, ready, report)
             masks, said = method.decode(field, size), method.stands_for(field, size)
         else:
             if ready.frame not in self._settled:
@@ -164,17 +167,19 @@ class Previewer:
         taken = time.perf_counter() - start
         return Preview(window, np.asarray(masks.labels), around, _median_um(masks, size), ran, taken, said)
 
-    def _field(self, method: FlowSegmenter, ready: _Ready, report: Report) -> tuple[FlowField, bool]:
-        """Return what the network says of a window, and whether it ran for it."""
-        key = (ready.frame, ready.window)
-        if key in self._fields:
-            self._fields.move_to_end(key)
-            return self._fields[key], False
+    def _field(self, method: FlowSegmenter, ready: _Ready, report: Report) -> tuple[Window, FlowField, bool]:
+        """Return the window that the network saw, what it says of it, and whether it ran for it."""
         if ready.frame not in self._settled:
             _keep(self._settled, ready.frame, method.settled(ready.sample(), part(report, 0.0, 0.4)))
         settled, limits = self._settled[ready.frame]
-        _keep(self._fields, key, settled.field(ready.pixels(), part(report, 0.4, 0.9), limits))
-        return self._fields[key], True
+        window = central(ready.window, int(NETWORK / settled.scale_on(ready.source.pixel_size_um) ** 2))
+        key = (ready.frame, window)
+        if key in self._fields:
+            self._fields.move_to_end(key)
+            return window, self._fields[key], False
+        pixels = replace(ready, window=window).pixels()
+        _keep(self._fields, key, settled.field(pixels, part(report, 0.4, 0.9), limits))
+        return window, self._fields[key], True
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,7 @@ class PreviewRow(QWidget):
         self._desk, self._ask = desk, ask
         self._previewer, self._layer = Previewer(), PreviewLayer(desk.viewer)
         self._window: Window | None = None
-        self._cut = False
+        self._whole: Window | None = None
         self.runner = Runner(self)
         self.button, self.follows, self.hide_button = QPushButton("Preview here"), QCheckBox(), QPushButton("Hide")
         self.bar, self.message = QProgressBar(), MessageLine()
@@ -93,7 +93,7 @@ class PreviewRow(QWidget):
             assert presenter is not None and self._desk.session is not None
             place = presenter.place_of(wanted.selection.image)
             self._window = central(wanted.window)
-            self._cut = self._window != wanted.window if window is None else self._cut
+            self._whole = wanted.window if window is None else self._whole
             job = self._previewer.job(
                 self._desk.session.document, wanted.method, wanted.selection, self._window, wanted.expand_um
             )
@@ -126,7 +126,7 @@ class PreviewRow(QWidget):
     def _sentence(self, found: Preview) -> str:
         how = "" if found.from_network else ", by the thresholds alone"
         where = ""
-        if self._cut:
+        if found.window != self._whole:
             y0, y1, x0, x1 = found.window
             where = f" Only the middle of the view is previewed: {y1 - y0:,} × {x1 - x0:,} pixels."
         if not found.cells:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ..core.flow_segmenter import FlowSegmenter
@@ -171,6 +172,20 @@ class SegmentDock(MethodStep):
         region = self._in_view(image) if self.region.currentData() == "view" else None
         return SegmentationSelection(image, channels, region, name_of(self.output.text(), "labels"))
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave the canvas to the other steps."""
+        super().hideEvent(event)
+        if not event.spontaneous():  # the window may be put away for a moment
+            self.preview.clear()
+
+    def _show_image(self, image: str) -> None:
+        """Show the image that is previewed, if it is hidden: outlines over another picture say nothing."""
+        presenter = self.desk.presenter
+        layer = presenter.layer_of(image) if presenter is not None else None
+        if presenter is not None and layer is not None and not layer.visible:
+            presenter.show(shown=(image,), beside="")
+            presenter.layer_of(image).visible = True  # where a person had hidden it
+
     def _wanted(self, window: Window | None) -> Wanted:
         """Return what is to be previewed: the window of the last preview, or what is in view."""
         method: Any = self.panel.method()
@@ -178,6 +193,8 @@ class SegmentDock(MethodStep):
         where = self._in_view(selection.image) if window is None else window
         if selection.region is not None:
             selection = replace(selection, region=where)
+        if window is None:
+            self._show_image(selection.image)
         return Wanted(method, selection, where, self.also.distance_um)
 
     @property

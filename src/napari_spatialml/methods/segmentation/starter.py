@@ -185,6 +185,13 @@ class Starter(FlowLearner):
         diameter = self._estimated(planes, guess, choose(self.device), forward_only(report))
         return replace(method, diameter_um=diameter * pixels.pixel_size_um), limits
 
+    def scale_on(self, pixel_size_um: float) -> float:
+        """Return how much an image is enlarged for the network; 1 while the diameter is not known."""
+        from ...core.flow_inference import working_scale
+
+        known = self._known_um()
+        return working_scale(known / pixel_size_um) if known else 1.0
+
     def stands_for(self, field: FlowField | None, pixel_size_um: float) -> dict[str, Any]:
         """Return the thresholds that were fitted to the stain, and the diameter that was estimated."""
         probability, error = FITTED["fluorescence" if field is None else field.stain]
