@@ -281,8 +281,8 @@ def _columns(obs: pd.DataFrame, ranking: Ranking, instances: npt.NDArray[Any]) -
     scores = np.where(known, ranking.scores[at], np.nan)
     kinds = [ranking.kinds[i] if i >= 0 else NOTHING for i in at]
     words = [ranking.reasons[i] if i >= 0 else "" for i in at]
-    said = obs[SEAM].astype(str).map(SEAM_WORDS) if SEAM in obs else pd.Series(dtype=object)
-    for row in np.flatnonzero(said.notna() & known):
+    said = obs[SEAM].astype(str).map(SEAM_WORDS) if SEAM in obs else pd.Series(np.nan, index=obs.index, dtype=object)
+    for row in np.flatnonzero(said.notna().to_numpy() & known):
         kinds[row] = kinds[row] if scores[row] >= _SEAM_SCORE else SEAM
         scores[row] = max(scores[row], _SEAM_SCORE)
         words[row] = "; ".join(w for w in (words[row], joined([(said.iloc[row], _SEAM_SCORE)])) if w)
