@@ -65,7 +65,8 @@ def test_what_is_painted_lies_in_the_plane_that_was_in_view(presenter):
     mouse.drag((6.25, 7.25), (14.0, 7.25))
     presenter.to_plane(4)
     mouse.drag((9.25, 7.25), (15.0, 7.25))
-    assert [e.label for e in presenter.session.history] == ["paint cell 3 in cells[2]", "paint cell 3 in cells[4]"]
+    made = ["paint cell 3 in cells, plane 3", "paint cell 3 in cells, plane 5"]  # planes are counted from 1
+    assert [e.label for e in presenter.session.history] == made
     for k in range(5):
         held = presenter.document.grid(f"cells[{k}]").read()
         assert np.array_equal(held, stack()[k]) == (k not in (2, 4))
