@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from .flow_input import Limits
 from .flows import FlowField
@@ -18,6 +18,9 @@ class FlowSegmenter(Segmenter):
 
     Parameters that are marked ``Decoding()`` change nothing in `field`; all others may.
     """
+
+    comes_along: ClassVar[bool] = False
+    """Whether its weights come with the program, so that it runs on every machine that has its packages."""
 
     @abstractmethod
     def field(self, pixels: Pixels, report: Report = silent, limits: Limits | None = None) -> FlowField:

@@ -60,10 +60,10 @@ class Sources:
 
 
 def networks() -> tuple[str, ...]:
-    """Return the segmentation methods that say of every pixel how sure they are, and that can run here."""
+    """Return the segmentation methods that say of every pixel how sure they are, and that run here as they are."""
     found = []
     for name, cls in methods("segmentation").items():
-        if hasattr(cls, "field"):
+        if getattr(cls, "comes_along", False):
             try:
                 cls.check_installed()
             except MissingDependency:

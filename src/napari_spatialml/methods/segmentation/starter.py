@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,8 @@ class Starter(FlowLearner):
     which are enlarged. Estimating the diameter adds a second or two. The model card,
     ``docs/starter-model-card.md``, says what it was trained on and how well it does.
     """
+
+    comes_along: ClassVar[bool] = True
 
     diameter_um: Annotated[float, Interval(ge=0, le=1000), Unit("µm"), Means(0, "estimate", _EXPECTED_UM)] = 0.0
     """Typical diameter of a nucleus; the image is scaled to what the network was trained on. 0 estimates
