@@ -169,10 +169,12 @@ class Reader:
         for mode in ("missing", "cells"):
             self.key(self.sheet.start, mode, 0.0)
             while self.sheet.open and self.used < most:
+                shown = self.sheet.keys
                 found = [self.one(key) for key in self.sheet.open if self.used < most]
                 if mode == "missing" and not any(found):
                     break
-                if self.used < most and self.sheet.open:
+                # a sheet of which the last was mended turns by itself: what comes then is looked at first
+                if self.used < most and self.sheet.open and self.sheet.keys == shown:
                     self.key(self.sheet.accept_rest)
         self.survey(most)
 
