@@ -53,6 +53,8 @@ def test_those_in_no_cell_are_drawn_until_a_cell_changes(viewer, desk, cells, sh
     dock.counting.see.button.click()
     qtbot.waitUntil(lambda: dock.counting.see.state == "idle", timeout=60_000)
     layer = next(layer for layer in viewer.layers if layer.name == LOOSE)
+    (said,) = [legend for legend in desk.presenter.legends() if "in no cell" in legend.title]
+    assert desk.visible(said.element), "or the legend is not drawn"
     labels = cells.document.grid("small").read()
     index = np.floor(cells.document.element("transcripts")[["y", "x"]].compute().to_numpy()
                      / np.sqrt(np.linalg.det(cells.document.affine("small").matrix))).astype(int)  # fmt: skip

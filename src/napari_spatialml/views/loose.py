@@ -58,7 +58,7 @@ def loose_legend(document: Document, loose: Loose | None) -> Legend | None:
         return None
     low, high = _limits(loose)
     title = f"{int(loose.counts.sum()):,} transcripts in no cell, bins of {loose.edge_um:g} µm"
-    return Legend(LOOSE, title, "continuous", colormap=_COLORMAP, low=low, high=high, unit="a bin")
+    return Legend(loose.labels, title, "continuous", colormap=_COLORMAP, low=low, high=high, unit="a bin")
 
 
 def _drawn(loose: Loose) -> npt.NDArray[np.float32]:

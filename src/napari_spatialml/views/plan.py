@@ -19,7 +19,7 @@ from .density import counts_of, density_spec
 from .done_specs import done_specs
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
-from .loose import loose_legend, loose_specs
+from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_spec
 from .places import beside_offset
@@ -172,10 +172,11 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
     """Return what the colours mean, of the elements of the first coordinate system and of the one beside it."""
     memory = memory or Memory()
     made: dict[str, Legend] = {}
-    disagreement = comparison_legend(state.compared)
-    for extra in (disagreement, loose_legend(document, state.loose)):
-        if extra is not None:
-            made[extra.element] = extra
+    disagreement, loose = comparison_legend(state.compared), loose_legend(document, state.loose)
+    if disagreement is not None:
+        made[disagreement.element] = disagreement
+    if loose is not None:
+        made[LOOSE] = loose  # beside the legend of the cells that it names: both are drawn
     for system in filter(None, (state.coordinate_system, state.beside)):
         for element in elements_shown(document, state, system):
             legend = _legend(document, state, memory, element, system)
