@@ -79,7 +79,7 @@ def test_marking_and_unmarking_are_steps_of_the_history_that_can_be_undone_and_s
     mark(rings, WINDOWS[0], [150, 500, -20, 60])
     found = done_windows(rings.document)
     assert [d.window for d in found] == [(0, 96, 0, 96), (150, 192, 0, 60)] and found[0].who == "Anna" and found[0].when
-    assert "as done" in rings.history[0].label
+    assert "as done" in rings.history[0].label and " µm of " in rings.history[0].label
     rings.execute(correct(rings.document, "unmark-done", labels="nuclei", window=[0, 96, 0, 96]))
     assert [d.window for d in done_windows(rings.document)] == [(150, 192, 0, 60)]
     rings.undo()

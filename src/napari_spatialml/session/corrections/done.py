@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from ...errors import BadInput
-from ..document import Document
+from ..document import GLOBAL, Document
 from ..done import Done, done_of, kept
 from ..reader import who
 from .registry import Made, completed_by, correction
@@ -39,7 +41,7 @@ def mark_done(document: Document, labels: str, window: Sequence[int], who: str =
     new = Done(labels, (y0, y1, x0, x1), who, when)
     if any(d.window == new.window for d in held):
         raise BadInput("This window is marked as done already.", "Move on to another one.")
-    return f"mark {y1 - y0} × {x1 - x0} pixels of {labels} as done", [kept(document, labels, (*held, new))]
+    return f"mark {_in_um(document, new)} of {labels} as done", [kept(document, labels, (*held, new))]
 
 
 @correction
@@ -49,5 +51,14 @@ def unmark_done(document: Document, labels: str, window: Sequence[int]) -> Made:
     left = tuple(d for d in held if d.window != wanted)
     if len(left) == len(held):
         raise BadInput(f"No window {list(wanted)} of '{labels}' is done.", "Choose one of those in the list.")
-    y0, y1, x0, x1 = wanted
-    return f"mark {y1 - y0} × {x1 - x0} pixels of {labels} as not done", [kept(document, labels, left)]
+    gone = next(d for d in held if d.window == wanted)
+    return f"mark {_in_um(document, gone)} of {labels} as not done", [kept(document, labels, left)]
+
+
+def _in_um(document: Document, done: Done) -> str:
+    """Return how large a window is, in words."""
+    y0, y1, x0, x1 = done.window
+    placed = document.placed(done.labels)
+    to_um = document.affine(done.labels, GLOBAL if GLOBAL in placed else placed[0])
+    corner, below, beside = to_um.apply(np.array([[y0, x0], [y1, x0], [y0, x1]], dtype=float))
+    return f"{np.linalg.norm(below - corner):.3g} × {np.linalg.norm(beside - corner):.3g} µm"
