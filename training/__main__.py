@@ -121,6 +121,17 @@ def train(
     run.save()
 
 
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of every training: what is drawn, how fast it learns, on what it runs."""
+    parser.add_argument("--simulated", type=int, default=6, help="simulated sections in H&E to add")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--size", type=int, default=224, help="edge of a crop in pixels")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bfloat16", action="store_true", help="half precision, where the processor has it")
+
+
 def main() -> None:
     """Read the arguments and train."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
@@ -131,13 +142,7 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fold", type=int, default=0, help="the fifth of the images that is held out")
     which.add_argument("--all", action="store_true", help="hold nothing out")
-    parser.add_argument("--simulated", type=int, default=6, help="simulated sections in H&E to add")
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--size", type=int, default=224, help="edge of a crop in pixels")
-    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--bfloat16", action="store_true", help="half precision, where the processor has it")
+    add_settings(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)

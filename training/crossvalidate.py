@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from .__main__ import Run, train
+from .__main__ import Run, add_settings, train
 from .export import export
 from .folder import FOLDS, Picture, examples, folds, pictures
 from .out_of_fold import measure, table
@@ -70,13 +70,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="training of each network, the shared part counted")
     parser.add_argument("--shared", type=float, default=45.0, help="minutes that two folds share")
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)), help="those to train and measure")
-    parser.add_argument("--simulated", type=int, default=6, help="simulated sections in H&E to add")
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--size", type=int, default=224, help="edge of a crop in pixels")
-    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--bfloat16", action="store_true", help="half precision, where the processor has it")
+    add_settings(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     course = Course(given)
