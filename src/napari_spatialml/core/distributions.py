@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def densities(values: Floats, codes: Ints, n_categories: int) -> tuple[Density, 
     order = np.argsort(codes[kept], kind="stable")
     held, group = values[kept][order], codes[kept][order]
     ends = np.searchsorted(group, np.arange(n_categories + 1))
-    return tuple(_density(held[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True))
+    return tuple(_density(held[a:b]) for a, b in itertools.pairwise(ends))
 
 
 def _density(values: Floats) -> Density:
