@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse as sp
 
 from ..core.colours import category_colours, limits
 from ..errors import BadInput
@@ -110,14 +111,26 @@ def column_of(document: Document, colour: ColourBy) -> pd.Series[Any]:
     if colour.part == "obs" and colour.name in table.obs:
         return table.obs[colour.name]
     if colour.part == "X" and colour.name in table.var_names:
-        one = table.X[:, table.var_names.get_loc(colour.name)]
-        return pd.Series(np.asarray(one.todense() if hasattr(one, "todense") else one).ravel())
+        return pd.Series(feature(table.X, table.var_names.get_loc(colour.name)))
     if colour.part == "obsm":
         name, _, column = colour.name.partition("/")
         found = _of_obsm(table.obsm.get(name), column)
         if found is not None:
             return found
     raise BadInput(f"The table '{colour.table}' has no '{colour.key}'.", "Choose another colour.")
+
+
+def feature(matrix: Any, column: int) -> npt.NDArray[Any]:
+    """Return one column of X, dense or sparse."""
+    if sp.isspmatrix_csr(matrix) or isinstance(matrix, sp.csr_array):
+        if matrix.has_sorted_indices:  # no pass over all counts: a search in each row
+            from ..core.lookup_kernels import column_of
+
+            out = np.empty(matrix.shape[0], matrix.dtype)
+            column_of(matrix.indptr, matrix.indices, matrix.data, column, out)
+            return out
+    one = matrix[:, column]
+    return np.asarray(one.todense() if hasattr(one, "todense") else one).ravel()
 
 
 def _of_obsm(block: Any, column: str) -> pd.Series[Any] | None:
