@@ -183,7 +183,7 @@ class CompositionPane(Pane):
         n = len(of.categories.names)
         self.counts, self.shares = shares(members, of.categories.codes, n)
         below = np.cumsum(self.shares, axis=1) - self.shares
-        x = np.arange(len(members)) + (np.arange(len(members)) >= len(self._groups.names)) * 0.5
+        x = self._places(len(members))
         for code in np.flatnonzero(self.counts.sum(axis=0)):
             at = np.flatnonzero(self.counts[:, code])
             bars = pg.BarGraphItem(
@@ -193,12 +193,19 @@ class CompositionPane(Pane):
             self.board.addItem(bars)
             self._bars.append(bars)
         assert self.board.names is not None
-        self.board.names.set_names(self._named(), [f"{int(t):,}" for t in self.counts.sum(axis=1)])
+        names, below = np.full((2, int(x[-1]) + 1 if len(x) else 0), "", dtype=object)
+        names[x], below[x] = self._named(), [f"{int(t):,}" for t in self.counts.sum(axis=1)]
+        self.board.names.set_names(list(names), list(below))
+        self.board.span((-0.5, len(names) - 0.5), (0.0, 1.0))
         self.board.label(f"{self._groups.title} (number of {self.rows.word} below)", f"share of {self.rows.word}")
         none = int((of.categories.codes < 0).sum())
         without = (f"{none:,} {self.rows.word} without {of.title} are not counted",) if none else ()
         self.notes = (*self._groups.left_out, *without)
         self.noted.emit()
+
+    def _places(self, n: int) -> npt.NDArray[np.int64]:
+        """Return where the bars stand: that of the selected rows after a gap."""
+        return np.arange(n) + (np.arange(n) >= len(self._groups.names))
 
     def _clear(self) -> None:
         for bars in self._bars:

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QStackedLayout,
     QStackedWidget,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -190,14 +189,12 @@ class PlotsDock(QWidget):
         return column
 
     def _buttons(self) -> tuple[QWidget, ...]:
-        self.draw_all, self.fit, self.write = QPushButton("Draw all"), QPushButton("Fit"), QToolButton()
+        self.draw_all, self.fit, self.write = (QPushButton(text) for text in ("Draw all", "Fit", "Export"))
         self.draw_all.setToolTip("Take the thresholds away: every row is drawn again.")
         self.draw_all.clicked.connect(lambda _checked=False: self._draw_all())
         self.fit.setToolTip("Show the whole plot (the wheel zooms, the middle button moves).")
         self.fit.clicked.connect(lambda _checked=False: self.pane.board.fit())
-        self.write.setText("Export")
         self.write.setToolTip("Write the plot as PNG or SVG, or its rows as CSV.")
-        self.write.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.write)
         for suffix, text in ((".png", "PNG, 300 dpi…"), (".svg", "SVG…"), (".csv", "CSV, the rows…")):
             menu.addAction(text).triggered.connect(lambda _checked=False, s=suffix: self._ask_where(s))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtCore import QRectF, QSize
 from qtpy.QtGui import QImage, QPainter, QPalette
 
 from ...errors import BadInput
@@ -55,10 +55,11 @@ def _png(board: Board, path: Path) -> None:
     picture = QImage(
         round(size.width() * _SCALE), round(size.height() * _SCALE), QImage.Format.Format_ARGB32_Premultiplied
     )
-    picture.setDotsPerMeterX(round(_DPI / 0.0254))
-    picture.setDotsPerMeterY(round(_DPI / 0.0254))
     picture.fill(board.palette().color(QPalette.ColorRole.Window))
     _painted(board, picture, picture.size())
+    # only now: texts are laid out for the screen, and would grow beyond their room
+    picture.setDotsPerMeterX(round(_DPI / 0.0254))
+    picture.setDotsPerMeterY(round(_DPI / 0.0254))
     if not picture.save(str(path)):
         raise BadInput(f"'{path}' could not be written.", "Choose another place.")
 
@@ -69,6 +70,7 @@ def _svg(board: Board, path: Path) -> None:
     size = board.viewport().size()
     drawing = QSvgGenerator()
     drawing.setFileName(str(path))
+    drawing.setResolution(board.logicalDpiX())
     drawing.setSize(size)
     drawing.setViewBox(QRectF(0, 0, size.width(), size.height()))
     drawing.setTitle("SpatialML")
@@ -81,5 +83,5 @@ def _painted(board: Board, device: Any, size: QSize, *, ground: bool = False) ->
     whole = QRectF(0, 0, size.width(), size.height())
     if ground:
         painter.fillRect(whole, board.palette().color(QPalette.ColorRole.Window))
-    board.scene().render(painter, whole, QRectF(board.viewRect()), Qt.AspectRatioMode.KeepAspectRatio)
+    board.render(painter, whole, board.viewport().rect())
     painter.end()
