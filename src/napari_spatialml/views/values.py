@@ -36,6 +36,8 @@ class Categories:
     codes: npt.NDArray[np.int64]
     names: tuple[str, ...]
     colours: tuple[str, ...]
+    faint: npt.NDArray[np.bool_] | None = None
+    """(n,) the rows that a selection leaves out, or None."""
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
@@ -52,6 +54,8 @@ class Measured:
     limits: tuple[float, float]
     colormap: str = "viridis"
     unit: str = ""
+    faint: npt.NDArray[np.bool_] | None = None
+    """As of `Categories`."""
 
 
 Values = Categories | Measured
