@@ -24,6 +24,7 @@ from .memory import Memory
 from .outlines import outlines_spec
 from .places import beside_offset
 from .rasters import labels_specs
+from .selected_specs import dimming_specs, marked_values
 from .specs import ImageSpec, LayerSpec, VectorsSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
@@ -32,6 +33,8 @@ from .values import Categories, Values, revision_of, values_of
 __all__ = ["legends", "plan"]
 
 Offset = tuple[float, float]
+_KEPT = 24
+"""So many columns of values are kept: each of half a million rows takes 6 MB."""
 
 
 def plan(document: Document, state: ViewState, memory: Memory | None = None) -> tuple[LayerSpec, ...]:
@@ -81,7 +84,8 @@ def coloured(document: Document, colour: ColourBy | None, memory: Memory, elemen
         return None, None
     several = element if len(document.regions(colour.table)) > 1 else ""
     token = (colour, several, revision_of(document, colour))
-    return memory.get(("values", *token), partial(values_of, document, colour, element)), token
+    held = memory.get("values", partial(Memory, _KEPT))
+    return held.get(token, partial(values_of, document, colour, element)), token
 
 
 def _of_system(
@@ -120,13 +124,15 @@ def _of_rows(
     values, token = row_values(state.compared, element) or coloured(
         document, colour_of(document, state, element), memory, element
     )
+    values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
         cells = labels_specs(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, window=window
         )
-        return [*cells, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
+        dim = dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)
+        return [*cells, *dim, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
         made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]

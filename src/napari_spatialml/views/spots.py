@@ -19,6 +19,8 @@ from .values import Categories, Measured, Values
 __all__ = ["centres_um", "is_circles", "spots_spec"]
 
 _WITHOUT = np.array([0.6, 0.6, 0.6, 0.45], np.float32)
+_FAINT = 0.15
+"""How much of its opacity a row keeps that is not selected."""
 _PLAIN = np.array([0.96, 0.62, 0.18, 0.75], np.float32)
 
 
@@ -83,6 +85,14 @@ def _dots(
 
 def colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Return (n, 4) colours of a table's rows, and whether each is drawn."""
+    colours, drawn = _colours_of(values, hidden)
+    if values.faint is not None:
+        colours = colours.copy()
+        colours[values.faint, 3] *= _FAINT
+    return colours, drawn
+
+
+def _colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     if isinstance(values, Measured):
         return _mapped(values), np.isfinite(values.numbers)
     table = np.array([[int(c[k : k + 2], 16) / 255 for k in (1, 3, 5)] + [1.0] for c in values.colours], np.float32)

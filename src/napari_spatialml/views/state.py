@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..session.loose import Loose
+from ..session.selected import Selected
 
 __all__ = ["TOTAL", "ColourBy", "Compared", "Legend", "ViewState"]
 
@@ -142,6 +143,8 @@ class ViewState:
         Where two readers disagree; None when nothing is compared.
     loose
         The transcripts in no cell; None when they are not shown.
+    selected, limit
+        The rows that are selected, and those that a filter leaves drawn: see `SelectedRows`, which sets them.
     """
 
     coordinate_system: str = "global"
@@ -155,6 +158,8 @@ class ViewState:
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
     compared: Compared | None = None
     loose: Loose | None = None
+    selected: Selected | None = None
+    limit: Selected | None = None
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 
 from ..core.colours import category_colours, limits
 from ..errors import BadInput
 from ..session import Document
+from ..session.features import feature
 from .state import TOTAL, ColourBy
 
 __all__ = ["Categories", "Measured", "Values", "by_hand_mark", "categories_of", "column_of", "revision_of", "values_of"]
@@ -36,6 +36,8 @@ class Categories:
     codes: npt.NDArray[np.int64]
     names: tuple[str, ...]
     colours: tuple[str, ...]
+    faint: npt.NDArray[np.bool_] | None = None
+    """(n,) the rows that a selection leaves out, or None."""
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
@@ -52,6 +54,8 @@ class Measured:
     limits: tuple[float, float]
     colormap: str = "viridis"
     unit: str = ""
+    faint: npt.NDArray[np.bool_] | None = None
+    """As of `Categories`."""
 
 
 Values = Categories | Measured
@@ -118,19 +122,6 @@ def column_of(document: Document, colour: ColourBy) -> pd.Series[Any]:
         if found is not None:
             return found
     raise BadInput(f"The table '{colour.table}' has no '{colour.key}'.", "Choose another colour.")
-
-
-def feature(matrix: Any, column: int) -> npt.NDArray[Any]:
-    """Return one column of X, dense or sparse."""
-    if sp.isspmatrix_csr(matrix) or isinstance(matrix, sp.csr_array):
-        if matrix.has_sorted_indices:  # no pass over all counts: a search in each row
-            from ..core.lookup_kernels import column_of
-
-            out = np.empty(matrix.shape[0], matrix.dtype)
-            column_of(matrix.indptr, matrix.indices, matrix.data, column, out)
-            return out
-    one = matrix[:, column]
-    return np.asarray(one.todense() if hasattr(one, "todense") else one).ravel()
 
 
 def _of_obsm(block: Any, column: str) -> pd.Series[Any] | None:

@@ -17,6 +17,7 @@ from .elements import ElementList
 from .file_dialogs import ask_for_files, ask_for_folder, ask_where_to_save
 from .messages import Message, MessageLine, tell
 from .opening_panel import OpeningPanel
+from .selections import SelectionPart
 from .step import StepDock, choose, title_label
 from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, tool_row
 
@@ -39,6 +40,8 @@ class SectionDock(StepDock):
         self.systems.setToolTip("What lies in this coordinate system is drawn, in micrometres.")
         self.systems.currentIndexChanged.connect(lambda _i: self._choose_system())
         self.elements.chosen.connect(self.colour.set_element)
+        self.selection = SelectionPart(self.desk)
+        self.elements.chosen.connect(self.selection.set_element)
         self._rows = Rows()
         self._system_label = self._rows.add("Coordinate system", self.systems)
         self._rows.add("Colour by", self.colour, "A column, a gene or an m/z: type a part of its name.")
@@ -49,7 +52,15 @@ class SectionDock(StepDock):
         self.summary = Quiet()
         self.notes = Quiet()
         head = (title_label(self.title), self.summary, self._tools(), OpeningPanel(self.desk), self.recovery)
-        view = (Heading("Elements"), self.elements, self._rows, self._savers(), self.message, self.notes)
+        view = (
+            Heading("Elements"),
+            self.elements,
+            self._rows,
+            self.selection,
+            self._savers(),
+            self.message,
+            self.notes,
+        )
         for part in (*head, *view):
             column.addWidget(part)
         column.addStretch(1)
