@@ -12,6 +12,7 @@ import pandas as pd
 from ..core.colours import category_colours, limits
 from ..errors import BadInput
 from ..session import Document
+from ..session.features import feature
 from .state import TOTAL, ColourBy
 
 __all__ = ["Categories", "Measured", "Values", "by_hand_mark", "categories_of", "revision_of", "values_of"]
@@ -109,8 +110,7 @@ def _column(document: Document, colour: ColourBy) -> pd.Series[Any]:
     if colour.part == "obs" and colour.name in table.obs:
         return table.obs[colour.name]
     if colour.part == "X" and colour.name in table.var_names:
-        one = table.X[:, table.var_names.get_loc(colour.name)]
-        return pd.Series(np.asarray(one.todense() if hasattr(one, "todense") else one).ravel())
+        return pd.Series(feature(table.X, table.var_names.get_loc(colour.name)))
     if colour.part == "obsm":
         name, _, column = colour.name.partition("/")
         found = _of_obsm(table.obsm.get(name), column)
