@@ -33,7 +33,7 @@ class Features:
         values: Any = sp.csr_matrix(self.values) if sp.issparse(self.values) else frozen(np.asarray(self.values))
         require(values.ndim == 2, f"The features have the shape {values.shape}.", "Give (rows, features).")
         require(min(values.shape) > 0, f"The features are empty: {values.shape}.", "Choose another table.")
-        held = values.data if sp.issparse(values) else values
+        held: Any = values.data if sp.issparse(values) else values
         require(bool(np.isfinite(held).all()), "The features hold NaN or infinite values.", "Remove or fill them.")
         object.__setattr__(self, "values", values)
 
