@@ -117,6 +117,18 @@ def _crossings(corners, rings, ring0, ring1, m, top, left, edge, r0, r1, start, 
 
 
 @compiled
+def holds(corners, rings, ring0, ring1, y, x):  # type: ignore[no-untyped-def]
+    """Whether a polygon holds a place in its own coordinates: the rule by which it is filled."""
+    inside = False
+    for ring in range(ring0, ring1):
+        for k in range(rings[ring] + 1, rings[ring + 1]):
+            x0, y0, x1, y1 = corners[k - 1, 0], corners[k - 1, 1], corners[k, 0], corners[k, 1]
+            if (y0 <= y) != (y1 <= y) and x < x0 + (x1 - x0) * ((y - y0) / (y1 - y0)):
+                inside = not inside
+    return inside
+
+
+@compiled
 def fill_ellipses(centres, radii, m, boxes, drawn, top, left, edge, owner):  # type: ignore[no-untyped-def]
     """Write the number of the ellipse that holds each pixel's centre; circles of radii > 0, as ``m`` moves them."""
     height, width = owner.shape
