@@ -103,7 +103,7 @@ def test_polygons_have_the_colours_of_their_rows_and_a_hole_has_none():
     layers, memory = shown(session, colours={"cells": ColourBy("table", "obs/kind")})
     (legend,) = legends(session.document, ViewState(), memory)
     colour = {name: tuple(int(code[k : k + 2], 16) for k in (1, 3, 5)) for name, code, _ in legend.categories}
-    assert legend.note.startswith("outlines up to")
+    assert legend.note.startswith("outlines below")
     level, affine = layers[FILLED].make()[3], Affine(np.array(layers[FILLED].affine))
 
     def seen(y, x):

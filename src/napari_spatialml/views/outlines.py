@@ -66,10 +66,9 @@ def outlines_specs(
 def outlines_note(document: Document, shapes: str, system: str, memory: Memory) -> str:
     """Return what the legend says of polygons: when outlines give way to fills, and how many cannot be drawn."""
     tiles = polygon_tiles(document, shapes, system, memory)
-    said = [f"outlines up to {tiles.outlined_um:.2g} µm a screen pixel, farther out fills"]
     if tiles.absent:
-        said.append(f"{tiles.absent:,} of {len(tiles.boxes):,} have nothing to draw")
-    return "; ".join(said)
+        return f"{tiles.absent:,} of {len(tiles.boxes):,} have nothing to draw"
+    return f"outlines below {tiles.outlined_um:.2g} µm a pixel"
 
 
 def polygon_tiles(document: Document, shapes: str, system: str, memory: Memory) -> Outlined:

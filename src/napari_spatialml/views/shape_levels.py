@@ -44,7 +44,7 @@ class Level:
         self.shape, self.chunks = (height, width, 4), (TILE, TILE, 4)
         self.dtype, self.ndim, self.size = np.dtype(np.uint8), 3, height * width * 4
         nothing = np.zeros((1, 4), np.uint8)  # of shape -1, the last row
-        self._colours = np.ascontiguousarray(np.concatenate([colours, nothing])).view(np.uint32).ravel()
+        self._colours = np.ascontiguousarray(np.concatenate([colours, nothing]))
 
     def __getitem__(self, key: Any) -> npt.NDArray[np.uint8]:
         parts = key if isinstance(key, tuple) else (key,)
@@ -63,11 +63,23 @@ class Level:
         lines = self._lines and self.tiles.outlined(self._level)
         if self._lines and not lines and not self._solid:
             return np.zeros((window[1] - window[0], window[3] - window[2], 4), np.uint8)
+        if not lines and self._level > 0 and not self.tiles.outlined(self._level):
+            return self._averaged(window)
         owner, *cover = self.tiles.read(self._level, window, lines)
-        made: npt.NDArray[np.uint8] = np.take(self._colours, owner, mode="wrap").view(np.uint8)
+        whole = self._colours.view(np.uint32).ravel()
+        made: npt.NDArray[np.uint8] = np.take(whole, owner, mode="wrap").view(np.uint8)
         made = made.reshape(*owner.shape, 4)
         if cover:
             made[..., 3] = made[..., 3].astype(np.uint16) * cover[0] // 255
+        return made
+
+    def _averaged(self, window: Window) -> npt.NDArray[np.uint8]:
+        """Return the mean of four finer pixels: shapes as small as a pixel would flicker."""
+        from ..core.shape_kernels import mean_colours
+
+        (owner,) = self.tiles.read(self._level - 1, (2 * window[0], 2 * window[1], 2 * window[2], 2 * window[3]))
+        made = np.zeros((window[1] - window[0], window[3] - window[2], 4), np.uint8)
+        mean_colours(owner, self._colours, made)
         return made
 
 
