@@ -13,6 +13,7 @@ from ..errors import SpatialMLError
 from ..session import Document
 from ..session.annotating import annotation_names, is_annotations
 from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
+from .bins import bins_note, bins_specs, is_bins
 from .choices import colour_of, title_of
 from .comparing import comparison_legend, comparison_specs, row_values
 from .density import counts_of, density_spec
@@ -126,6 +127,8 @@ def _of_rows(
     )
     values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
+        return bins_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
         cells = labels_specs(
@@ -208,6 +211,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     polygons = kind == "shapes" and not is_circles(document, element)
     note = outlines_note(document, element, system, memory) if polygons else ""
+    note = bins_note(document, element) if kind == "labels" else note
     if isinstance(values, Categories):
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend

@@ -19,7 +19,8 @@ from ..errors import BadInput
 from ..session import Document
 from .memory import Memory
 from .places import as_matrix
-from .shape_tiles import Circles, Coloured, Drawing, colours_in_bytes, levels_of
+from .shape_levels import Coloured, Drawing, colours_in_bytes, levels_of
+from .shape_tiles import Circles
 from .specs import Dots, Key, LayerSpec, PointsSpec, ShapesSpec
 from .values import Categories, Measured, Values
 
