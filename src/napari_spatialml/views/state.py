@@ -139,6 +139,10 @@ class ViewState:
         Where two readers disagree; None when nothing is compared.
     loose
         The transcripts in no cell; None when they are not shown.
+    also
+        Further coordinate systems in the same scene, from left to right.
+    overlaid
+        Whether those are laid over the first, centre on centre, instead of beside it.
     """
 
     coordinate_system: str = "global"
@@ -152,6 +156,8 @@ class ViewState:
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
     compared: Compared | None = None
     loose: Loose | None = None
+    also: tuple[str, ...] = ()
+    overlaid: bool = False
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""
