@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +121,7 @@ def _gamma(value: Any) -> float:
     return number
 
 
-_CHECKS = {"colour": _colour, "low": _number, "high": _number, "gamma": _gamma, "visible": bool}
+_CHECKS: dict[str, Callable[[Any], Any]] = {"colour": _colour, "low": _number, "high": _number, "gamma": _gamma, "visible": bool}
 
 
 def _held(document: Document, image: str) -> Mapping[str, Any]:

@@ -52,7 +52,7 @@ def comparable(canvas: Canvas) -> tuple[Shown, ...]:
         if spec.key.element:
             where = f" in {spec.key.scene}" if spec.key.scene else " beside" if spec.key.beside else ""
             ours.setdefault(spec.key.element + where, []).append(layer)
-    for name, layers in ours.items():
+    for layers in ours.values():
         if len(layers) > 1 and all(type(layer).__name__ == "Image" for layer in layers):
             channels += [Shown(layer.name, (layer,)) for layer in layers]
     whole = [Shown(name, tuple(layers)) for name, layers in reversed(ours.items())]
