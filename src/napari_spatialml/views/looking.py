@@ -41,6 +41,16 @@ class Shown:
     name: str
     layers: tuple[Any, ...]
 
+    @property
+    def pictured(self) -> bool:
+        """Whether it is an image."""
+        return all(is_image(layer) for layer in self.layers)
+
+
+def is_image(layer: Any) -> bool:
+    """Whether a layer is an image: labels are a kind of their own."""
+    return type(layer).__name__ == "Image"
+
 
 def comparable(canvas: Canvas) -> tuple[Shown, ...]:
     """Return all that can be compared, the uppermost first."""
@@ -50,10 +60,11 @@ def comparable(canvas: Canvas) -> tuple[Shown, ...]:
     for spec, layer in canvas.layers():
         mine.add(layer)
         if spec.key.element:
-            where = f" in {spec.key.scene}" if spec.key.scene else " beside" if spec.key.beside else ""
+            scene = "" if spec.key.scene == spec.key.element else spec.key.scene
+            where = f" in {scene}" if scene else " beside" if spec.key.beside and not spec.key.scene else ""
             ours.setdefault(spec.key.element + where, []).append(layer)
     for layers in ours.values():
-        if len(layers) > 1 and all(type(layer).__name__ == "Image" for layer in layers):
+        if len(layers) > 1 and all(is_image(layer) for layer in layers):
             channels += [Shown(layer.name, (layer,)) for layer in layers]
     whole = [Shown(name, tuple(layers)) for name, layers in reversed(ours.items())]
     foreign = [Shown(layer.name, (layer,)) for layer in reversed(canvas.viewer.layers) if layer not in mine]
@@ -174,7 +185,7 @@ class Comparison:
         if not any(layer.visible for layer in sides[1]):
             _seen(sides[1][:FIRST_SHOWN])
         for layer in (*sides[0], *sides[1]):
-            if type(layer).__name__ == "Image":
+            if is_image(layer):
                 layer.opacity = 1.0
         self._divided.share(*sides)
 

@@ -66,10 +66,14 @@ class ComparePanel(QWidget):
     def refresh(self) -> None:
         """Offer what is on the canvas; at first the two lowest of different elements."""
         presenter = self._desk.presenter
-        names = [shown.name for shown in comparable(presenter.canvas)] if presenter is not None else []
-        first, second = self._suggested(names)
-        choose(self.first, names, first)
-        choose(self.second, names, second)
+        found = comparable(presenter.canvas) if presenter is not None else ()
+        # at first two images where there are two, else an image and what lies over it
+        ordered = [s.name for s in found if s.pictured] + [s.name for s in found if not s.pictured]
+        choose(self.first, [s.name for s in found], next(iter(ordered), ""))
+        other = next((n for n in ordered if n != self.first.currentData()), "")
+        choose(self.second, [s.name for s in found], other)
+        if other and self.second.currentData() == self.first.currentData():
+            self.second.setCurrentIndex(self.second.findData(other))
         self.follow()
 
     def press(self, mode: str, down: bool) -> None:
@@ -109,14 +113,6 @@ class ComparePanel(QWidget):
 
     def _compared(self) -> Any:
         return self._desk.looking.comparison
-
-    def _suggested(self, names: list[str]) -> tuple[str, str]:
-        """Two images where there are two, else an image and what lies over it."""
-        session = self._desk.session
-        images = [n for n in names if session is not None and n in session.document.names("images")]
-        rest = [n for n in names if n not in images]
-        both = [*images, *rest]
-        return (both[0], both[1]) if len(both) > 1 else ("".join(both), "")
 
 
 assert set(_BUTTONS.values()) == set(MODES)
