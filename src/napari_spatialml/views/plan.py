@@ -20,6 +20,7 @@ from .density import counts_of, density_spec
 from .done_specs import done_specs
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
+from .looking_scene import in_scene, scenes
 from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_note, outlines_specs
@@ -56,6 +57,8 @@ def plan(document: Document, state: ViewState, memory: Memory | None = None) -> 
     offset = offset_of(document, state, memory)
     if state.beside:
         specs += _of_system(document, state, memory, state.beside, beside=True, offset=offset)
+    for scene, shift in scenes(document, state, memory):
+        specs += in_scene(_of_system(document, state, memory, scene, beside=True, offset=shift), state, scene)
     specs += landmark_specs(document, state, offset)
     specs += comparison_specs(document, state.compared, state.coordinate_system, memory)
     specs += loose_specs(document, state.loose, state.coordinate_system)
@@ -186,7 +189,7 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
         made[disagreement.element] = disagreement
     if loose is not None:
         made[LOOSE] = loose  # beside the legend of the cells that it names: both are drawn
-    for system in filter(None, (state.coordinate_system, state.beside)):
+    for system in filter(None, (state.coordinate_system, state.beside, *state.also)):
         for element in elements_shown(document, state, system):
             legend = _legend(document, state, memory, element, system)
             if legend is not None:

@@ -24,6 +24,7 @@ from .gestures import Gestures, tool_named
 from .hand import Hand
 from .keyed import act
 from .landmark_specs import LandmarkFit, landmark_fit
+from .looking_scene import arrangement
 from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
@@ -111,7 +112,7 @@ class Presenter:
         self._refresh(again=True)
         if not self._shown:
             self._first_shown()
-        elif (before.coordinate_system, before.beside) != (self.state.coordinate_system, self.state.beside):
+        elif arrangement(before) != arrangement(self.state):
             self.fit()
         self.state_changed.emit()
 

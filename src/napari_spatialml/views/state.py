@@ -145,6 +145,10 @@ class ViewState:
         The transcripts in no cell; None when they are not shown.
     selected, limit
         The rows that are selected, and those that a filter leaves drawn: see `SelectedRows`, which sets them.
+    also
+        Further coordinate systems in the same scene, from left to right.
+    overlaid
+        Whether those are laid over the first, centre on centre, instead of beside it.
     """
 
     coordinate_system: str = "global"
@@ -160,6 +164,8 @@ class ViewState:
     loose: Loose | None = None
     selected: Selected | None = None
     limit: Selected | None = None
+    also: tuple[str, ...] = ()
+    overlaid: bool = False
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

@@ -61,6 +61,7 @@ class Desk(QObject):
         self.legend: QObject | None = None
         self.opening: Any = None
         self.indexing: Any = None
+        self.looking: Any = None
         viewer.layers.events.connect(self._on_layers)
         self._window = qt_window(viewer)
         if self._window is not None:
@@ -250,6 +251,7 @@ def desk_of(viewer: Any) -> Desk:
     if id(viewer) not in _DESKS:
         from .indexing import Indexing
         from .legend import Legends
+        from .looking_desk import Looking
         from .opening import Opening
 
         desk = Desk(viewer)
@@ -257,6 +259,7 @@ def desk_of(viewer: Any) -> Desk:
         desk.opening = Opening(desk)
         desk.indexing = Indexing(desk)
         desk.legend = Legends.over_canvas(desk)
+        desk.looking = Looking(desk)
     return _DESKS[id(viewer)]
 
 

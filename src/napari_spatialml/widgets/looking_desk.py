@@ -1,0 +1,154 @@
+"""What one viewer has for looking: its comparison, its minimap, its second view, and the keys of the bookmarks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ..session.bookmarks import Bookmark, bookmarks_of
+from .looking_handle import SwipeLine
+from .minimap import Minimap
+
+if TYPE_CHECKING:
+    from ..views.looking import Comparison
+    from .desk import Desk
+
+__all__ = ["KEEP_KEY", "Looking"]
+
+KEEP_KEY = "Alt-B"
+_KEYS = 9
+
+
+class Looking(QObject):
+    """How the section on a desk is looked at.
+
+    Parameters
+    ----------
+    desk
+        The desk.
+    """
+
+    changed = Signal()
+    """The comparison began, ended or moved, or the minimap came or went."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._desk = desk
+        self.comparison: Comparison | None = None
+        self._line: SwipeLine | None = None
+        self.blinks = QTimer(self)
+        self.blinks.setInterval(500)
+        self.blinks.timeout.connect(self._turn)
+        shown = getattr(getattr(desk.viewer, "window", None), "_qt_viewer", None)
+        self._native = getattr(getattr(shown, "canvas", None), "native", None)
+        self.minimap = Minimap(desk, self._native) if self._native is not None else None
+        desk.opened.connect(self._on_opened)
+        desk.viewer.bind_key(KEEP_KEY, self._keep_by_key, overwrite=True)
+        for number in range(1, _KEYS + 1):
+            desk.viewer.bind_key(f"Alt-{number}", self._jumping(number), overwrite=True)
+
+    # comparing ---------------------------------------------------------------------------------
+
+    def compare(self, mode: str, first: str, second: str) -> bool:
+        """Compare two things that are shown; return whether that could be done."""
+        comparison = self.comparison
+        if comparison is None:
+            return False
+        done = self._desk.attempt(lambda: comparison.begin(mode, first, second))
+        if comparison.mode == "blink":
+            self.blinks.start()
+        else:
+            self.blinks.stop()
+        return done
+
+    def blink_every(self, seconds: float) -> None:
+        """Say how long each of two is shown when they blink."""
+        self.blinks.setInterval(max(50, round(1000 * seconds)))
+
+    def stop(self) -> None:
+        """Leave the comparison."""
+        self.blinks.stop()
+        if self.comparison is not None:
+            self.comparison.end()
+
+    def _turn(self) -> None:
+        if self.comparison is not None and self.comparison.mode == "blink":
+            self.comparison.turn()
+        else:
+            self.blinks.stop()
+
+    def _on_opened(self) -> None:
+        from ..views.looking import Comparison
+
+        self.stop()
+        if self.comparison is not None:
+            self.comparison.changed.disconnect(self._on_compared)
+            self.comparison = None
+        if self._line is not None:
+            self._line.hide()
+            self._line.deleteLater()
+            self._line = None
+        presenter = self._desk.presenter
+        if presenter is not None and self._native is not None:
+            self.comparison = Comparison(self._desk.viewer, presenter.canvas)
+            self.comparison.changed.connect(self._on_compared)
+            self._line = SwipeLine(self._native, self.comparison)
+        self.changed.emit()
+
+    def _on_compared(self) -> None:
+        self.changed.emit()
+
+    def show_map(self, on: bool) -> None:
+        """Show the minimap, or put it away."""
+        if self.minimap is not None:
+            self.minimap.want(on)
+        self.changed.emit()
+
+    # bookmarks ---------------------------------------------------------------------------------
+
+    @property
+    def bookmarks(self) -> tuple[Bookmark, ...]:
+        """The bookmarks of the section."""
+        session = self._desk.session
+        return bookmarks_of(session.document) if session is not None else ()
+
+    def keep(self, name: str = "") -> str:
+        """Keep the view under a name, or under the next free one; return the name, "" when that failed."""
+        from ..views.looking_views import free_name, view_now
+
+        presenter = self._desk.presenter
+        if presenter is None:
+            return ""
+        name = name.strip() or free_name(presenter.document)
+        view = view_now(presenter, name).plain()
+        if not self._desk.correct("keep-view", view=view):
+            return ""
+        self._desk.told.emit("ok", f"Kept as '{name}'.")
+        return name
+
+    def go_to(self, bookmark: Bookmark) -> None:
+        """Show a bookmark."""
+        from ..views.looking_views import go_to
+
+        if self._desk.presenter is not None:
+            gone = go_to(self._desk.presenter, bookmark)
+            if gone:
+                self._desk.told.emit("warning", f"'{bookmark.name}' also showed {gone}, which is no longer here.")
+
+    def _keep_by_key(self, viewer: Any) -> None:
+        self.keep()
+
+    def _jumping(self, number: int) -> Any:
+        def pressed(viewer: Any) -> None:
+            self.jump(number)
+
+        return pressed
+
+    def jump(self, number: int) -> None:
+        """Go to the bookmark of a number."""
+        held = self.bookmarks
+        if number <= len(held):
+            self.go_to(held[number - 1])
+        elif self._desk.session is not None:
+            self._desk.told.emit("info", f"There is no bookmark {number} yet. Keep a view with Alt+B.")
