@@ -81,7 +81,7 @@ def binned(where, m, corner, edge, slots, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def added(where, corner, edge, out):  # type: ignore[no-untyped-def]
-    """Add points to the bins of `out`, (h, w), in their own coordinates; what lies on the far rim goes into the last."""
+    """Add points to the bins of `out`, (h, w), in their own coordinates; the far rim belongs to the last."""
     h, w = out.shape
     for i in range(len(where)):
         v = np.floor((np.float64(where[i, 0]) - corner[0]) / edge)

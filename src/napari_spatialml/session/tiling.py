@@ -21,6 +21,7 @@ __all__ = ["Tiling", "sorted_in_memory", "sorted_on_disk"]
 _STEP = 2_000_000
 _MOST_TILES = 4_000_000
 Values = npt.NDArray[Any]
+Ranges = dict[str, tuple[float, float]]
 Seen = Callable[[Values], None]
 
 
@@ -110,7 +111,11 @@ def sorted_in_memory(source: Source, edge: float, *, by_gene: bool = False) -> A
     order = np.argsort(tile * max(len(genes), 1) + codes, kind="stable")
     held = {name: values[order] for name, values in held.items()}
     starts = _starts(np.bincount(tile, minlength=tiling.n))
-    head = {**tiling.head(), "genes": genes, "rows": total}
+    ranges: Ranges = {}
+    for name, values in held.items():
+        if name in source.kinds():
+            _widen(ranges, name, values)
+    head = {**tiling.head(), "genes": genes, "rows": total, "ranges": ranges}
     coordinates, codes = held.pop("coordinates"), held.pop("codes")
     more = dict(held)
     if by_gene:
@@ -150,7 +155,7 @@ def sorted_on_disk(
         np.save(
             folder / "density.npy", levels_of_counts(tiling.lattice, (where_of(*s) for s in steps(scratch.n, _STEP)))
         )
-    return {**tiling.head(), "genes": genes_sorted, "rows": total}
+    return {**tiling.head(), "genes": genes_sorted, "rows": total, "ranges": scratch.ranges}
 
 
 class _Scratch:
@@ -162,6 +167,7 @@ class _Scratch:
         self.n = 0
         self.low, self.high = np.full(2, np.inf), np.full(2, -np.inf)
         self.used = np.zeros(0, np.int64)
+        self.ranges: Ranges = {}
         for file in self._files.values():
             file.touch()
 
@@ -175,6 +181,8 @@ class _Scratch:
         for name, file in self._files.items():
             with file.open("ab") as open_file:
                 np.ascontiguousarray(points[name], dtype=self._kinds[name]).tofile(open_file)
+            if name not in ("coordinates", "codes"):
+                _widen(self.ranges, name, points[name])
         if seen is not None:
             seen(where)
 
@@ -185,6 +193,14 @@ class _Scratch:
     def remove(self) -> None:
         for file in self._files.values():
             file.unlink()
+
+
+def _widen(ranges: Ranges, name: str, values: Values) -> None:
+    """Let the range of a measure reach the lowest and the highest of some more values."""
+    known = values[np.isfinite(values)]
+    if len(known):
+        low, high = ranges.get(name, (np.inf, -np.inf))
+        ranges[name] = (min(low, float(known.min())), max(high, float(known.max())))
 
 
 def _nothing(source: Source) -> Columns:

@@ -196,10 +196,8 @@ def _slots(rows: Columns, asked: Asked, table: npt.NDArray[np.int16], slot: int)
     from ..core.point_kernels import too_high, too_low
 
     n = len(rows["coordinates"])
-    if slot >= 0 or asked.genes is None:
-        slots = np.full(n, max(slot, 0), np.int16)
-    else:
-        slots = table[rows["codes"]]
+    alike = slot >= 0 or asked.genes is None
+    slots = np.full(n, max(slot, 0), np.int16) if alike else table[rows["codes"]]
     if asked.quality is not None:
         values = _measure(rows, "quality", "how sure each was read")
         too_low(values, values.dtype.type(asked.quality), slots)  # as the source itself would compare

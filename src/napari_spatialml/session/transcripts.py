@@ -36,9 +36,11 @@ from .transcript_source import ALL, Choice, Source, source_of
 __all__ = [
     "TranscriptIndex",
     "feature_key",
+    "glimpse_of",
     "growing_of",
     "index_beside",
     "index_of",
+    "is_quick",
     "opened_index",
     "points_with_genes",
     "transcript_source",
@@ -120,7 +122,7 @@ class TranscriptIndex:
             if source.held_in_memory and source.rows() < IN_MEMORY:
                 return cls._of(sorted_in_memory(source, edge, by_gene=choice == ALL), to_um)
             kept = tempfile.TemporaryDirectory(prefix="napari-spatialml-") if home is None else None
-            folder = Path(kept.name) if kept is not None else Path(str(home)) / FOLDER / _folder(points, source.choice)
+            folder = Path(kept.name) / "rna" if kept is not None else _folder(Path(str(home)), points, choice)
             fingerprint = source.fingerprint()
             found = open_sidecar(folder, fingerprint)
             if found is None:
@@ -158,6 +160,11 @@ class TranscriptIndex:
     def measures(self) -> tuple[str, ...]:
         """What is known of each transcript: "quality", "z"."""
         return tuple(name for name in ("quality", "z") if name in self._arrays.more)
+
+    def range_of(self, measure: str) -> tuple[float, float] | None:
+        """Return the lowest and the highest value of a measure; None where none is known."""
+        found = self._arrays.head.get("ranges", {}).get(measure)
+        return None if found is None else (float(found[0]), float(found[1]))
 
     @property
     def lattice(self) -> Lattice:
@@ -251,6 +258,21 @@ def opened_index(document: Document, points: str, choice: Choice = ALL) -> Trans
     return replace(held[1], to_um=document.affine(points, GLOBAL))
 
 
+def glimpse_of(document: Document, points: str) -> TranscriptIndex | None:
+    """Return an index to look at now: the one that is open, or the one on disk before all of it was read and checked.
+
+    What counts transcripts must wait for `index_of`, which reads every byte and makes a damaged index again.
+    """
+    found = opened_index(document, points)
+    if found is not None or document.home is None:
+        return found
+    source, to_um = transcript_source(document, points, measured=True), document.affine(points, GLOBAL)
+    if source.held_in_memory and source.rows() < IN_MEMORY:
+        return None
+    arrays = open_sidecar(_folder(document.home, points, ALL), source.fingerprint(), whole=False)
+    return None if arrays is None else TranscriptIndex._of(arrays, to_um)
+
+
 def index_of(document: Document, points: str, report: Report = silent, choice: Choice = ALL) -> TranscriptIndex:
     """Return the index of a points element, opened or made at the first call and kept while the points stay.
 
@@ -279,7 +301,7 @@ def index_of(document: Document, points: str, report: Report = silent, choice: C
             "Undo their removal; or remove the table of counts, if only the labels are to be corrected.",
         )
     if wanted not in kept or kept[wanted][0] != revision:
-        if report is silent and document in _BESIDE and not _quick(document, points):
+        if report is silent and document in _BESIDE and not is_quick(document, points):
             _BESIDE[document](*wanted)
             raise DocumentError(
                 f"The transcripts '{points}' are still being indexed.",
@@ -291,12 +313,14 @@ def index_of(document: Document, points: str, report: Report = silent, choice: C
     return replace(kept[wanted][1], to_um=document.affine(points, GLOBAL))
 
 
-def _folder(points: str, choice: Choice) -> str:
+def _folder(home: Path, points: str, choice: Choice) -> Path:
     """Return where an index lies: of all transcripts by the name of the points, of some with what they are."""
-    return points if choice == ALL else f"{points}-{digest(repr(choice.plain()).encode())[:12]}"
+    choice = choice.of_points
+    some = "" if choice == ALL else f"-{digest(repr(choice.plain()).encode())[:12]}"
+    return home / FOLDER / f"{points}{some}"
 
 
-def _quick(document: Document, points: str) -> bool:
+def is_quick(document: Document, points: str) -> bool:
     """Whether the index is made in some tenths of a second."""
     source = transcript_source(document, points)
     if source.held_in_memory:

@@ -139,6 +139,10 @@ class ViewState:
         Where two readers disagree; None when nothing is compared.
     loose
         The transcripts in no cell; None when they are not shown.
+    transcripts
+        How transcripts are looked at, by points element: a `transcript_looks.TranscriptLook`.
+    pictures
+        The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
     """
 
     coordinate_system: str = "global"
@@ -152,6 +156,8 @@ class ViewState:
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
     compared: Compared | None = None
     loose: Loose | None = None
+    transcripts: Mapping[str, Any] = field(default_factory=_nothing)
+    pictures: Mapping[str, Any] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

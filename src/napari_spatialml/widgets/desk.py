@@ -61,6 +61,7 @@ class Desk(QObject):
         self.legend: QObject | None = None
         self.opening: Any = None
         self.indexing: Any = None
+        self.following: Any = None
         viewer.layers.events.connect(self._on_layers)
         self._window = qt_window(viewer)
         if self._window is not None:
@@ -248,6 +249,7 @@ def desk_of(viewer: Any) -> Desk:
     """Return the desk of a viewer; the first call makes it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy of the viewer
     if id(viewer) not in _DESKS:
+        from .following import Following
         from .indexing import Indexing
         from .legend import Legends
         from .opening import Opening
@@ -256,6 +258,7 @@ def desk_of(viewer: Any) -> Desk:
         _DESKS[id(viewer)] = desk
         desk.opening = Opening(desk)
         desk.indexing = Indexing(desk)
+        desk.following = Following(desk)
         desk.legend = Legends.over_canvas(desk)
     return _DESKS[id(viewer)]
 
