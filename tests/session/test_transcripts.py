@@ -40,7 +40,8 @@ def document_of(frame: pd.DataFrame, npartitions: int = 3, matrix: Any = TURNED)
 
     lazy = dd.from_pandas(frame, npartitions=npartitions)
     placed = {"global": Affine(matrix, ("x", "y"), ("x", "y"))}
-    points = PointsModel.parse(lazy, coordinates={"x": "x", "y": "y"}, feature_key="gene", transformations=placed)
+    axes = {axis: axis for axis in ("x", "y", "z") if axis in frame}
+    points = PointsModel.parse(lazy, coordinates=axes, feature_key="gene", transformations=placed)
     return Document(SpatialData(points={"rna": points}))
 
 

@@ -64,7 +64,8 @@ def stamp(symbol: str, diameter: float) -> npt.NDArray[np.float32]:
     k = 2 * int(np.ceil(diameter / 2 - 0.5)) + 1
     at = ((np.arange(k * _FINE) + 0.5) / _FINE - k / 2) / (diameter / 2)
     inside = np.asarray(_SHAPES[symbol](*np.meshgrid(at, at, indexing="ij")), np.float32)
-    return inside.reshape(k, _FINE, k, _FINE).mean((1, 3), dtype=np.float32)
+    cover: npt.NDArray[np.float32] = inside.reshape(k, _FINE, k, _FINE).mean((1, 3), dtype=np.float32)
+    return cover
 
 
 def drawn_points(

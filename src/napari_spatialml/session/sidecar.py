@@ -140,7 +140,8 @@ def open_sidecar(folder: Path, source: str, *, whole: bool = True) -> Arrays | N
         if _checksums(folder, checked) != {name: said[name]["crc32"] for name in checked}:
             return None
         opened = {n: np.load(folder / f"{n}.npy", mmap_mode=_mode(n), allow_pickle=False) for n in said}
-        found = Arrays(head, *(opened.pop(name) for name in _NAMES), opened)
+        coordinates, codes, starts = (opened.pop(name) for name in _NAMES)
+        found = Arrays(head, coordinates, codes, starts, opened)
         return found if found.fit() else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever it is, it is no index: it is made again from the points

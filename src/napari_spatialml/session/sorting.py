@@ -37,7 +37,7 @@ class Column:
         self._offset = 0
         if not raw:
             with file.open("wb") as out:
-                head = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
+                head = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(out, head)  # type: ignore[no-untyped-call]
                 self._offset = out.tell()
                 out.truncate(self._offset + self._width * self.dtype.itemsize * shape[0])

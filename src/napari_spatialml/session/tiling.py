@@ -104,24 +104,24 @@ def sorted_in_memory(source: Source, edge: float, *, by_gene: bool = False) -> A
         pieces.append(_placed(where, merged(names, genes, codes), measures))
     held = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     where, codes = held["coordinates"], held["codes"]
-    genes, rank = _ranked(names, np.bincount(codes, minlength=len(names)))
+    known, rank = _ranked(names, np.bincount(codes, minlength=len(names)))
     tiling = _tiling(where.min(0), where.max(0), edge) if len(where) else Tiling((0.0, 0.0), edge, (1, 1))
     tile, codes = tiling.tiles_of(where), rank[codes] if len(codes) else codes
-    held["codes"] = codes.astype(_narrow(len(genes)))
-    order = np.argsort(tile * max(len(genes), 1) + codes, kind="stable")
+    held["codes"] = codes.astype(_narrow(len(known)))
+    order = np.argsort(tile * max(len(known), 1) + codes, kind="stable")
     held = {name: values[order] for name, values in held.items()}
     starts = _starts(np.bincount(tile, minlength=tiling.n))
     ranges: Ranges = {}
     for name, values in held.items():
         if name in source.kinds():
             _widen(ranges, name, values)
-    head = {**tiling.head(), "genes": genes, "rows": total, "ranges": ranges}
+    head = {**tiling.head(), "genes": known, "rows": total, "ranges": ranges}
     coordinates, codes = held.pop("coordinates"), held.pop("codes")
     more = dict(held)
     if by_gene:
         order = np.argsort(codes, kind="stable")
         more |= {OF_GENES + name: values[order] for name, values in {"coordinates": coordinates, **held}.items()}
-        more[OF_GENES + "starts"] = _starts(np.bincount(codes, minlength=len(genes)))
+        more[OF_GENES + "starts"] = _starts(np.bincount(codes, minlength=len(known)))
         more["density"] = levels_of_counts(tiling.lattice, [coordinates])
     return Arrays(head, coordinates, codes, starts, more)
 

@@ -124,7 +124,7 @@ class TranscriptIndex:
             kept = tempfile.TemporaryDirectory(prefix="napari-spatialml-") if home is None else None
             folder = Path(kept.name) / "rna" if kept is not None else _folder(Path(str(home)), points, choice)
             fingerprint = source.fingerprint()
-            found = open_sidecar(folder, fingerprint)
+            found = _opened(source, folder, fingerprint)
             if found is None:
                 found = _built(source, fingerprint, edge, folder, report, seen)
             if found is None:
@@ -269,7 +269,7 @@ def glimpse_of(document: Document, points: str) -> TranscriptIndex | None:
     source, to_um = transcript_source(document, points, measured=True), document.affine(points, GLOBAL)
     if source.held_in_memory and source.rows() < IN_MEMORY:
         return None
-    arrays = open_sidecar(_folder(document.home, points, ALL), source.fingerprint(), whole=False)
+    arrays = _opened(source, _folder(document.home, points, ALL), source.fingerprint(), whole=False)
     return None if arrays is None else TranscriptIndex._of(arrays, to_um)
 
 
@@ -368,7 +368,7 @@ def _built(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder.parent, report):
-            found = open_sidecar(folder, fingerprint)  # another program may have made it meanwhile
+            found = _opened(source, folder, fingerprint)  # another program may have made it meanwhile
             if found is not None:
                 return found
             with tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder.parent) as name:
@@ -378,12 +378,19 @@ def _built(
                 head = sorted_on_disk(source, edge, making, told, by_gene=source.choice == ALL, seen=seen)
                 write_sidecar(making, {**head, "source": fingerprint})
                 _replace(making, folder, Path(name) / "old")
-            return open_sidecar(folder, fingerprint)
+            return _opened(source, folder, fingerprint)
     except OSError as error:
         raise DocumentError(
             f"The index of the transcripts '{source.name}' could not be written ({error.strerror or error}).",
             "Free some disk space, then try again.",
         ) from error
+
+
+def _opened(source: Source, folder: Path, fingerprint: str, *, whole: bool = True) -> Arrays | None:
+    """Open a sidecar; None where it is not good, or lacks by what it is to be looked at."""
+    found = open_sidecar(folder, fingerprint, whole=whole)
+    lacks = found is not None and source.choice == ALL and OF_GENES + "starts" not in found.more
+    return None if lacks else found
 
 
 @contextlib.contextmanager

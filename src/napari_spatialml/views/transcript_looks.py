@@ -123,6 +123,8 @@ class Picture:
         (h, w, 4), 0 to 255.
     matrix
         From napari's pixel indices to µm.
+    reach
+        The box in µm that holds all transcripts.
     of_points
         Whether each point is drawn; else the density.
     drawn, in_view
@@ -145,6 +147,7 @@ class Picture:
     moment: int
     rgba: npt.NDArray[np.uint8]
     matrix: Matrix
+    reach: Box
     of_points: bool
     drawn: int
     in_view: int

@@ -60,10 +60,7 @@ class Sitter:
     def box(self) -> Box:
         """The box in µm that holds all of them."""
         lattice = self.index.lattice
-        (y, x), (h, w) = lattice.low, np.array(lattice.shape) * lattice.edge
-        corners = self.to_um.apply(np.array([[y, x], [y, x + w], [y + h, x], [y + h, x + w]]))
-        (y0, x0), (y1, x1) = corners.min(0), corners.max(0)
-        return float(y0), float(y1), float(x0), float(x1)
+        return _around(self.to_um, lattice.low, np.array(lattice.shape) * lattice.edge)
 
 
 def picture_of(sitter: Sitter, look: TranscriptLook, view: View | None, report: Report = silent) -> Picture:
@@ -87,7 +84,8 @@ def picture_of(sitter: Sitter, look: TranscriptLook, view: View | None, report: 
     asked = Asked(tuple(place[g.gene] for g in known) if look.genes else None, look.quality, look.z)
     drawing = _Drawing(sitter, look, view, known, asked, report)
     if not known or sitter.index.placed == 0 or _empty(drawing.margin):
-        return drawing.made(np.zeros((1, 1, 4), np.uint8), Affine.identity(), True, 0, np.zeros(asked.n))
+        here = Affine.translation(view.box[0], view.box[2]) @ Affine.scale(view.um_per_pixel) @ _CENTRE
+        return drawing.made(np.zeros((1, 1, 4), np.uint8), here, True, 0, np.zeros(asked.n))
     few = look.draw != "density" and drawing.near() <= _FEW
     counts = counts_in(sitter.index, sitter.to_um, asked, view.box, report) if few or look.draw == "points" else None
     if counts is not None and (look.draw == "points" or counts.sum() <= look.most):
@@ -128,8 +126,8 @@ class _Drawing:
         named = {g.gene: int(n) for g, n in zip(self.genes, counts, strict=False)} if self.look.genes else {}
         named |= {g.gene: 0 for g in self.look.shown if g.gene not in named}  # a gene that is nowhere
         return Picture(
-            self.look, self.view, self.sitter.system, self.sitter.moment, rgba, as_matrix(placed), of_points,
-            drawn, int(np.sum(counts)), named, **more,
+            self.look, self.view, self.sitter.system, self.sitter.moment, rgba, as_matrix(placed),
+            self.sitter.box, of_points, drawn, int(np.sum(counts)), named, **more,
         )  # fmt: skip
 
 
@@ -178,17 +176,27 @@ def growing_picture(growing: Growing, to_um: Affine, system: str, moment: int, l
     if not counts.size:
         return None
     high, n = max(limits(counts[counts > 0], 1.0, 99.5)[1], 1.0), int(counts.sum(dtype=np.int64))
-    placed = as_matrix(to_um @ Affine.translation(*corner) @ Affine.scale(edge) @ _CENTRE)
+    placed, (h, w) = to_um @ Affine.translation(*corner) @ Affine.scale(edge), counts.shape
     edge_um = edge * to_um.scale_factors[1]
+    rgba, reach = _mapped(counts, high), _around(placed, (0.0, 0.0), (h, w))
     return Picture(
-        look, None, system, moment, _mapped(counts, high), placed, False, 0, n, {},
+        look, None, system, moment, rgba, as_matrix(placed @ _CENTRE), reach, False, 0, n, {},
         edge_um=edge_um, high={"": high}, reading=n,
     )  # fmt: skip
 
 
+def _around(to_um: Affine, corner: tuple[float, float], size: Any) -> Box:
+    """Return the box in µm around a rectangle in other coordinates."""
+    (y, x), (h, w) = corner, size
+    corners = to_um.apply(np.array([[y, x], [y, x + w], [y + h, x], [y + h, x + w]], np.float64))
+    (y0, x0), (y1, x1) = corners.min(0), corners.max(0)
+    return float(y0), float(y1), float(x0), float(x1)
+
+
 def _whole(sitter: Sitter) -> View:
     y0, y1, x0, x1 = sitter.box
-    return View(sitter.box, max(y1 - y0, x1 - x0, 1e-9) / 512)
+    step = max(y1 - y0, x1 - x0, 1e-9) / 512
+    return View((y0 - step, y1 + step, x0 - step, x1 + step), step)  # the last of a box is not in it
 
 
 def _empty(box: Box) -> bool:

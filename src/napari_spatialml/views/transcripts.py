@@ -26,6 +26,7 @@ __all__ = [
     "is_waited_for",
     "look_of",
     "said_of",
+    "see_all",
     "sitter_of",
     "transcript_legend",
     "transcript_spec",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _ORDER = 20
+TOKEN = "transcripts"
 
 
 def is_followed(document: Document, points: str) -> bool:
@@ -61,6 +63,24 @@ def view_of(viewer: Any) -> View | None:
     return View((y - dy, y + dy, x - dx, x + dx), 1 / zoom)
 
 
+def see_all(viewer: Any, canvas: Any) -> None:
+    """Move the camera so that all transcripts are in view with the rest, and not only those of the last picture."""
+    boxes, ours = [], 0
+    for spec, layer in canvas.layers():
+        if isinstance(spec.token, tuple) and spec.token[0] == TOKEN:
+            boxes.append(spec.token[1].reach)
+            ours += 1
+        else:
+            (y0, x0), (y1, x1) = np.asarray(layer.extent.world)[:, -2:]
+            boxes.append((float(y0), float(y1), float(x0), float(x1)))
+    if not ours:
+        return
+    low, high = np.min([(b[0], b[2]) for b in boxes], axis=0), np.max([(b[1], b[3]) for b in boxes], axis=0)
+    camera, size = viewer.scene.camera, np.maximum(high - low, 1e-6)
+    camera.center = (0.0, *(float(v) for v in (low + high) / 2))
+    camera.zoom = float((np.array(viewer.canvas.size) / size).min() * 0.92)
+
+
 def picture_now(document: Document, state: ViewState, points: str) -> Picture | None:
     """Return the last picture of points, unless they or the coordinate system have changed since."""
     picture = state.pictures.get(points)
@@ -77,7 +97,7 @@ def transcript_spec(
     if picture is None:
         return None
     matrix = as_matrix(Affine.translation(*offset) @ Affine(np.array(picture.matrix)))
-    token = ("transcripts", picture)
+    token = (TOKEN, picture)
     make = partial(_rgba, picture)
     return ImageSpec(Key(points, "", beside), points, token, make, matrix, _ORDER, opacity=0.9, rgb=True)
 
@@ -116,7 +136,7 @@ def said_of(picture: Picture) -> str:
         return f"{about}{_short(picture.in_view)} in view, bins of {picture.edge_um:g} µm"
     if picture.drawn < picture.in_view:
         return f"{_short(picture.drawn)} of {_short(picture.in_view)} in view drawn"
-    return f"all {picture.in_view:,} in view drawn"
+    return f"all {picture.in_view:,} in view drawn" if picture.in_view else "none in view"
 
 
 def _chosen(picture: Picture) -> str:

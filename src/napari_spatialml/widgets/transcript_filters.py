@@ -16,7 +16,7 @@ __all__ = ["Slide", "TranscriptFilters"]
 
 _NOTCHES = 200
 _DRAW: tuple[tuple[Draw, str], ...] = (
-    ("automatic", "points where they fit, else density"),
+    ("automatic", "points, or density"),
     ("points", "points"),
     ("density", "density"),
 )
@@ -106,7 +106,11 @@ class TranscriptFilters(QWidget):
         self._sliced_row = rows.add("Height", self.sliced, "Draw only the transcripts of one height in the section.")
         self._z_row = rows.add("Middle z", self.height_z, "The middle of the slice that is drawn.")
         self._thick_row = rows.add("Thickness", self.thick, "How thick the slice is.")
-        rows.add("Draw", self.draw, "Density counts every transcript; points show each.")
+        rows.add(
+            "Draw",
+            self.draw,
+            "Points where they are few enough, else their density, which counts every one.",
+        )
         rows.add(
             "Points at most",
             self.most,

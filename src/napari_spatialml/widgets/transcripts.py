@@ -189,7 +189,7 @@ class TranscriptsDock(StepDock):
         if index is not None:
             left = index.total - index.placed
             parts.append(
-                f"{index.placed:,} of {len(index.genes):,} genes"
+                f"{index.placed:,} transcripts of {len(index.genes):,} genes"
                 + (f", {left:,} without a place or gene" if left else "")
             )
         problem = self.desk.following.problems.get(self.element, "")
