@@ -12,7 +12,7 @@ import numpy.typing as npt
 __all__ = ["Tissue", "open_points", "write_points"]
 
 PIECE = 2_000_000
-PROGRAMS, REGIONS = 12, 48
+PROGRAMS, REGIONS = 12, 96
 """Groups of genes that go together, and the squares along each edge in which the share of each is the same."""
 PITCH_UM, SPREAD_UM, LOOSE = 12.0, 3.0, 0.25
 """Cells lie so far apart; their transcripts scatter so far from the middle; the share that lies between cells."""
@@ -55,7 +55,9 @@ def write_points(tissue: Tissue, folder: Path) -> None:
 
     folder.mkdir(parents=True)
     rng = np.random.default_rng(tissue.seed)
-    of_region = rng.dirichlet(np.full(PROGRAMS, 0.25), REGIONS**2).cumsum(1)
+    fields = np.stack([_smooth(rng.normal(0, 1, (REGIONS, REGIONS))).ravel() for _ in range(PROGRAMS)], axis=1)
+    of_region = np.exp(12 * fields)
+    of_region = (of_region / of_region.sum(1, keepdims=True)).cumsum(1)
     density = _smooth(rng.gamma(1.5, 1.0, (REGIONS, REGIONS))).ravel()
     density /= density.sum()
     order = rng.permutation(tissue.genes)
@@ -103,5 +105,5 @@ def _places(rng: np.random.Generator, region: npt.NDArray[Any], edge: float) -> 
 def _smooth(field: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     from scipy.ndimage import gaussian_filter
 
-    smoothed: npt.NDArray[np.float64] = gaussian_filter(field, 1.2, mode="wrap")
+    smoothed: npt.NDArray[np.float64] = gaussian_filter(field, 3.0, mode="wrap")
     return smoothed

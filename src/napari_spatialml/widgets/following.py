@@ -130,6 +130,7 @@ class Following(QObject):
             key=f"transcripts {points}",
             title=f"Look for transcripts of '{points}'",
             replace=True,
+            listed=False,
         )
 
     def _is_alone(self, points: str) -> bool:
@@ -178,6 +179,7 @@ class Following(QObject):
             on_error=partial(self._fail, points),
             key=f"first look at {points}",
             replace=True,
+            listed=False,
         )
 
     def _take_glimpse(self, session: Session, points: str, moment: int, index: TranscriptIndex | None) -> None:
