@@ -30,6 +30,7 @@ from .selected_specs import dimming_specs, marked_values
 from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
+from .transcripts import is_waited_for, transcript_legend, transcript_spec
 from .values import Categories, Values, revision_of, values_of
 
 __all__ = ["legends", "plan"]
@@ -108,6 +109,9 @@ def _of_element(
     if kind == "images":
         return list(image_specs(document, element, system, memory, beside=beside, offset=offset))
     if kind == "points":
+        pictured = transcript_spec(document, state, element, beside=beside, offset=offset)
+        if pictured is not None or is_waited_for(document, element):
+            return [] if pictured is None else [pictured]
         spec, _ = density_spec(document, element, system, memory, beside=beside, offset=offset)
         return [replace(spec, limits=_density_limits(spec, memory))]
     if kind == "shapes" and is_annotations(document, element):
@@ -202,6 +206,9 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if kind == "images":
         return None
     if kind == "points":
+        found = transcript_legend(document, state, element)
+        if found is not None or is_waited_for(document, element):
+            return found
         return _density_legend(document, memory, element, system)
     if kind == "shapes" and is_annotations(document, element):
         return annotation_legend(document, element, frozenset(state.hidden_categories.get(element, frozenset())))

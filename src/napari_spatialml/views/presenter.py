@@ -35,6 +35,7 @@ from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
 from .strokes import Buffer, Painting
 from .tools import Place, Tool
+from .transcripts import see_all
 
 __all__ = ["Presenter"]
 
@@ -148,6 +149,7 @@ class Presenter:
         """Move the camera so that the whole section is in view."""
         if len(self.viewer.layers):
             self.viewer.fit_to_view(margin=0.04)
+            see_all(self.viewer, self.canvas)
 
     def layer_of(self, element: str) -> Any:
         """Return the layer by which an element is known, or None."""

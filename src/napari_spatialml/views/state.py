@@ -149,6 +149,10 @@ class ViewState:
         Further coordinate systems in the same scene, from left to right.
     overlaid
         Whether those are laid over the first, centre on centre, instead of beside it.
+    transcripts
+        How transcripts are looked at, by points element: a `transcript_looks.TranscriptLook`.
+    pictures
+        The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
     """
 
     coordinate_system: str = "global"
@@ -166,6 +170,8 @@ class ViewState:
     limit: Selected | None = None
     also: tuple[str, ...] = ()
     overlaid: bool = False
+    transcripts: Mapping[str, Any] = field(default_factory=_nothing)
+    pictures: Mapping[str, Any] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""
