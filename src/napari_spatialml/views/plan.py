@@ -12,6 +12,7 @@ from ..core.colours import limits
 from ..errors import SpatialMLError
 from ..session import Document
 from ..session.annotating import annotation_names, is_annotations
+from ..session.scales import Scale, scale_of
 from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
 from .choices import colour_of, title_of
 from .comparing import comparison_legend, comparison_specs, row_values
@@ -28,7 +29,7 @@ from .selected_specs import dimming_specs, marked_values
 from .specs import ImageSpec, LayerSpec, VectorsSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
-from .values import Categories, Values, revision_of, values_of
+from .values import Categories, Values, revision_of, scaled, values_of
 
 __all__ = ["legends", "plan"]
 
@@ -85,7 +86,11 @@ def coloured(document: Document, colour: ColourBy | None, memory: Memory, elemen
     several = element if len(document.regions(colour.table)) > 1 else ""
     token = (colour, several, revision_of(document, colour))
     held = memory.get("values", partial(Memory, _KEPT))
-    return held.get(token, partial(values_of, document, colour, element)), token
+    values = held.get(token, partial(values_of, document, colour, element))
+    scale = scale_of(document, colour.table, colour.key)
+    if scale == Scale():
+        return values, token
+    return held.get((token, scale), partial(scaled, values, scale)), (token, scale)
 
 
 def _of_system(
@@ -210,7 +215,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
         return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden)
-    low, high = values.limits
+    low, high = np.expm1(values.limits).tolist() if values.log else values.limits
     return Legend(
         element,
         title_of(document, colour),
@@ -219,6 +224,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         low=low,
         high=high,
         unit=values.unit,
+        log=values.log,
     )
 
 
