@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, SurfaceSpec, VectorsSpec
+from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, ShapesSpec, SurfaceSpec, VectorsSpec
 
 __all__ = ["ELEMENT", "make_layer", "update_layer"]
 
@@ -225,6 +225,7 @@ _MAKERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
     LabelsSpec: _labels,
     RasterSpec: _raster,
     PointsSpec: _points,
+    ShapesSpec: _image,
     SurfaceSpec: _surface,
     VectorsSpec: _vectors,
 }
@@ -233,6 +234,7 @@ _UPDATERS: dict[type, Callable[[Any, Any, frozenset[str]], None]] = {
     LabelsSpec: _update_labels,
     RasterSpec: _update_raster,
     PointsSpec: _update_points,
+    ShapesSpec: _update_image,
     SurfaceSpec: _update_surface,
     VectorsSpec: _update_vectors,
 }

@@ -16,7 +16,17 @@ from ..session.features import feature
 from ..session.scales import Scale
 from .state import TOTAL, ColourBy
 
-__all__ = ["Categories", "Measured", "Values", "by_hand_mark", "categories_of", "revision_of", "scaled", "values_of"]
+__all__ = [
+    "Categories",
+    "Measured",
+    "Values",
+    "by_hand_mark",
+    "categories_of",
+    "column_of",
+    "revision_of",
+    "scaled",
+    "values_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +94,7 @@ def values_of(document: Document, colour: ColourBy, element: str) -> Values:
         When the table does not hold them.
     """
     rows = document.rows(colour.table, element)
-    held = _column(document, colour).iloc[rows]
+    held = column_of(document, colour).iloc[rows]
     ids = document.instances(colour.table)[rows]
     if is_categorical(held):
         return _categories(document, colour, held, ids)
@@ -127,7 +137,8 @@ def by_hand_mark(column: str) -> bool:
     return column.endswith("_by_hand")
 
 
-def _column(document: Document, colour: ColourBy) -> pd.Series[Any]:
+def column_of(document: Document, colour: ColourBy) -> pd.Series[Any]:
+    """Return the values of all rows of a table, as the table holds them."""
     table = document.table(colour.table)
     if colour.key == TOTAL and table.X is not None:
         return pd.Series(np.asarray(table.X.sum(axis=1)).ravel())
