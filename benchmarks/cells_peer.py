@@ -40,15 +40,21 @@ def _model(held: Any) -> tuple[Any, Any]:
     n = int(held["shape"][0])
     counts = sp.csr_matrix((held["data"], held["indices"], held["indptr"]), shape=tuple(held["shape"]))
     obs = pd.DataFrame(
-        {"instance_id": np.arange(1, n + 1), "domain": pd.Categorical([f"L{k}" for k in held["kinds"]])},
+        {
+            "region": pd.Categorical(["cells"] * n),
+            "instance_id": np.arange(1, n + 1),
+            "domain": pd.Categorical([f"L{k}" for k in held["kinds"]]),
+        },
         index=[str(k + 1) for k in range(n)],
     )
     table = ad.AnnData(counts, obs=obs, var=pd.DataFrame(index=[f"G{k}" for k in range(counts.shape[1])]))
+    keys = {"region": "cells", "region_key": "region", "instance_key": "instance_id"}
+    table.uns["spatialdata_attrs"] = keys
     viewer = ViewerModel()
     indices = [0, *range(1, n + 1)]
     layer = viewer.add_labels(held["labels"], metadata={"adata": table, "indices": indices})
     model = DataModel()
-    model.adata, model.layer, model.instance_key, model.system_name = table, layer, "instance_id", "global"
+    model.adata, model.layer, model.system_name = table, layer, "global"
     return model, viewer
 
 
