@@ -12,6 +12,7 @@ from ..core.colours import limits
 from ..errors import SpatialMLError
 from ..session import Document
 from ..session.annotating import annotation_names, is_annotations
+from ..session.scales import Scale, scale_of
 from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
 from .bins import bins_note, bins_specs, is_bins
 from .choices import colour_of, title_of
@@ -31,7 +32,7 @@ from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
 from .transcripts import is_waited_for, transcript_legend, transcript_spec
-from .values import Categories, Values, revision_of, values_of
+from .values import Categories, Values, revision_of, scaled, values_of
 
 __all__ = ["legends", "plan"]
 
@@ -90,7 +91,11 @@ def coloured(document: Document, colour: ColourBy | None, memory: Memory, elemen
     several = element if len(document.regions(colour.table)) > 1 else ""
     token = (colour, several, revision_of(document, colour))
     held = memory.get("values", partial(Memory, _KEPT))
-    return held.get(token, partial(values_of, document, colour, element)), token
+    values = held.get(token, partial(values_of, document, colour, element))
+    scale = scale_of(document, colour.table, colour.key)
+    if scale == Scale():
+        return values, token
+    return held.get((token, scale), partial(scaled, values, scale)), (token, scale)
 
 
 def _of_system(
@@ -226,7 +231,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
         return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden, note=note)
-    low, high = values.limits
+    low, high = np.expm1(values.limits).tolist() if values.log else values.limits
     return Legend(
         element,
         title_of(document, colour),
@@ -236,6 +241,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         high=high,
         unit=values.unit,
         note=note,
+        log=values.log,
     )
 
 

@@ -80,6 +80,8 @@ class Legend:
         Categories that are not drawn.
     note
         One line below the legend, or "".
+    log
+        Whether the map runs over the logarithm of 1 + value.
     """
 
     element: str
@@ -92,6 +94,7 @@ class Legend:
     unit: str = ""
     hidden: frozenset[str] = frozenset()
     note: str = ""
+    log: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,6 +59,7 @@ class Desk(QObject):
         self.presenter: Presenter | None = None
         self.runner = Runner(self)
         self.legend: QObject | None = None
+        self.hover: QObject | None = None
         self.opening: Any = None
         self.indexing: Any = None
         self.looking: Any = None
@@ -251,6 +252,7 @@ def desk_of(viewer: Any) -> Desk:
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy of the viewer
     if id(viewer) not in _DESKS:
         from .following import Following
+        from .hover import Hover
         from .indexing import Indexing
         from .legend import Legends
         from .looking_desk import Looking
@@ -263,6 +265,7 @@ def desk_of(viewer: Any) -> Desk:
         desk.following = Following(desk)
         desk.legend = Legends.over_canvas(desk)
         desk.looking = Looking(desk)
+        desk.hover = Hover.over_canvas(desk)
     return _DESKS[id(viewer)]
 
 
