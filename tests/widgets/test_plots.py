@@ -397,7 +397,7 @@ def test_a_umap_is_a_step_that_can_be_undone_and_replayed(dock, desk, qtbot):
     qtbot.waitUntil(lambda: scatter.embed.run_row.state == "idle", timeout=300_000)
     assert "rows laid out" in scatter.embed.run_row.message.text()
     places = desk.session.document.table(TABLE).obsm["X_umap"].copy()
-    assert scatter.axes[0].title == "umap 1" and np.array_equal(scatter.axes[1].numbers, places[:, 1])
+    assert scatter.axes[0].title == "UMAP 1" and np.array_equal(scatter.axes[1].numbers, places[:, 1])
     written = recipe(desk.session)
     assert written["steps"][-1]["settings"]["n_neighbours"] == 5 and written["steps"][-1]["kind"] == "embedding"
     desk.undo()

@@ -16,6 +16,10 @@ TOTAL = "X"
 """The key of the sum over all features of a row: total counts, or the total ion current."""
 
 
+_EMBEDDINGS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PC"}
+"""What people call an embedding that scanpy has named."""
+
+
 def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
 
@@ -53,7 +57,8 @@ class ColourBy:
         block, _, column = self.name.partition("/")
         if self.part != "obsm":
             return self.name
-        return f"{block.removeprefix('X_')} {int(column) + 1}" if column.isdigit() else column
+        known = block.removeprefix("X_")
+        return f"{_EMBEDDINGS.get(known, known)} {int(column) + 1}" if column.isdigit() else column
 
 
 @dataclass(frozen=True)
