@@ -80,7 +80,8 @@ def check(document, element, geometry, ids):
     assert list(back.index) == ids
     assert (shapely.to_wkb(back.geometry.to_numpy()) == shapely.to_wkb(geometry)).all()
     tiles = layer.data[0].tiles
-    level = next(k for k in range(tiles.n_levels) if tiles.edge_um * 2**k * 40 >= tiles.size_um)
+    fine = [k for k in range(tiles.n_levels) if tiles.edge_um * 2**k * 40 <= tiles.size_um]
+    level = fine[-1]  # forty pixels across a cell, or more
     h, w, _ = layer.data[level].shape
     drawn = (tiles.read(level, (0, h, 0, w))[0] >= 0).sum() * (tiles.edge_um * 2**level) ** 2
     stretch = abs(np.linalg.det(tiles.affine.matrix[:2, :2]))
