@@ -34,9 +34,11 @@ def is_bins(document: Document, labels: str) -> bool:
     return n_levels(shape) > 1 and shape[0] * shape[1] <= _WHOLE and is_pixel_grid(document, labels)
 
 
-def bins_note(document: Document, labels: str) -> str:
+def bins_note(document: Document, labels: str, values: Values) -> str:
     """Return what the legend says of bins that are more than a screen has pixels."""
-    return "zoomed out: mean of the bins, or the category of most" if is_bins(document, labels) else ""
+    if not is_bins(document, labels):
+        return ""
+    return "zoomed out: what most bins are" if isinstance(values, Categories) else "zoomed out: mean of the bins"
 
 
 def bins_specs(

@@ -226,7 +226,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     polygons = kind == "shapes" and not is_circles(document, element)
     note = outlines_note(document, element, system, memory) if polygons else ""
-    note = bins_note(document, element) if kind == "labels" else note
+    note = bins_note(document, element, values) if kind == "labels" else note
     if isinstance(values, Categories):
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
