@@ -17,6 +17,7 @@ __all__ = [
     "LayerSpec",
     "PointsSpec",
     "RasterSpec",
+    "ShapesSpec",
     "SurfaceSpec",
     "VectorsSpec",
 ]
@@ -92,6 +93,14 @@ class ImageSpec(LayerSpec):
     limits: tuple[float, float] | None = None
     smooth: bool = False
     gamma: float = 1.0
+
+
+@dataclass(frozen=True)
+class ShapesSpec(ImageSpec):
+    """Polygons or spots, drawn from their corners when they come into view; ``make`` returns `shape_tiles.Level`."""
+
+    rgb: bool = True
+    multiscale: bool = True
 
 
 @dataclass(frozen=True)

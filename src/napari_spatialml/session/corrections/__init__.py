@@ -31,6 +31,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     looking,
     readers,
     review,
+    selections,
     shaping,
 )
 from .registry import COMPLETED, MADE, packed, unpacked
