@@ -34,11 +34,16 @@ def opened(make_napari_viewer, sdata):
     return made
 
 
+def let_go(window):
+    release(window.viewer)
+    vars(window).clear()  # what pytest keeps of a test must not keep its window
+
+
 @pytest.fixture
 def small(make_napari_viewer):
     made = opened(make_napari_viewer, section())
     yield made
-    release(made.viewer)
+    let_go(made)
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ def flat(make_napari_viewer):
     made.presenter.show(shown=("first", "second"))
     made.settle()
     yield made
-    release(made.viewer)
+    let_go(made)
 
 
 def test_a_picture_of_any_size_shows_what_lies_there_tile_by_tile(flat):
