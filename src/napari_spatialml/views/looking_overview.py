@@ -89,12 +89,13 @@ def _lay(picture: npt.NDArray[np.float64], spec: LayerSpec, layer: Any, y: Any, 
         picture[inside] = np.where((at > 0)[:, None], _CELLS, ground)
         return True
     colour = _coloured(layer, at, spec.rgb)
+    cover = layer.opacity * (at[:, 3:4] / 255 if spec.rgb and at.shape[1] == 4 else 1.0)
     if layer.blending == "additive":
-        picture[inside] = ground + layer.opacity * colour
+        picture[inside] = ground + cover * colour
     elif layer.blending == "minimum":
         picture[inside] = np.where(ground.any(1, keepdims=True), np.minimum(ground, colour), colour)
     else:
-        picture[inside] = (1 - layer.opacity) * ground + layer.opacity * colour
+        picture[inside] = (1 - cover) * ground + cover * colour
     return True
 
 

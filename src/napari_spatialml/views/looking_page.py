@@ -23,6 +23,7 @@ UNITS = 10.0
 """Units of the drawing in a millimetre."""
 _LEGEND, _GAP, _EDGE, _ROW, _TEXT, _SWATCH = 44.0, 3.0, 1.0, 3.9, 2.5, 2.4
 _MOST = 60
+_THINNEST = 1.2  # units: hardly thinner lines are printed
 _GREY, _INK = "#555555", "#111111"
 _FONT = "Arial, Helvetica, sans-serif"
 
@@ -138,7 +139,7 @@ def _clipped(root: Any, layers: Sequence[Drawn], page: Page) -> None:
         for which, lines in layer.paths:
             colour, opacity = layer.colours[which]
             stroke = {"stroke": colour, "stroke-opacity": f"{opacity:g}", "fill": "none"}
-            stroke["stroke-width"] = f"{max(layer.width_um * scale, 0.5):.2f}"
+            stroke["stroke-width"] = f"{max(layer.width_um * scale, _THINNEST):.2f}"
             for line in lines:
                 steps = ((line - np.array([y0, x0])) * scale).tolist()
                 ET.SubElement(group, "path", {"d": "M" + "L".join(f"{x:.2f} {y:.2f}" for y, x in steps), **stroke})

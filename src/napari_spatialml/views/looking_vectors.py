@@ -15,7 +15,8 @@ from ..session import Document
 from .canvas import Canvas
 from .colormaps import code_of
 from .looking_figure import Frame
-from .specs import LabelsSpec, LayerSpec, PointsSpec, VectorsSpec
+from .shape_tiles import Outlined
+from .specs import LabelsSpec, LayerSpec, PointsSpec, ShapesSpec, VectorsSpec
 
 __all__ = ["MOST_SHAPES", "Drawn", "vectors"]
 
@@ -83,6 +84,8 @@ def _drawn(spec: LayerSpec, layer: Any, document: Document, frame: Frame) -> Dra
         return None
     if isinstance(spec, PointsSpec):
         return _circles(layer, frame) if spec.symbol == "disc" and not len(layer.features.columns) else None
+    if isinstance(spec, ShapesSpec):
+        return _polygons(spec, layer, frame) if isinstance(layer.data[0].tiles, Outlined) else None
     if isinstance(spec, VectorsSpec):
         return _lines(layer, frame)
     if isinstance(spec, LabelsSpec) and layer.contour > 0 and spec.colour:
@@ -109,6 +112,27 @@ def _lines(layer: Any, frame: Frame) -> Drawn:
     for k in range(len(colours)):
         paths.append((k, tuple(_chained(start[seen][which == k], end[seen][which == k]))))
     return Drawn(layer.name, np.zeros((0, 4)), tuple(paths), colours, float(layer.edge_width))
+
+
+def _polygons(spec: ShapesSpec, layer: Any, frame: Frame) -> Drawn | None:
+    """Return the rings of the polygons in the frame; None where they are filled."""
+    level = layer.data[0]
+    tiles, shapes = level.tiles, level.tiles.polygons
+    if spec.key.part:
+        return None
+    shift = (Affine(np.array(spec.affine)) @ tiles.placed().inverse()).matrix[:2, 2]
+    boxes = tiles.boxes + np.tile(shift, 2)
+    middle, reach = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(1) / 2
+    finite = np.isfinite(boxes).all(1)
+    rows = np.flatnonzero(tiles.drawn & finite & _inside(middle, reach, frame))
+    rgba = level.colours[rows].astype(float) / 255
+    colours, which = _coloured(rgba, float(layer.opacity))
+    paths = []
+    for row, colour in zip(rows.tolist(), which.tolist(), strict=True):
+        ends = shapes.rings[shapes.rings_of_rows[row] : shapes.rings_of_rows[row + 1] + 1]
+        rings = (shapes.corners[a:b, 1::-1] for a, b in zip(ends[:-1], ends[1:], strict=True))
+        paths.append((colour, tuple(tiles.affine.apply(ring) + shift for ring in rings)))
+    return Drawn(layer.name, np.zeros((0, 4)), tuple(paths), colours, 0.0)
 
 
 def _chained(start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]) -> Iterable[npt.NDArray[np.float64]]:

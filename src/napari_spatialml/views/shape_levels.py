@@ -56,6 +56,11 @@ class Level:
         ]
         return cut
 
+    @property
+    def colours(self) -> npt.NDArray[np.uint8]:
+        """(n, 4) of 0 to 255, one row a shape."""
+        return self._colours[:-1]
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.asarray(self[:, :], dtype=dtype)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -44,9 +45,9 @@ class Looking(QObject):
         self._native = getattr(getattr(shown, "canvas", None), "native", None)
         self.minimap = Minimap(desk, self._native) if self._native is not None else None
         desk.opened.connect(self._on_opened)
-        desk.viewer.bind_key(KEEP_KEY, self._keep_by_key, overwrite=True)
-        for number in range(1, _KEYS + 1):
-            desk.viewer.bind_key(f"Alt-{number}", self._jumping(number), overwrite=True)
+        here = ref(self)  # the viewer keeps its keys; it must not keep what looks at it
+        for key, act in ({KEEP_KEY: 0} | {f"Alt-{n}": n for n in range(1, _KEYS + 1)}).items():
+            desk.viewer.bind_key(key, _pressing(here, act), overwrite=True)
 
     # comparing ---------------------------------------------------------------------------------
 
@@ -136,15 +137,6 @@ class Looking(QObject):
             if gone:
                 self._desk.told.emit("warning", f"'{bookmark.name}' also showed {gone}, which is no longer here.")
 
-    def _keep_by_key(self, viewer: Any) -> None:
-        self.keep()
-
-    def _jumping(self, number: int) -> Any:
-        def pressed(viewer: Any) -> None:
-            self.jump(number)
-
-        return pressed
-
     def jump(self, number: int) -> None:
         """Go to the bookmark of a number."""
         held = self.bookmarks
@@ -152,3 +144,16 @@ class Looking(QObject):
             self.go_to(held[number - 1])
         elif self._desk.session is not None:
             self._desk.told.emit("info", f"There is no bookmark {number} yet. Keep a view with Alt+B.")
+
+
+def _pressing(looking: ref[Looking], number: int) -> Any:
+    """Return what a key does: 0 keeps the view, others go to a bookmark."""
+
+    def pressed(viewer: Any) -> None:
+        there = looking()
+        if there is not None and number:
+            there.jump(number)
+        elif there is not None:
+            there.keep()
+
+    return pressed
