@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
@@ -45,7 +46,7 @@ class Hover(QLabel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self.look)
-        desk.viewer.mouse_move_callbacks.append(self._moved)
+        desk.viewer.mouse_move_callbacks.append(_moved(ref(self)))  # the viewer must not keep what looks at it
         desk.opened.connect(self._forget)
         canvas.installEventFilter(self)
         self.hide()
@@ -81,8 +82,9 @@ class Hover(QLabel):
             self.hide()
         return False
 
-    def _moved(self, viewer: Any, event: Any) -> None:
-        self._um = np.asarray(event.position, dtype=float)[-2:]
+    def moved(self, position: Any) -> None:
+        """Take up where the mouse is, in the viewer's coordinates, and look in a moment."""
+        self._um = np.asarray(position, dtype=float)[-2:]
         if not self._timer.isActive():
             self._timer.start()
 
@@ -97,3 +99,14 @@ class Hover(QLabel):
         y = below if below + self.height() < room.height() else at.y() - self.height() - 6
         self.move(max(x, 0), max(y, 0))
         self.raise_()
+
+
+def _moved(hover: ref[Hover]) -> Any:
+    """Return what the viewer calls when the mouse moves."""
+
+    def call(viewer: Any, event: Any) -> None:
+        there = hover()
+        if there is not None:
+            there.moved(event.position)
+
+    return call
