@@ -30,6 +30,8 @@ _FEW = 8_000_000
 """So many points are looked at one by one to say how many are in view."""
 _SMALLEST, _LARGEST, _UM = 3.0, 11.0, 1.6
 """Diameters of a point: pixels at least and at most, and µm between."""
+_COVER = 0.03
+"""The share of the view that points cover, where that makes them neither too small nor too large."""
 _FINEST_UM = 0.5
 _CENTRE = Affine.translation(0.5, 0.5)
 RGBA = npt.NDArray[np.uint8]
@@ -143,11 +145,19 @@ def _points(drawing: _Drawing, counts: npt.NDArray[np.int64]) -> Picture:
     y0, y1, x0, x1 = box
     shape = max(int(np.ceil((y1 - y0) / step)), 1), max(int(np.ceil((x1 - x0) / step)), 1)
     pixels = (places - (y0, x0)) / step - 0.5
-    diameter = float(np.clip(_UM / step, _SMALLEST, _LARGEST))
+    diameter = _diameter(drawing.view, min(drawn, most))
     symbols, colours = [g.symbol for g in drawing.genes], np.array([_rgb(g.colour) for g in drawing.genes])
     rgba = drawn_points(pixels, kinds, symbols, colours, diameter, shape)
     placed = Affine.translation(y0, x0) @ Affine.scale(step) @ _CENTRE
     return drawing.made(rgba, placed, True, min(drawn, most), counts)
+
+
+def _diameter(view: View, n: int) -> float:
+    """Return how many pixels wide points are: larger where one sees closer, or where few are in view."""
+    y0, y1, x0, x1 = view.box
+    area = (y1 - y0) * (x1 - x0) / view.um_per_pixel**2
+    steady = 4.0 ** np.round(np.log(max(n, 1)) / np.log(4.0))  # a point more or less changes no size
+    return float(np.clip(max(_UM / view.um_per_pixel, np.sqrt(_COVER * area / steady)), _SMALLEST, _LARGEST))
 
 
 def _density(drawing: _Drawing, counts: npt.NDArray[np.int64] | None) -> Picture:

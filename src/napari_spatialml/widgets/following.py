@@ -202,6 +202,7 @@ class Following(QObject):
         self._indexes[points] = (session.document.revision(("points", points)), index)
         self._asked[points] = self._indexes[points][0]
         self._growing.stop()
+        self.problems.pop(points, None)
         self.progressed.emit(points, 1.0, "")
         self.look()
 
