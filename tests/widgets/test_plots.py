@@ -196,6 +196,8 @@ def test_composition_bars_sum_to_one_and_their_parts_select_their_rows(dock, des
     missing = int(kind.isna().sum())
     assert missing and f"{missing:,} spots without kind are not counted" in dock.note.text()
     middle = bars.shares[2, 0] + bars.shares[2, 1] / 2
+    assert bars.tip(2.1, middle).startswith(f"tumour in D3: {bars.counts[2, 1]:,} spots")
+    assert bars.tip(2.1, 1.2) == bars.tip(2.5, middle) == ""
     bars.board.clicked.emit(2.1, middle, "new")
     assert selected(desk) == np.flatnonzero((kind == "tumour") & (domain == "D3")).tolist()
     assert desk.presenter.selected.now.said == "kind is tumour in D3"
@@ -227,6 +229,7 @@ def test_a_click_on_a_violin_selects_its_rows(dock, desk):
     violin = dock.show_kind("Violin")
     violin.set_columns(value="area_um2", by="domain")
     assert [d.n for d in violin.found] == obs(desk, "domain").value_counts(sort=False).tolist()
+    assert violin.tip(1.05, 40.0).startswith(f"D2: {violin.found[1].n:,} spots, median")
     violin.board.clicked.emit(1.05, 40.0, "new")
     assert selected(desk) == np.flatnonzero(obs(desk, "domain") == "D2").tolist()
     violin.board.clicked.emit(0.0, 40.0, "add")
