@@ -48,7 +48,7 @@ def test_a_stop_before_the_layout_stops(cls):
 def test_rows_of_a_group_lie_closer_than_others_and_the_seed_decides(cls):
     told = []
     found = cls()(Features(sp.csr_matrix(counts())), lambda f, m="": told.append(f)).values
-    again = cls()(Features(counts())).values
+    again = cls()(Features(sp.csr_matrix(counts()))).values
     assert found.tobytes() == again.tobytes() and found.shape == (90, 2)
     assert told == sorted(told) and told[-1] == 1.0 and len(told) > 10
     group = np.arange(90) % 3

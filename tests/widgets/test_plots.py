@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QImage, QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from napari_spatialml.io.sample import sample_section
 from napari_spatialml.session import Session
 from napari_spatialml.session.changes import Put
 from napari_spatialml.session.command import Command
 from napari_spatialml.session.selected import Selected
-from napari_spatialml.widgets.desk import desk_of
+from napari_spatialml.widgets.desk import desk_of, release
+from napari_spatialml.widgets.launch import PLUGIN
 from napari_spatialml.widgets.plots.cloud import MANY, Cloud
 from napari_spatialml.widgets.plots.dock import PlotsDock, open_plots
 from napari_spatialml.widgets.workbench import Workbench
@@ -196,6 +197,8 @@ def test_composition_bars_sum_to_one_and_their_parts_select_their_rows(dock, des
     missing = int(kind.isna().sum())
     assert missing and f"{missing:,} spots without kind are not counted" in dock.note.text()
     middle = bars.shares[2, 0] + bars.shares[2, 1] / 2
+    assert bars.tip(2.1, middle).startswith(f"tumour in D3: {bars.counts[2, 1]:,} spots")
+    assert bars.tip(2.1, 1.2) == bars.tip(2.5, middle) == ""
     bars.board.clicked.emit(2.1, middle, "new")
     assert selected(desk) == np.flatnonzero((kind == "tumour") & (domain == "D3")).tolist()
     assert desk.presenter.selected.now.said == "kind is tumour in D3"
@@ -227,6 +230,7 @@ def test_a_click_on_a_violin_selects_its_rows(dock, desk):
     violin = dock.show_kind("Violin")
     violin.set_columns(value="area_um2", by="domain")
     assert [d.n for d in violin.found] == obs(desk, "domain").value_counts(sort=False).tolist()
+    assert violin.tip(1.05, 40.0).startswith(f"D2: {violin.found[1].n:,} spots, median")
     violin.board.clicked.emit(1.05, 40.0, "new")
     assert selected(desk) == np.flatnonzero(obs(desk, "domain") == "D2").tolist()
     violin.board.clicked.emit(0.0, 40.0, "add")
@@ -384,6 +388,43 @@ def test_without_rows_the_dock_says_the_next_step(viewer, show):
     made = show(open_plots(viewer))
     assert made._pages.currentIndex() == 0 and "No section is open" in made._empty.text()
     desk_of(viewer)
+
+
+@pytest.fixture
+def window(states, make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    yield viewer
+    release(viewer)
+
+
+def test_a_threshold_takes_spots_off_a_real_canvas_and_closing_the_dock_brings_them_back(window, qtbot):
+    desk = desk_of(window)
+    desk.take(Session.start(sample_section(0, **SMALL)))
+    dock = open_plots(window)
+    assert open_plots(window) is dock and window.window.add_plugin_dock_widget(PLUGIN, "Plots")[1] is dock
+    frame = dock.parentWidget()
+    while frame is not None and not isinstance(frame, QDockWidget):
+        frame = frame.parentWidget()
+    assert window.window._qt_window.dockWidgetArea(frame) == Qt.DockWidgetArea.BottomDockWidgetArea
+    dock.show_rows(TABLE, "spots")
+    histogram = dock.show_kind("Histogram")
+    histogram.set_columns(x="total counts")
+    totals = np.asarray(desk.session.document.table(TABLE).X.sum(axis=1)).ravel()
+    before, middle = colours_on_canvas(desk), float(np.median(totals))
+    histogram.set_thresholds(middle, histogram.thresholds()[1])
+
+    def as_before():
+        return (colours_on_canvas(desk) == before).all(axis=1).tolist()
+
+    qtbot.waitUntil(lambda: as_before() == (totals >= middle).tolist(), timeout=5000)
+    frame.close()
+    qtbot.waitUntil(lambda: all(as_before()), timeout=5000)
+    assert desk.presenter.selected.limit is None
+
+
+def colours_on_canvas(desk):
+    """Return the colour of every spot, as the canvas draws it."""
+    return desk.presenter.layer_of("spots").face_color.copy()
 
 
 @pytest.mark.slow

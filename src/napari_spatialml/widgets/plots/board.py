@@ -110,6 +110,8 @@ class Board(pg.PlotWidget):
     """The corners (k, 2) as (x, y) on the axes, and how they join the selection."""
     clicked = Signal(float, float, str)
     """A place (x, y) on the axes, and how it joins the selection."""
+    hovered = Signal(float, float)
+    """The place (x, y) on the axes under the mouse."""
 
     def __init__(self, *, lasso: bool = False, names: bool = False, parent: QWidget | None = None) -> None:
         self._ready = False
@@ -121,11 +123,16 @@ class Board(pg.PlotWidget):
         self.setMinimumSize(200, 120)
         self.box.lassoed.connect(self.lassoed)
         self.box.clicked.connect(self.clicked)
+        self.scene().sigMouseMoved.connect(self._on_moved)
         for side in ("left", "bottom"):
             self.getAxis(side).enableAutoSIPrefix(False)
         self.getAxis("bottom").setHeight(58 if names else 42)
         self._ready = True
         self.follow_theme()
+
+    def _on_moved(self, where: QPointF) -> None:
+        at = self.box.mapSceneToView(where)
+        self.hovered.emit(at.x(), at.y())
 
     def follow_theme(self) -> None:
         """Draw the axes in the tones of the theme."""

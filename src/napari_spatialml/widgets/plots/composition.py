@@ -212,15 +212,29 @@ class CompositionPane(Pane):
             self.board.removeItem(bars)
         self._bars.clear()
 
+    def tip(self, x: float, y: float) -> str:
+        """Return the part under the mouse, with its rows and its share."""
+        found, of = self._part_at(x, y), self.axes[0] if self.axes else None
+        if found is None or of is None or of.categories is None or self.rows is None:
+            return ""
+        bar, code = found
+        n, share = self.counts[bar, code], 100 * self.shares[bar, code]
+        return f"{of.categories.names[code]} in {self._named()[bar]}: {n:,} {self.rows.word}, {share:.1f} %"
+
     def _on_click(self, x: float, y: float, how: str) -> None:
-        place, of = round(x), self.axes[0] if self.axes else None
-        if of is None or of.categories is None or not 0 <= place < len(self._groups.members):
+        found, of = self._part_at(x, y), self.axes[0] if self.axes else None
+        if found is None or of is None or of.categories is None or found[0] >= len(self._groups.members):
             return
-        tops = np.cumsum(self.shares[place])
-        if abs(x - place) > _HALF or not 0 <= y <= 1 or not tops[-1]:
-            return
-        code = int(np.searchsorted(tops, y))
+        bar, code = found
+        rows = self._groups.members[bar]
         which = np.zeros(len(of.categories.codes), bool)
-        rows = self._groups.members[place]
         which[rows[of.categories.codes[rows] == code]] = True
-        self.select(which, f"{of.title} is {of.categories.names[code]} in {self._groups.names[place]}", how)
+        self.select(which, f"{of.title} is {of.categories.names[code]} in {self._groups.names[bar]}", how)
+
+    def _part_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return the bar and the category at a place; None where no part is."""
+        bars = np.flatnonzero(np.abs(self._places(len(self.counts)) - x) <= _HALF)
+        if not self.drawn or not len(bars) or not 0 <= y <= 1 or not self.counts[bars[0]].any():
+            return None
+        code = np.searchsorted(np.cumsum(self.shares[bars[0]]), y)
+        return int(bars[0]), int(min(code, self.shares.shape[1] - 1))

@@ -15,7 +15,7 @@ from ...views.columns import Axis, Colours
 from ...views.state import TOTAL, ColourBy
 from ..style import mix
 from .board import Board
-from .numbers import is_grouping, is_measured, logarithms
+from .numbers import is_grouping, is_measured, logarithms, said
 from .pane import Fields, Pane, first_of
 
 __all__ = ["MOST", "ViolinPane", "most_numerous"]
@@ -168,12 +168,25 @@ class ViolinPane(Pane):
         notes.append("lines: median and quartiles; every violin has the same greatest width")
         self.notes = tuple(notes)
 
+    def tip(self, x: float, y: float) -> str:
+        """Return the category under the mouse, with its rows and its median."""
+        code, by = self._code_at(x), self.axes[1] if len(self.axes) == 2 else None
+        if code is None or by is None or by.categories is None or self.rows is None:
+            return ""
+        density = self.found[code]
+        name, median = by.categories.names[code], density.quartiles[1]
+        said_median = said(10.0**median if self.log.isChecked() else median) if density.n else "none"
+        return f"{name}: {density.n:,} {self.rows.word}, median {said_median}"
+
     def _on_click(self, x: float, _y: float, how: str) -> None:
-        place, by = round(x), self.axes[1] if len(self.axes) == 2 else None
-        if by is None or by.categories is None or not 0 <= place < len(self._shown) or abs(x - place) > _HALF:
-            return
-        code = self._shown[place]
-        self.select(by.categories.codes == code, f"{by.title} is {by.categories.names[code]}", how)
+        code, by = self._code_at(x), self.axes[1] if len(self.axes) == 2 else None
+        if code is not None and by is not None and by.categories is not None:
+            self.select(by.categories.codes == code, f"{by.title} is {by.categories.names[code]}", how)
+
+    def _code_at(self, x: float) -> int | None:
+        place = round(x)
+        there = self.drawn and 0 <= place < len(self._shown) and abs(x - place) <= _HALF
+        return int(self._shown[place]) if there else None
 
 
 def most_numerous(codes: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
