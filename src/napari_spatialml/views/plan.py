@@ -12,6 +12,7 @@ from ..core.colours import limits
 from ..errors import SpatialMLError
 from ..session import Document
 from ..session.annotating import annotation_names, is_annotations
+from ..session.scales import Scale, scale_of
 from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
 from .bins import bins_note, bins_specs, is_bins
 from .choices import colour_of, title_of
@@ -25,14 +26,17 @@ from .memory import Memory
 from .outlines import outlines_note, outlines_specs
 from .places import beside_offset
 from .rasters import labels_specs
+from .selected_specs import dimming_specs, marked_values
 from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
-from .values import Categories, Values, revision_of, values_of
+from .values import Categories, Values, revision_of, scaled, values_of
 
 __all__ = ["legends", "plan"]
 
 Offset = tuple[float, float]
+_KEPT = 24
+"""So many columns of values are kept: each of half a million rows takes 6 MB."""
 
 
 def plan(document: Document, state: ViewState, memory: Memory | None = None) -> tuple[LayerSpec, ...]:
@@ -82,7 +86,12 @@ def coloured(document: Document, colour: ColourBy | None, memory: Memory, elemen
         return None, None
     several = element if len(document.regions(colour.table)) > 1 else ""
     token = (colour, several, revision_of(document, colour))
-    return memory.get(("values", *token), partial(values_of, document, colour, element)), token
+    held = memory.get("values", partial(Memory, _KEPT))
+    values = held.get(token, partial(values_of, document, colour, element))
+    scale = scale_of(document, colour.table, colour.key)
+    if scale == Scale():
+        return values, token
+    return held.get((token, scale), partial(scaled, values, scale)), (token, scale)
 
 
 def _of_system(
@@ -121,6 +130,7 @@ def _of_rows(
     values, token = row_values(state.compared, element) or coloured(
         document, colour_of(document, state, element), memory, element
     )
+    values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
         return bins_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
@@ -129,7 +139,8 @@ def _of_rows(
         cells = labels_specs(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, window=window
         )
-        return [*cells, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
+        dim = dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)
+        return [*cells, *dim, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
         made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]
@@ -210,7 +221,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
         return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden, note=note)
-    low, high = values.limits
+    low, high = np.expm1(values.limits).tolist() if values.log else values.limits
     return Legend(
         element,
         title_of(document, colour),
@@ -220,6 +231,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         high=high,
         unit=values.unit,
         note=note,
+        log=values.log,
     )
 
 

@@ -88,6 +88,7 @@ class Presenter:
             moved.connect(self._correcting.follow_view)
         viewer.scene.camera.events.zoom.connect(self._keep_width)
         session.changed.connect(self._on_changed)
+        self.selected.changed.connect(self._on_selected)
 
     # what is shown -----------------------------------------------------------------------------
 
@@ -220,6 +221,12 @@ class Presenter:
             self.use("")
         elif self._tool is not None:
             (self._gestures.guest or self._tool).refresh()
+
+    def _on_selected(self) -> None:
+        """Draw the selection: the docks that show it listen themselves."""
+        self.state = replace(self.state, selected=self.selected.now, limit=self.selected.limit)
+        if self._shown:
+            self._refresh(again=False)
 
     def to_plane(self, plane: int) -> None:
         """Show another plane of the stacks; the tool in the hand goes on there."""

@@ -33,6 +33,8 @@ _ROUND = 0.005
 _STEPS = 4096
 """Steps of a colour map: sixteen times as many as a screen has."""
 _WITHOUT = np.array([0.6, 0.6, 0.6, 0.45], np.float32)
+_FAINT = 0.15
+"""How much of its opacity a row keeps that is not selected."""
 _PLAIN = np.array([0.96, 0.62, 0.18, 0.75], np.float32)
 
 
@@ -137,6 +139,14 @@ def _rows(ids: npt.NDArray[Any], known: npt.NDArray[Any], shapes: str) -> npt.ND
 
 def colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Return (n, 4) colours of a table's rows, and whether each is drawn."""
+    colours, drawn = _colours_of(values, hidden)
+    if values.faint is not None:
+        colours = colours.copy()
+        colours[values.faint, 3] *= _FAINT
+    return colours, drawn
+
+
+def _colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     if isinstance(values, Measured):
         return _mapped(values), np.isfinite(values.numbers)
     table = np.array([[int(c[k : k + 2], 16) / 255 for k in (1, 3, 5)] + [1.0] for c in values.colours], np.float32)

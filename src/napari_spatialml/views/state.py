@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..session.loose import Loose
+from ..session.selected import Selected
 
 __all__ = ["TOTAL", "ColourBy", "Compared", "Legend", "ViewState"]
 
@@ -79,6 +80,8 @@ class Legend:
         Categories that are not drawn.
     note
         One line below the legend, or "".
+    log
+        Whether the map runs over the logarithm of 1 + value.
     """
 
     element: str
@@ -91,6 +94,7 @@ class Legend:
     unit: str = ""
     hidden: frozenset[str] = frozenset()
     note: str = ""
+    log: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +146,8 @@ class ViewState:
         Where two readers disagree; None when nothing is compared.
     loose
         The transcripts in no cell; None when they are not shown.
+    selected, limit
+        The rows that are selected, and those that a filter leaves drawn: see `SelectedRows`, which sets them.
     """
 
     coordinate_system: str = "global"
@@ -155,6 +161,8 @@ class ViewState:
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
     compared: Compared | None = None
     loose: Loose | None = None
+    selected: Selected | None = None
+    limit: Selected | None = None
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

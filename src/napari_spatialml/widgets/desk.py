@@ -59,6 +59,7 @@ class Desk(QObject):
         self.presenter: Presenter | None = None
         self.runner = Runner(self)
         self.legend: QObject | None = None
+        self.hover: QObject | None = None
         self.opening: Any = None
         self.indexing: Any = None
         viewer.layers.events.connect(self._on_layers)
@@ -248,6 +249,7 @@ def desk_of(viewer: Any) -> Desk:
     """Return the desk of a viewer; the first call makes it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy of the viewer
     if id(viewer) not in _DESKS:
+        from .hover import Hover
         from .indexing import Indexing
         from .legend import Legends
         from .opening import Opening
@@ -257,6 +259,7 @@ def desk_of(viewer: Any) -> Desk:
         desk.opening = Opening(desk)
         desk.indexing = Indexing(desk)
         desk.legend = Legends.over_canvas(desk)
+        desk.hover = Hover.over_canvas(desk)
     return _DESKS[id(viewer)]
 
 
