@@ -39,7 +39,7 @@ def outlines(n: int, seed: int) -> npt.NDArray[np.object_]:
 
 
 def _gap(at: Any, k: int, inner: Any) -> tuple[float, float]:
-    x, y = at[k] + 6.0 - inner[0].mean(0)
+    x, y = at[k] + 8.0 - inner[0].mean(0)
     return float(x), float(y)
 
 

@@ -74,9 +74,9 @@ def _kept(layer: Any, own: Any) -> dict[str, float]:
     import shapely
 
     drawn = [shapely.Polygon(np.asarray(ring)[:, -2:][:, ::-1]) for ring in layer.data]
-    whole = [shapely.make_valid(d) for d in drawn]
-    shared = shapely.area(shapely.intersection(whole, own)) / shapely.area(shapely.union(whole, own))
     equal = sum(bool(d.equals(o)) for d, o in zip(drawn, own, strict=True)) / len(own)
+    a, b = shapely.make_valid(drawn), shapely.make_valid(own)
+    shared = shapely.area(shapely.intersection(a, b)) / shapely.area(shapely.union(a, b))
     return {"equal": equal, "overlap": float(np.median(shared))}
 
 

@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 
 from napari_spatialml.core.bin_levels import category_levels, mean_levels
 from napari_spatialml.core.transform import Affine
+from napari_spatialml.errors import BadInput
 from napari_spatialml.session import Session
 from napari_spatialml.views import ColourBy, Presenter, ViewState
 from napari_spatialml.views.memory import Memory
@@ -153,6 +154,15 @@ def test_empty_missing_and_endless_shapes_hide_nothing_else_and_are_counted():
     (legend,) = legends(session.document, ViewState(), memory)
     assert "4 of 6 have nothing to draw" in legend.note
     assert layers[FILLED].make()[-1][:, :][..., 3].any()
+    session.close()
+
+
+def test_a_picture_of_a_slide_in_its_finest_level_is_refused_before_the_memory_is_full():
+    session = session_of(frame_of([shapely.box(0, 0, 9, 9), shapely.box(9000, 9000, 9009, 9009)], [1, 2]))
+    level = shown(session)[0][""].make()[0]
+    with pytest.raises(BadInput, match="pixels was asked for"):
+        np.asarray(level)
+    assert level[:9, :9].shape == (9, 9, 4)
     session.close()
 
 

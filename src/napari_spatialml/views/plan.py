@@ -140,7 +140,8 @@ def _of_rows(
     values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
-        return bins_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
+        bins = bins_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
+        return [*bins, *dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)]
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
         cells = labels_specs(

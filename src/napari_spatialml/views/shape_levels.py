@@ -10,12 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.polygons import Polygons
+from ..errors import BadInput
 from .shape_tiles import TILE, ShapeTiles, Window
 
 __all__ = ["Coloured", "Drawing", "Level", "colours_in_bytes", "levels_of"]
 
 Coloured = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 """(n, 4) colours of 0 to 255, and (n,) whether each shape is drawn."""
+_MOST = 100_000_000
+"""Pixels that are drawn at once, at most."""
+_VEIL = np.array([1.0, 1.0, 1.0, 0.4])
+"""Outlines that become fills let the tissue through."""
 
 
 class Level:
@@ -28,7 +33,7 @@ class Level:
     level
         0 is the finest.
     colours
-        (n, 4) of 0 to 255.
+        (n + 1, 4) of 0 to 255; the last is that of no shape.
     lines
         Draw outlines where they can be told apart; farther out the shapes are filled, or left to the layer
         that fills them.
@@ -43,8 +48,7 @@ class Level:
         height, width = (int(n) for n in tiles.shape * 2 ** (tiles.n_levels - 1 - level))
         self.shape, self.chunks = (height, width, 4), (TILE, TILE, 4)
         self.dtype, self.ndim, self.size = np.dtype(np.uint8), 3, height * width * 4
-        nothing = np.zeros((1, 4), np.uint8)  # of shape -1, the last row
-        self._colours = np.ascontiguousarray(np.concatenate([colours, nothing]))
+        self._colours = colours
 
     def __getitem__(self, key: Any) -> npt.NDArray[np.uint8]:
         parts = key if isinstance(key, tuple) else (key,)
@@ -66,6 +70,11 @@ class Level:
 
     def _drawn(self, window: Window) -> npt.NDArray[np.uint8]:
         lines = self._lines and self.tiles.outlined(self._level)
+        if (window[1] - window[0]) * (window[3] - window[2]) > _MOST:
+            raise BadInput(
+                f"A picture of {window[1] - window[0]:,} × {window[3] - window[2]:,} pixels was asked for.",
+                "Ask for a window, or for a coarser level: the finest has a thousandth of a shape in a pixel.",
+            )
         if self._lines and not lines and not self._solid:
             return np.zeros((window[1] - window[0], window[3] - window[2], 4), np.uint8)
         if not lines and self._level > 0 and not self.tiles.outlined(self._level):
@@ -91,8 +100,20 @@ class Level:
 def levels_of(
     tiles: ShapeTiles, colours: npt.NDArray[np.uint8], *, lines: bool = False, solid: bool = True
 ) -> list[Level]:
-    """Return all levels, the finest first; see `Level`."""
-    return [Level(tiles, k, colours, lines=lines, solid=solid) for k in range(tiles.n_levels)]
+    """Return all levels, the finest first; see `Level`.
+
+    Parameters
+    ----------
+    tiles, lines, solid
+        See `Level`.
+    colours
+        (n, 4) of 0 to 255.
+    """
+    near = np.ascontiguousarray(np.concatenate([colours, np.zeros((1, 4), np.uint8)]))
+    far = (near * _VEIL).astype(np.uint8) if lines and solid else near
+    return [
+        Level(tiles, k, near if tiles.outlined(k) else far, lines=lines, solid=solid) for k in range(tiles.n_levels)
+    ]
 
 
 def colours_in_bytes(colours: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

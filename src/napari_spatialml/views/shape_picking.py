@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..session import Document
 from .memory import Memory
 from .outlines import polygon_tiles
-from .spots import centres_um, is_circles
+from .spots import is_circles, spot_tiles
 
 __all__ = ["shape_at"]
 
@@ -41,9 +41,5 @@ def shape_at(
     A hole is outside. Of several that overlap, the last is seen. Half a million polygons take some milliseconds.
     """
     y, x = (float(v) for v in np.asarray(at_um, dtype=float) - offset)
-    if not is_circles(document, shapes):
-        return polygon_tiles(document, shapes, system, memory).at(y, x)
-    affine = document.affine(shapes, system).inverse()
-    own = affine.apply(np.array([[y, x]])) - affine.apply(centres_um(document, shapes, system))
-    held = np.flatnonzero(np.hypot(*own.T) <= document.element(shapes)["radius"].to_numpy(dtype=float))
-    return int(held[-1]) if len(held) else -1
+    tiles = spot_tiles if is_circles(document, shapes) else polygon_tiles
+    return tiles(document, shapes, system, memory).at(y, x)
