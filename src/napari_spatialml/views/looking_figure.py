@@ -111,6 +111,7 @@ def render(
     edge = min(tile, *(int(n) for n in canvas.max_texture_sizes[:1]))
     um = frame.height_um / size[0]
     picture = np.empty((*size, 3), np.uint8)
+    canvas.screenshot()  # what has changed must be on the card, or the driver may draw from nowhere
     with _set_aside(viewer, canvas, without):
         for top in range(0, size[0], edge):
             for left in range(0, size[1], edge):

@@ -76,6 +76,7 @@ class LookDock(StepDock):
         self.compare.follow()
         minimap = self.desk.looking.minimap
         self.map_button.setChecked(minimap is not None and minimap.wanted)
+        self.second_button.setChecked(self.desk.looking.second is not None)
 
     def _view_tools(self) -> QWidget:
         made = tool_row(
@@ -83,10 +84,14 @@ class LookDock(StepDock):
                 Tool("Whole section", "Show all of it.", self._fit),
                 Tool("Minimap", "The whole section in a corner of the canvas; click in it to go there.",
                      self.desk.looking.show_map, stays_down=True),
+                Tool("Second view", "A second canvas with elements of its own; both move together.",
+                     self.desk.looking.show_second, stays_down=True),
             ]
         )  # fmt: skip
         found: Any = made.findChild(QPushButton, "Minimap")
         self.map_button: QPushButton = found
+        found = made.findChild(QPushButton, "Second view")
+        self.second_button: QPushButton = found
         return made
 
     def _fit(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QDockWidget
 
 from ..session.bookmarks import Bookmark, bookmarks_of
 from .looking_handle import SwipeLine
@@ -14,6 +15,7 @@ from .minimap import Minimap
 if TYPE_CHECKING:
     from ..views.looking import Comparison
     from .desk import Desk
+    from .looking_second import SecondView
 
 __all__ = ["KEEP_KEY", "Looking"]
 
@@ -38,6 +40,7 @@ class Looking(QObject):
         self._desk = desk
         self.comparison: Comparison | None = None
         self._line: SwipeLine | None = None
+        self.second: SecondView | None = None
         self.blinks = QTimer(self)
         self.blinks.setInterval(500)
         self.blinks.timeout.connect(self._turn)
@@ -83,6 +86,7 @@ class Looking(QObject):
         from ..views.looking import Comparison
 
         self.stop()
+        self.show_second(False)
         if self.comparison is not None:
             self.comparison.changed.disconnect(self._on_compared)
             self.comparison = None
@@ -99,6 +103,33 @@ class Looking(QObject):
 
     def _on_compared(self) -> None:
         self.changed.emit()
+
+    def show_second(self, on: bool) -> None:
+        """Show a second canvas beside the first, or put it away."""
+        from .looking_second import SecondView
+
+        window = getattr(self._desk.viewer, "window", None)
+        if not on and self.second is not None:
+            second, self.second = self.second, None
+            second.close_view()
+            if window is not None and second in window.dock_widgets.values():
+                window.remove_dock_widget(second)
+            second.deleteLater()
+        elif on and self.second is None and self._desk.presenter is not None and self._native is not None:
+            self.second = SecondView(self._desk)
+            dock = window.add_dock_widget(self.second, name="Second view", area="right", add_vertical_stretch=False)
+            beside = _dock_of(window, "workbench")
+            if beside is not None:
+                across, wide = Qt.Orientation.Horizontal, self._native.width() // 2
+                window._qt_window.splitDockWidget(dock, beside, across)
+                window._qt_window.resizeDocks([dock, beside], [wide, beside.width()], across)
+            dock.destroyed.connect(self._second_gone)
+        self.changed.emit()
+
+    def _second_gone(self) -> None:
+        """The person has closed its dock."""
+        if self.second is not None and not self.second.isVisible():
+            self.show_second(False)
 
     def show_map(self, on: bool) -> None:
         """Show the minimap, or put it away."""
@@ -144,6 +175,12 @@ class Looking(QObject):
             self.go_to(held[number - 1])
         elif self._desk.session is not None:
             self._desk.told.emit("info", f"There is no bookmark {number} yet. Keep a view with Alt+B.")
+
+
+def _dock_of(window: Any, word: str) -> Any:
+    """Return the dock whose title holds a word, or None."""
+    docks = window._qt_window.findChildren(QDockWidget)
+    return next((dock for dock in docks if word in dock.windowTitle() and dock.isVisible()), None)
 
 
 def _pressing(looking: ref[Looking], number: int) -> Any:
