@@ -17,7 +17,8 @@ from spatialdata.transformations import Affine
 from napari_spatialml.errors import DocumentError
 from napari_spatialml.session import transcripts
 from napari_spatialml.session.document import Document
-from napari_spatialml.session.transcripts import FOLDER, TranscriptIndex, index_of
+from napari_spatialml.session.index_files import FOLDER
+from napari_spatialml.session.transcripts import TranscriptIndex, index_of
 
 warnings.simplefilter("ignore")
 GENES = ["EPCAM", "PTPRC", "VIM", "never seen"]

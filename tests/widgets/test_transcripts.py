@@ -12,7 +12,7 @@ from spatialdata.models import PointsModel
 from spatialdata.transformations import Identity
 
 from napari_spatialml.io.sample import sample_section
-from napari_spatialml.session import Session, transcripts
+from napari_spatialml.session import Session, index_files, transcripts
 from napari_spatialml.views.transcript_looks import TranscriptLook
 from napari_spatialml.views.transcripts import picture_now
 from napari_spatialml.widgets.desk import desk_of
@@ -144,7 +144,7 @@ def test_while_the_index_is_made_what_was_read_is_drawn(viewer, states, tmp_path
     import threading
 
     going, read = threading.Event(), threading.Event()
-    real = transcripts.sorted_on_disk
+    real = index_files.sorted_on_disk
 
     def slow(source, edge, folder, report, *, by_gene, seen):
         assert threading.current_thread() is not threading.main_thread(), "the window stood still"
@@ -156,7 +156,7 @@ def test_while_the_index_is_made_what_was_read_is_drawn(viewer, states, tmp_path
 
         return real(source, edge, folder, report, by_gene=by_gene, seen=some)
 
-    monkeypatch.setattr(transcripts, "sorted_on_disk", slow)
+    monkeypatch.setattr(index_files, "sorted_on_disk", slow)
     monkeypatch.setattr(transcripts, "QUICK_BYTES", 0)
     SpatialData(points={"rna": points()}).write(tmp_path / "s.zarr")
     desk = desk_of(viewer)

@@ -7,7 +7,6 @@ made from and what it must look like, so that one that is stale, cut short or da
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -19,18 +18,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from ..core.assignment import moved
-from ..core.report import Report, part, silent
+from ..core.report import Report, silent
 from ..core.transform import Affine
 from ..errors import DocumentError
-from .document import GLOBAL, Document, digest
+from .document import GLOBAL, Document
 from .growing import Growing
+from .index_files import folder_of, made_files, opened_files
 from .lattice import Lattice
-from .sidecar import OF_GENES, Arrays, open_sidecar, write_sidecar
+from .sidecar import OF_GENES, Arrays
 from .sorting import Columns
-from .tiling import Seen, Tiling, sorted_in_memory, sorted_on_disk
+from .tiling import Seen, Tiling, sorted_in_memory
 from .transcript_source import ALL, Choice, Source, source_of
 
 __all__ = [
@@ -46,14 +45,11 @@ __all__ = [
     "transcript_source",
 ]
 
-FOLDER = "transcripts"
-"""Where the sidecars lie in a session's home."""
 IN_MEMORY = 1_000_000
 """Fewer points than these, in memory already, are sorted there, without a sidecar."""
 QUICK_BYTES = 8_000_000
 """Files smaller than this are indexed while the hand waits; they hold about half a million points."""
 TILE_UM = 64.0
-_MAKING, _WAIT_S = ".making-", 0.2
 _LOCK = threading.Lock()  # one thread builds, the others wait for it
 Wanted = tuple[str, Choice]
 """A points element, and which of its transcripts count."""
@@ -122,11 +118,11 @@ class TranscriptIndex:
             if source.held_in_memory and source.rows() < IN_MEMORY:
                 return cls._of(sorted_in_memory(source, edge, by_gene=choice == ALL), to_um)
             kept = tempfile.TemporaryDirectory(prefix="napari-spatialml-") if home is None else None
-            folder = Path(kept.name) / "rna" if kept is not None else _folder(Path(str(home)), points, choice)
+            folder = Path(kept.name) / "rna" if kept is not None else folder_of(Path(str(home)), points, choice)
             fingerprint = source.fingerprint()
-            found = _opened(source, folder, fingerprint)
+            found = opened_files(source, folder, fingerprint)
             if found is None:
-                found = _built(source, fingerprint, edge, folder, report, seen)
+                found = made_files(source, fingerprint, edge, folder, report, seen)
             if found is None:
                 raise DocumentError(f"The index of '{points}' cannot be read back.", "Check the disk, then try again.")
             return replace(cls._of(found, to_um), _folder=kept)
@@ -269,7 +265,7 @@ def glimpse_of(document: Document, points: str) -> TranscriptIndex | None:
     source, to_um = transcript_source(document, points, measured=True), document.affine(points, GLOBAL)
     if source.held_in_memory and source.rows() < IN_MEMORY:
         return None
-    arrays = _opened(source, _folder(document.home, points, ALL), source.fingerprint(), whole=False)
+    arrays = opened_files(source, folder_of(document.home, points, ALL), source.fingerprint(), whole=False)
     return None if arrays is None else TranscriptIndex._of(arrays, to_um)
 
 
@@ -313,13 +309,6 @@ def index_of(document: Document, points: str, report: Report = silent, choice: C
     return replace(kept[wanted][1], to_um=document.affine(points, GLOBAL))
 
 
-def _folder(home: Path, points: str, choice: Choice) -> Path:
-    """Return where an index lies: of all transcripts by the name of the points, of some with what they are."""
-    choice = choice.of_points
-    some = "" if choice == ALL else f"-{digest(repr(choice.plain()).encode())[:12]}"
-    return home / FOLDER / f"{points}{some}"
-
-
 def is_quick(document: Document, points: str) -> bool:
     """Whether the index is made in some tenths of a second."""
     source = transcript_source(document, points)
@@ -359,59 +348,3 @@ def _growth(document: Document, points: str) -> Iterator[Seen]:
         yield growing.add
     finally:
         _GROWING[document].pop(points, None)
-
-
-def _built(
-    source: Source, fingerprint: str, edge: float, folder: Path, report: Report, seen: Seen | None
-) -> Arrays | None:
-    """Make the sidecar, whole or not at all, and open it."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent, report):
-            found = _opened(source, folder, fingerprint)  # another program may have made it meanwhile
-            if found is not None:
-                return found
-            with tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder.parent) as name:
-                making = Path(name) / "index"
-                making.mkdir()
-                told = part(report, 0.0, 0.95)
-                head = sorted_on_disk(source, edge, making, told, by_gene=source.choice == ALL, seen=seen)
-                write_sidecar(making, {**head, "source": fingerprint})
-                _replace(making, folder, Path(name) / "old")
-            return _opened(source, folder, fingerprint)
-    except OSError as error:
-        raise DocumentError(
-            f"The index of the transcripts '{source.name}' could not be written ({error.strerror or error}).",
-            "Free some disk space, then try again.",
-        ) from error
-
-
-def _opened(source: Source, folder: Path, fingerprint: str, *, whole: bool = True) -> Arrays | None:
-    """Open a sidecar; None where it is not good, or lacks by what it is to be looked at."""
-    found = open_sidecar(folder, fingerprint, whole=whole)
-    lacks = found is not None and source.choice == ALL and OF_GENES + "starts" not in found.more
-    return None if lacks else found
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, report: Report) -> Iterator[None]:
-    """Wait until no other program makes an index here, and remove what one left that was killed."""
-    lock = FileLock(folder / ".making.lock")
-    while True:
-        try:
-            lock.acquire(timeout=_WAIT_S)
-            break
-        except Timeout:
-            report(0.0, "another window is indexing transcripts")
-    try:
-        for left in folder.glob(f"{_MAKING}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
-    finally:
-        lock.release()
-
-
-def _replace(making: Path, folder: Path, old: Path) -> None:
-    if folder.exists():
-        folder.rename(old)
-    making.rename(folder)

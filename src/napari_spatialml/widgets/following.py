@@ -127,6 +127,7 @@ class Following(QObject):
             partial(picture_of, sitter, look, None if alone else view),
             on_result=partial(self._show, session, points, alone),
             on_error=partial(self._fail, points),
+            on_stopped=lambda: self._seen.pop(points, None),
             key=f"transcripts {points}",
             title=f"Look for transcripts of '{points}'",
             replace=True,
