@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
@@ -46,8 +46,7 @@ class Hover(QLabel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self.look)
-        desk.viewer.mouse_move_callbacks.append(_moved(ref(self)))  # the viewer must not keep what looks at it
-        desk.opened.connect(self._forget)
+        desk.viewer.mouse_move_callbacks.append(_weakly(self._moved))
         canvas.installEventFilter(self)
         self.hide()
 
@@ -82,13 +81,13 @@ class Hover(QLabel):
             self.hide()
         return False
 
-    def moved(self, position: Any) -> None:
-        """Take up where the mouse is, in the viewer's coordinates, and look in a moment."""
-        self._um = np.asarray(position, dtype=float)[-2:]
+    def _moved(self, viewer: Any, event: Any) -> None:
+        self._um = np.asarray(event.position, dtype=float)[-2:]
         if not self._timer.isActive():
             self._timer.start()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Let go of the section."""
         self._pointing, self._um = None, None
         self.hide()
 
@@ -101,12 +100,13 @@ class Hover(QLabel):
         self.raise_()
 
 
-def _moved(hover: ref[Hover]) -> Any:
-    """Return what the viewer calls when the mouse moves."""
+def _weakly(method: Any) -> Any:
+    """Return what calls a method while its object lives: the viewer must not keep what keeps the viewer."""
+    held = weakref.WeakMethod(method)
 
-    def call(viewer: Any, event: Any) -> None:
-        there = hover()
-        if there is not None:
-            there.moved(event.position)
+    def moved(viewer: Any, event: Any) -> None:
+        call = held()
+        if call is not None:
+            call(viewer, event)
 
-    return call
+    return moved
