@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_spatialml.core.inside import inside
+from napari_spatialml.core.inside import points_inside
 from napari_spatialml.errors import BadInput
 from napari_spatialml.io.explorer import read_explorer
 from napari_spatialml.session.selected import Selected
@@ -44,7 +44,7 @@ def test_the_outline_holds_the_centres_of_the_selected_rows_and_of_no_others(ses
     where = np.column_stack([spots.y, spots.x])
     found = np.zeros(len(where), bool)
     for polygon in read_explorer(tmp_path / "o.csv").geometry:
-        found |= inside(where, np.array(polygon.exterior.coords)[:, ::-1])
+        found |= points_inside(where, np.array(polygon.exterior.coords)[:, ::-1])
     extra = set(np.flatnonzero(found)) - set(rows)
     assert set(rows) <= set(np.flatnonzero(found))
     assert not extra or "no holes" in said  # the file has none, and the sentence says so

@@ -1,4 +1,4 @@
-"""Which points lie within an outline."""
+"""Which of very many points lie within an outline."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from .arrays import require
 
-__all__ = ["inside"]
+__all__ = ["points_inside"]
 
 
-def inside(points: npt.ArrayLike, outline: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+def points_inside(points: npt.ArrayLike, outline: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Return which points lie within a closed outline, by the even-odd rule.
 
     Parameters
@@ -28,7 +28,7 @@ def inside(points: npt.ArrayLike, outline: npt.ArrayLike) -> npt.NDArray[np.bool
     Raises
     ------
     BadInput
-        If either is not (n, 2).
+        If either is not (n, 2), or a corner is not finite.
 
     Notes
     -----
@@ -41,14 +41,15 @@ def inside(points: npt.ArrayLike, outline: npt.ArrayLike) -> npt.NDArray[np.bool
 
     Examples
     --------
-    >>> inside([[1, 1], [3, 1]], [[0, 0], [0, 2], [2, 2], [2, 0]])
+    >>> points_inside([[1, 1], [3, 1]], [[0, 0], [0, 2], [2, 2], [2, 0]])
     array([ True, False])
     """
     where, corners = np.asarray(points, dtype=np.float64), np.asarray(outline, dtype=np.float64)
     for array, name in ((where, "points"), (corners, "outline")):
         require(array.ndim == 2 and array.shape[1] == 2, f"The {name} have the shape {array.shape}.", "Give (n, 2).")
+    require(bool(np.isfinite(corners).all()), "A corner of the outline is not a number.", "Draw it again.")
     out = np.zeros(len(where), dtype=bool)
-    if len(corners) >= 3 and np.isfinite(corners).all() and len(where):
+    if len(corners) >= 3 and len(where):
         from .inside_kernels import inside_slabs
 
         inside_slabs(np.ascontiguousarray(where), np.ascontiguousarray(corners), out)

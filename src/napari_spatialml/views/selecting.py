@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core.inside import inside
+from ..core.inside import points_inside
 from ..errors import BadInput
 from ..session import Document
 from ..session.row_places import RowPlaces
@@ -43,7 +43,7 @@ def word_for(document: Document, element: str, n: int = 2) -> str:
 
 def rows_inside(places: RowPlaces, place: Place, outline: Point) -> npt.NDArray[np.int64]:
     """Return the rows whose centre lies within an outline in µm of the canvas."""
-    return places.rows[inside(places.where, place.own(outline))]
+    return places.rows[points_inside(places.where, place.own(outline))]
 
 
 def rows_at(document: Document, table: str, places: RowPlaces, place: Place, um: Point) -> npt.NDArray[np.int64]:

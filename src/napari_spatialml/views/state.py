@@ -85,6 +85,8 @@ class Legend:
         Categories that are not drawn.
     note
         One line below the legend, or "".
+    log
+        Whether the map runs over the logarithm of 1 + value.
     """
 
     element: str
@@ -97,6 +99,7 @@ class Legend:
     unit: str = ""
     hidden: frozenset[str] = frozenset()
     note: str = ""
+    log: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +153,14 @@ class ViewState:
         The transcripts in no cell; None when they are not shown.
     selected, limit
         The rows that are selected, and those that a filter leaves drawn: see `SelectedRows`, which sets them.
+    also
+        Further coordinate systems in the same scene, from left to right.
+    overlaid
+        Whether those are laid over the first, centre on centre, instead of beside it.
+    transcripts
+        How transcripts are looked at, by points element: a `transcript_looks.TranscriptLook`.
+    pictures
+        The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
     """
 
     coordinate_system: str = "global"
@@ -165,6 +176,10 @@ class ViewState:
     loose: Loose | None = None
     selected: Selected | None = None
     limit: Selected | None = None
+    also: tuple[str, ...] = ()
+    overlaid: bool = False
+    transcripts: Mapping[str, Any] = field(default_factory=_nothing)
+    pictures: Mapping[str, Any] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

@@ -81,9 +81,10 @@ class SelectionPart(QWidget):
         layout.setSpacing(SPACING)
         asked = _row(self.query, self._button("Select", self.ask, "Select the rows of which the query is true."))
         parts = (Heading("Selection"), self.tables, asked, self._mouse(), self.hint, self._counted())
-        for part in (*parts, self._keeping(), self._setting(), self.kept, self.message):
+        for part in (*parts, self._keeping(), self.kept, self._setting(), self.message):
             layout.addWidget(part)
         self.hint.hide()
+        self.count.setIndent(0)
         desk.tool_changed.connect(lambda _name: self._show_tool())
 
     # what is shown -------------------------------------------------------------------------------

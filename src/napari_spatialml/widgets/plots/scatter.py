@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from ...core.inside import inside
+from ...core.inside import points_inside
 from ...errors import BadInput
 from ...session import Document
 from ...views.columns import Axis, Colours, colours_of, named_choices
@@ -157,7 +157,7 @@ class ScatterPane(Pane):
         if len(corners) < 3 or self.rows is None:
             return
         which = self._there.copy()
-        which[self._there] = inside(self._at, corners)
+        which[self._there] = points_inside(self._at, corners)
         left = self.limited()
         if left is not None:
             which &= left  # what is not drawn cannot be meant
