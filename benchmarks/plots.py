@@ -80,7 +80,7 @@ def _of(n: int) -> Iterator[tuple[str, Figure]]:
 
 
 def _scatter(dock: Any, data: str) -> Iterator[tuple[str, Figure]]:
-    from napari_spatialml.core.inside import inside
+    from napari_spatialml.core.inside import points_inside
 
     scatter = dock.show_kind("Scatter")
     first = _median([lambda: scatter.set_columns(x="UMAP 1", y="UMAP 2", colour="domain")] * 3)
@@ -95,8 +95,8 @@ def _scatter(dock: Any, data: str) -> Iterator[tuple[str, Figure]]:
     yield "a new view of the scatter", Figure(draw, "ms", DRAW_MS, data=data, seed=SEED)
     turn = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     circle = np.column_stack([np.cos(turn), np.sin(turn)]) * 8
-    inside(scatter._at, circle)
-    lasso = _median([lambda: inside(scatter._at, circle) for _ in range(ROUNDS)])
+    points_inside(scatter._at, circle)
+    lasso = _median([lambda: points_inside(scatter._at, circle) for _ in range(ROUNDS)])
     yield "which points a lasso of 200 corners holds", Figure(lasso, "ms", LASSO_MS, data=data, seed=SEED)
     whole = _median([lambda k=k: _drawn(dock, lambda: scatter._on_lasso(circle + k / 9, "new")) for k in range(5)])
     yield "a lasso, until plot and canvas show it", Figure(whole, "ms", data=data, seed=SEED)

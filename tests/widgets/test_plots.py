@@ -256,6 +256,17 @@ def test_points_have_the_colours_of_the_canvas(dock, desk):
     assert scatter.colours.ends == (shown.low, shown.high)
 
 
+def test_the_colours_follow_the_canvas_until_others_are_chosen(dock, desk, qtbot):
+    scatter = dock.show_kind("Scatter")
+    for key in ("obs/kind", "obs/area_um2"):
+        desk.presenter.colour_by("spots", next(c for c in desk.presenter.choices("spots") if c.key == key))
+        qtbot.waitUntil(lambda k=key: scatter.axes[2].colour.key == k, timeout=2000)
+    scatter.set_columns(colour="domain")
+    desk.presenter.colour_by("spots", next(c for c in desk.presenter.choices("spots") if c.key == "obs/kind"))
+    qtbot.wait(50)
+    assert scatter.axes[2].colour.key == "obs/domain"
+
+
 def colours(scatter):
     """Return the colours in the middle of the drawn points, as "#rrggbb"."""
     picture = scatter.board.grab().toImage()
@@ -301,6 +312,8 @@ def test_a_column_without_any_value_is_refused_in_words(dock, desk, n):
     assert "No row has a value of nothing" in dock.message.text()
     histogram.set_columns(x="kind")
     assert "categories, not numbers" in dock.message.text()
+    histogram.select_them.click()
+    assert selected(desk) is None  # nothing is in sight that could be meant
     histogram.set_columns(x="area_um2")
     assert dock.message.isHidden()
 

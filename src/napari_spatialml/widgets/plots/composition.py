@@ -78,10 +78,15 @@ class CompositionPane(Pane):
     def defaults(self) -> dict[str, str]:
         """Return what the canvas shows, in annotated regions, else in the first other category."""
         assert self.rows is not None and self.desk.session is not None
-        now = self.presenter.colour_of(self.rows.element)
+        document, now = self.desk.session.document, self.presenter.colour_of(self.rows.element)
         groupings, bars = self.offered("of"), self.offered("by")
-        of = first_of(groupings, lambda _n, c: c == now, lambda _n, _c: True)
-        return {"of": of, "by": first_of(bars, lambda n, _c: n != of, lambda _n, _c: True)}
+
+        def divides(choice: ColourBy) -> bool:
+            return not choice.key or is_grouping(document, choice, telling=True)  # what was annotated has no key
+
+        of = first_of(groupings, lambda _n, c: c == now, lambda _n, c: divides(c), lambda _n, _c: True)
+        by = first_of(bars, lambda n, c: n != of and divides(c), lambda n, _c: n != of, lambda _n, _c: True)
+        return {"of": of, "by": by}
 
     def draw(self) -> None:
         """Draw the bars."""

@@ -155,6 +155,7 @@ class HistogramPane(Pane):
 
     def _check(self, axis: Axis | None) -> None:
         shown = axis is not None and axis.numbers is not None
+        self._timer.start()
         for part in (self.bars, self.marks, self.band):
             part.setVisible(shown)
         if axis is None:
@@ -210,7 +211,10 @@ class HistogramPane(Pane):
 
     def _filter(self) -> None:
         """Leave what lies between the lines on the canvas; everything while they stand at the ends."""
-        if self.presenter is None or self.rows is None or not self.axes or self.axes[0] is None:
+        if self.presenter is None or self.rows is None:
+            return
+        if not self.drawn:  # no line is in sight
+            self.presenter.selected.filter(None)
             return
         low, high = self.band.getRegion()
         if low <= self._edges[0] and high >= self._edges[-1]:
@@ -221,7 +225,7 @@ class HistogramPane(Pane):
         self._note()
 
     def _select(self) -> None:
-        if self.rows is not None and self.axes and self.axes[0] is not None and len(self._values):
+        if self.drawn:
             self.select(self._within(), self._said())
 
     def _said(self) -> str:

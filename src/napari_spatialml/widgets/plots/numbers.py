@@ -30,12 +30,16 @@ _PLACES = ("array_row", "array_col", "row", "col")
 
 
 def is_measured(document: Document, choice: ColourBy, *, telling: bool = False) -> bool:
-    """Whether a choice is a column of numbers; ``telling``: of more than the place in a grid."""
+    """Whether a choice is a column of numbers; ``telling``: that differ, and are no places in a grid."""
     if choice.part != "obs" or (telling and choice.name in _PLACES):
         return False
-    return not is_categorical(document.table(choice.table).obs[choice.name])
+    held = document.table(choice.table).obs[choice.name]
+    return not is_categorical(held) and (not telling or bool(held.max() > held.min()))
 
 
-def is_grouping(document: Document, choice: ColourBy) -> bool:
-    """Whether a choice is a column of categories."""
-    return choice.part == "obs" and is_categorical(document.table(choice.table).obs[choice.name])
+def is_grouping(document: Document, choice: ColourBy, *, telling: bool = False) -> bool:
+    """Whether a choice is a column of categories; ``telling``: of more than one that has rows."""
+    if choice.part != "obs":
+        return False
+    held = document.table(choice.table).obs[choice.name]
+    return is_categorical(held) and (not telling or held.nunique() > 1)

@@ -61,6 +61,7 @@ class ScatterPane(Pane):
         self.cloud.counting.connect(self._on_counting)
         self._at = np.empty((0, 2))
         self._there = np.empty(0, bool)
+        self._canvas = ""
         return board
 
     def defaults(self) -> dict[str, str]:
@@ -77,6 +78,16 @@ class ScatterPane(Pane):
             x, y = (*numbers[:2], total, gene, total)[:2] if len(numbers) > 1 else (total, (*numbers, gene)[0])
         now = self.presenter.colour_of(self.rows.element)
         return {"x": x, "y": y, "colour": first_of(self.choices, lambda _n, c: c == now)}
+
+    def refresh(self, *, fit: bool = False) -> None:
+        """Draw anew; the colours follow those of the canvas until others are chosen here."""
+        if self.rows is not None and self.presenter is not None:
+            now = self.presenter.colour_of(self.rows.element)
+            name = first_of(self.choices, lambda _n, c: c == now)
+            if name and self._wanted.get("colour", "") == self._canvas:
+                self._wanted["colour"] = name
+            self._canvas = name
+        super().refresh(fit=fit)
 
     def draw(self) -> None:
         """Draw the points."""

@@ -61,19 +61,23 @@ class ViolinPane(Pane):
         return {n: c for n, c in self.choices.items() if is_grouping(document, c) == (field == "by")}
 
     def defaults(self) -> dict[str, str]:
-        """Return the total by the category that the canvas shows, else by the first."""
+        """Return the total by the category that the canvas shows, else by the first that divides the rows."""
         assert self.rows is not None and self.desk.session is not None
         document, now = self.desk.session.document, self.presenter.colour_of(self.rows.element)
         return {
             "value": first_of(
-                self.choices, lambda _n, c: c.key == TOTAL, lambda _n, c: is_measured(document, c),
+                self.choices,
+                lambda _n, c: c.key == TOTAL,
+                lambda _n, c: is_measured(document, c, telling=True),
                 lambda _n, c: c.part in ("X", "obsm"),
             ),
             "by": first_of(
-                self.choices, lambda _n, c: c == now and is_grouping(document, c),
+                self.choices,
+                lambda _n, c: c == now and is_grouping(document, c),
+                lambda _n, c: is_grouping(document, c, telling=True),
                 lambda _n, c: is_grouping(document, c),
             ),
-        }  # fmt: skip
+        }
 
     def draw(self) -> None:
         """Draw the violins."""
