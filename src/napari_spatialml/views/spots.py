@@ -172,7 +172,7 @@ def _mapped(values: Measured) -> npt.NDArray[np.float32]:
     steps: npt.NDArray[np.float32] = np.asarray(
         ensure_colormap(values.colormap).map(np.linspace(0, 1, _STEPS)), np.float32
     )
-    return steps[np.round(shares * (_STEPS - 1)).astype(np.int64)]
+    return np.asarray(steps[np.round(shares * (_STEPS - 1)).astype(np.int64)])
 
 
 def counted(values: Categories) -> tuple[tuple[str, str, int], ...]:
