@@ -121,7 +121,13 @@ def _gamma(value: Any) -> float:
     return number
 
 
-_CHECKS: dict[str, Callable[[Any], Any]] = {"colour": _colour, "low": _number, "high": _number, "gamma": _gamma, "visible": bool}
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "colour": _colour,
+    "low": _number,
+    "high": _number,
+    "gamma": _gamma,
+    "visible": bool,
+}
 
 
 def _held(document: Document, image: str) -> Mapping[str, Any]:

@@ -41,7 +41,9 @@ class Link:
         self._cameras = (first.scene.camera, second.scene.camera)
         self._busy = False
         a, b = self._cameras
-        self.apart = (0.0, 0.0) if same else tuple(float(q - p) for p, q in zip(a.center[-2:], b.center[-2:], strict=True))
+        self.apart = (
+            (0.0, 0.0) if same else tuple(float(q - p) for p, q in zip(a.center[-2:], b.center[-2:], strict=True))
+        )
         a.events.center.connect(self._first_moved)
         a.events.zoom.connect(self._first_moved)
         b.events.center.connect(self._second_moved)
