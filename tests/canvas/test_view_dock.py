@@ -129,6 +129,8 @@ def test_channels_and_bookmarks_are_kept_and_there_again_after_saving(small, tmp
 
 
 def test_the_second_view_moves_with_the_first_and_shows_other_elements(flat):
+    flat.viewer.window._qt_window.resize(1500, 700)
+    flat.settle()
     flat.desk.looking.show_second(True)
     flat.settle()
     second = flat.desk.looking.second

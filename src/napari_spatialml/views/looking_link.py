@@ -118,5 +118,9 @@ class SecondScene:
         self.show()
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
         for spec, layer in self.canvas.layers():
-            if isinstance(spec, LabelsSpec) and spec.key.element in touched:
+            if not isinstance(spec, LabelsSpec) or spec.key.element not in touched:
+                continue
+            if spec.live:
                 layer.refresh()
+            else:
+                layer.data, layer.editable = spec.make(), False  # its array is a copy of the document's

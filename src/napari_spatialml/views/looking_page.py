@@ -168,7 +168,7 @@ def _height(legend: Legend) -> float:
 
 def _legend(group: Any, legend: Legend, x: float, top: float) -> None:
     y = top + _TEXT
-    _text(group, _short(_title(legend), _LEGEND), x, y, _INK, bold=True)
+    _text(group, _short(_title(legend), 0.85 * _LEGEND), x, y, _INK, bold=True)  # bold letters are wider
     y += _ROW
     y = _categories(group, legend, x, y) if legend.kind == "categories" else _ramp(group, legend, x, y)
     if legend.note:
@@ -176,8 +176,8 @@ def _legend(group: Any, legend: Legend, x: float, top: float) -> None:
 
 
 def _title(legend: Legend) -> str:
-    title = legend.title.replace("_", " ")
-    return f"{legend.element}: {title}" if legend.element and legend.element not in title else title
+    title, element = legend.title.replace("_", " "), legend.element.replace("_", " ")
+    return f"{element}: {title}" if element not in title else title
 
 
 def _categories(group: Any, legend: Legend, x: float, y: float) -> float:

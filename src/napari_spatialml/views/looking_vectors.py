@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,7 @@ def _polygons(spec: ShapesSpec, layer: Any, frame: Frame) -> Drawn | None:
     paths = []
     for row, colour in zip(rows.tolist(), which.tolist(), strict=True):
         ends = shapes.rings[shapes.rings_of_rows[row] : shapes.rings_of_rows[row + 1] + 1]
-        rings = (shapes.corners[a:b, 1::-1] for a, b in itertools.pairwise(ends))
+        rings = (shapes.corners[a:b, 1::-1] for a, b in pairwise(ends.tolist()))
         paths.append((colour, tuple(tiles.affine.apply(ring) + shift for ring in rings)))
     return Drawn(layer.name, np.zeros((0, 4)), tuple(paths), colours, 0.0)
 

@@ -67,8 +67,11 @@ class ComparePanel(QWidget):
         """Offer what is on the canvas; at first the two lowest of different elements."""
         presenter = self._desk.presenter
         found = comparable(presenter.canvas) if presenter is not None else ()
-        # at first two images where there are two, else an image and what lies over it
-        ordered = [s.name for s in found if s.pictured] + [s.name for s in found if not s.pictured]
+        # at first two images where there are two, else two channels, else an image and what lies over it
+        images = [s for s in found if s.pictured]
+        whole = [s for s in images if len(s.layers) > 1]
+        images = [s for s in images if s not in whole] if len(whole) == 1 and len(images) > 2 else images
+        ordered = [s.name for s in images] + [s.name for s in found if not s.pictured]
         choose(self.first, [s.name for s in found], next(iter(ordered), ""))
         other = next((n for n in ordered if n != self.first.currentData()), "")
         choose(self.second, [s.name for s in found], other)

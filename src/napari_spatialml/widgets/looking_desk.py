@@ -123,13 +123,7 @@ class Looking(QObject):
                 across, wide = Qt.Orientation.Horizontal, self._native.width() // 2
                 window._qt_window.splitDockWidget(dock, beside, across)
                 window._qt_window.resizeDocks([dock, beside], [wide, beside.width()], across)
-            dock.destroyed.connect(self._second_gone)
         self.changed.emit()
-
-    def _second_gone(self) -> None:
-        """The person has closed its dock."""
-        if self.second is not None and not self.second.isVisible():
-            self.show_second(False)
 
     def show_map(self, on: bool) -> None:
         """Show the minimap, or put it away."""

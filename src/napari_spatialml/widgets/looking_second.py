@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
@@ -70,6 +70,16 @@ class SecondView(QWidget):
         self._marks = ()
         self.scene.close()
         self.canvas.close()  # napari's viewer deletes itself then
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Let go when the person closes the dock: napari takes this widget out of it."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange:
+            QTimer.singleShot(0, self._left)
+
+    def _left(self) -> None:
+        if self.parent() is None and self._desk.looking.second is self:
+            self._desk.looking.show_second(False)
 
     def link_both(self, on: bool) -> None:
         """Let both views move together from where they stand, or each on its own."""
