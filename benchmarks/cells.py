@@ -54,6 +54,7 @@ def measure() -> Iterator[tuple[str, Figure]]:
             faster = Figure(theirs / ours["lasso"], "times", FASTER["lasso"], lower_is_better=False, **at)
             yield "lasso: faster", faster
         yield "lasso, told and drawn", Figure(ours["drawn"], "ms", data=data, seed=SEED)
+        yield "query of a category and a gene", Figure(ours["query"], "ms", data=data, seed=SEED)
         yield "centres of the cells, once", Figure(ours["centres"], "s", data=data, seed=SEED)
         large = f"planted: {CELLS:,} cells on a stored pyramid of {LARGE_EDGE:,} × {LARGE_EDGE:,} pixels"
         yield "recolour a pyramid by a gene", Figure(_on_a_pyramid(folder), "s", RECOLOUR_S, data=large, seed=SEED)
@@ -129,6 +130,7 @@ def _recolour(presenter: Any, key: str) -> None:
 def _on_one_array(folder: Path) -> dict[str, float]:
     """Return seconds to recolour and to find the centres, milliseconds of the lasso."""
     from napari_spatialml.session import Session
+    from napari_spatialml.session.query import query_rows
     from napari_spatialml.views.selecting import rows_inside
 
     os.environ.setdefault("NAPARI_SPATIALML_STATE", str(folder / "state"))
@@ -150,6 +152,8 @@ def _on_one_array(folder: Path) -> dict[str, float]:
         found["lasso"] = median_ms([lambda: rows_inside(places, place, ring)] * 7)
         tool.within(ring, ())
         found["drawn"] = median_ms([lambda: tool.within(ring, ())] * 5)
+        text = "domain == 'L4' and G1 > 2"
+        found["query"] = median_ms([lambda: query_rows(session.document, "cells_table", text)] * 5)
         presenter.close()
         return found
     finally:

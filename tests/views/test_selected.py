@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_spatialml.session import correct
 from napari_spatialml.session.selected import Selected
-from napari_spatialml.views import ColourBy
+from napari_spatialml.views import ColourBy, rasters
 from napari_spatialml.views.specs import Key
 
 from .test_gestures import um
@@ -124,3 +124,15 @@ def test_spots_and_turned_pixels_are_selected_where_they_lie(presenter, mouse):
     mouse.drag(*ring)
     known = presenter.document.instances("msi")
     assert sorted(ids(presenter)) == sorted(set(grid[1:3, 1:4].ravel().tolist()) & set(known.tolist()))
+
+
+def test_a_selection_on_large_labels_is_drawn_as_it_is_looked_at(presenter, monkeypatch):
+    monkeypatch.setattr(rasters, "EDITABLE", 100)
+    presenter.show()
+    presenter.selected.take(Selected("cells_table", np.array([0, 4])))
+    layer = raster(presenter, "selection")
+    labels = presenter.document.grid("cells").read()
+    assert np.array_equal(np.asarray(layer.data), (labels > 0) & ~np.isin(labels, [1, 5]))
+    presenter.selected.take(Selected("cells_table", np.array([7])))
+    assert np.array_equal(np.asarray(raster(presenter, "selection").data), (labels > 0) & (labels != 8))
+    assert raster(presenter, "selection") is layer

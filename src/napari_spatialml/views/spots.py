@@ -33,7 +33,7 @@ _ROUND = 0.005
 _STEPS = 4096
 """Steps of a colour map: sixteen times as many as a screen has."""
 _WITHOUT = np.array([0.6, 0.6, 0.6, 0.45], np.float32)
-_FAINT = 0.15
+_FAINT = 0.25
 """How much of its opacity a row keeps that is not selected."""
 _PLAIN = np.array([0.96, 0.62, 0.18, 0.75], np.float32)
 

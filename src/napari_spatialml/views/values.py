@@ -94,8 +94,9 @@ def values_of(document: Document, colour: ColourBy, element: str) -> Values:
         When the table does not hold them.
     """
     rows = document.rows(colour.table, element)
-    held = column_of(document, colour).iloc[rows]
-    ids = document.instances(colour.table)[rows]
+    held, ids = column_of(document, colour), document.instances(colour.table)
+    if len(rows) < len(ids):
+        held, ids = held.iloc[rows], ids[rows]
     if is_categorical(held):
         return _categories(document, colour, held, ids)
     numbers = np.asarray(held, dtype=np.float32)

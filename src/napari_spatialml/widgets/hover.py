@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,8 +46,7 @@ class Hover(QLabel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self.look)
-        desk.viewer.mouse_move_callbacks.append(self._moved)
-        desk.opened.connect(self._forget)
+        desk.viewer.mouse_move_callbacks.append(_weakly(self._moved))
         canvas.installEventFilter(self)
         self.hide()
 
@@ -86,7 +86,8 @@ class Hover(QLabel):
         if not self._timer.isActive():
             self._timer.start()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Let go of the section."""
         self._pointing, self._um = None, None
         self.hide()
 
@@ -97,3 +98,15 @@ class Hover(QLabel):
         y = below if below + self.height() < room.height() else at.y() - self.height() - 6
         self.move(max(x, 0), max(y, 0))
         self.raise_()
+
+
+def _weakly(method: Any) -> Any:
+    """Return what calls a method while its object lives: the viewer must not keep what keeps the viewer."""
+    held = weakref.WeakMethod(method)
+
+    def moved(viewer: Any, event: Any) -> None:
+        call = held()
+        if call is not None:
+            call(viewer, event)
+
+    return moved
