@@ -48,7 +48,7 @@ def test_the_steps_stand_in_the_order_of_work_and_fit_the_dock(viewer, show):
     titles = [bench.tabs.tabText(i) for i in range(bench.tabs.count())]
     assert titles == [cls.title for cls in STEPS]
     assert titles == [
-        "Section", "View", "Segment", "Correct", "Review", "Learn",
+        "Section", "View", "Transcripts", "Segment", "Correct", "Review", "Learn",
         "Annotate", "Register", "Domains", "Deconvolve", "Compare", "History",
     ]  # fmt: skip
     assert bench.width() <= PANEL_WIDTH

@@ -25,6 +25,7 @@ from .step import StepDock
 from .step_bar import StepBar
 from .style import MARGIN, PANEL_WIDTH, level_colour, mix, quiet_button
 from .tour import TourStrip
+from .transcripts import TranscriptsDock
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -34,6 +35,7 @@ __all__ = ["STEPS", "Header", "Workbench"]
 STEPS: tuple[type[StepDock], ...] = (
     SectionDock,
     LookDock,
+    TranscriptsDock,
     SegmentDock,
     CorrectDock,
     ReviewDock,

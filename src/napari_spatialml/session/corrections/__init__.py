@@ -22,6 +22,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     annotate,
     bringing,
     cells,
+    colouring,
     columns,
     counts,
     done,
