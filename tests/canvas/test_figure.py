@@ -163,11 +163,11 @@ def test_outlines_of_cells_are_lines_in_an_svg_and_pixels_are_drawn_without_them
         xy = np.array(re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.get("d")), float) * scale
         yx = xy[:, ::-1] + page.frame.corner_um
         boxes.add(tuple(np.round(np.concatenate([yx.min(0), yx.max(0)]) / CELLS_UM, 1)))
-    labels = cells_array()
-    wanted = set()
-    for cell in range(1, 10):
-        y, x = np.nonzero(labels == cell)
-        wanted.add((y.min(), x.min(), y.max() + 1.0, x.max() + 1.0))
+    from skimage.measure import label, regionprops
+
+    parts = regionprops(label(cells_array(), connectivity=1))
+    assert len(parts) == len(paths)
+    wanted = {tuple(float(v) for v in part.bbox) for part in parts}
     assert boxes == wanted
     panel.deleteLater()
 

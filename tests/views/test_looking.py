@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_spatialml.session import Session
 from napari_spatialml.session.bookmarks import Bookmark
+from napari_spatialml.views import Presenter
 from napari_spatialml.views.channels import COLOURS, auto_limits, colours_by, histogram, light_images
 from napari_spatialml.views.colormaps import brightest, colormap_of, inked
 from napari_spatialml.views.looking import comparable
+from napari_spatialml.views.looking_figure import Frame
 from napari_spatialml.views.looking_legend import channel_legends
 from napari_spatialml.views.looking_link import Link, SecondScene
 from napari_spatialml.views.looking_overview import overview
 from napari_spatialml.views.looking_scene import scenes
+from napari_spatialml.views.looking_vectors import vectors
 from napari_spatialml.views.looking_views import go_to, view_now
 from napari_spatialml.views.memory import Memory
 from napari_spatialml.views.places import extent_of_system
@@ -47,6 +51,31 @@ def test_what_can_be_compared_names_elements_channels_and_foreign_layers(present
     names = [shown.name for shown in comparable(presenter.canvas)]
     assert {"he", "if", "if: DAPI", "if: CD3", "cells", "spots", "pixels in msi", "mine"} <= set(names)
     assert len(names) == len(set(names))
+
+
+def test_polygons_are_lines_of_a_figure_with_their_holes_and_parts():
+    from geopandas import GeoDataFrame
+    from napari.components import ViewerModel
+    from shapely import MultiPolygon, box, get_coordinates, get_parts, get_rings
+    from spatialdata import SpatialData
+    from spatialdata.models import ShapesModel
+    from spatialdata.transformations import Scale
+
+    holed = box(0, 0, 10, 20).difference(box(2, 2, 4, 5))
+    shapes = [holed, MultiPolygon([box(30, 0, 32, 2), box(40, 5, 43, 9)]), box(500, 500, 510, 510)]
+    frame = GeoDataFrame({"geometry": shapes}, index=["a", "b", "far"])
+    doubled = {"global": Scale([2.0, 2.0], axes=("x", "y"))}
+    session = Session.start(SpatialData(shapes={"cells": ShapesModel.parse(frame, transformations=doubled)}))
+    presenter = Presenter(ViewerModel(), session)
+    presenter.show()
+    drawn, many = vectors(presenter.canvas, session.document, Frame((30.0, 50.0), 100.0, 100.0))
+    (layer,) = drawn.values()
+    found = {tuple(map(tuple, ring)) for _, rings in layer.paths for ring in rings}
+    wanted = [2 * get_coordinates(ring)[:, ::-1] for ring in get_rings(get_parts(shapes[:2]))]
+    assert found == {tuple(map(tuple, ring)) for ring in wanted}
+    assert many == ()
+    presenter.close()
+    session.close()
 
 
 def test_going_to_a_bookmark_brings_back_the_very_view(presenter):

@@ -16,6 +16,7 @@ __all__ = ["Overview", "overview"]
 
 _MOST_READ = 3e7
 """Pixels of an image without coarser levels that are still read for a small picture."""
+_SMALL = 256
 _CELLS = np.array([150.0, 158.0, 170.0]) / 255
 
 
@@ -75,7 +76,7 @@ def _box(layers: list[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.flo
 
 def _lay(picture: npt.NDArray[np.float64], spec: LayerSpec, layer: Any, y: Any, x: Any, memory: Memory) -> bool:
     """Draw a layer of pixels into the picture; return whether there was anything to draw."""
-    read = memory.get(("overview", spec.key, spec.token), lambda: _coarse(layer))
+    read = memory.get(("overview", spec.key, spec.token), lambda: _coarse(layer, isinstance(spec, ImageSpec)))
     if read is None:
         return False
     values, steps = read
@@ -108,7 +109,7 @@ def _coloured(layer: Any, values: npt.NDArray[Any], rgb: bool) -> npt.NDArray[np
     return np.asarray(layer.colormap.map(shares**layer.gamma)[:, :3], float)
 
 
-def _coarse(layer: Any) -> tuple[npt.NDArray[Any], tuple[float, float]] | None:
+def _coarse(layer: Any, averaged: bool) -> tuple[npt.NDArray[Any], tuple[float, float]] | None:
     """Return the coarsest pixels, and how many of the finest one of them spans; None where it would be slow."""
     levels = list(layer.data) if layer.multiscale else [layer.data]
     size, last = levels[0].shape[:2], levels[-1]
@@ -117,6 +118,11 @@ def _coarse(layer: Any) -> tuple[npt.NDArray[Any], tuple[float, float]] | None:
     every = max(1, max(last.shape[:2]) // 1024)
     values = np.asarray(last[::every, ::every])
     fewer = (size[0] / last.shape[0], size[1] / last.shape[1])
+    edge = max(values.shape[:2]) // _SMALL if averaged else 1
+    if edge > 1:  # else fine structures would flicker between the pixels that are looked at
+        h, w = (n // edge for n in values.shape[:2])
+        blocks = values[: h * edge, : w * edge].reshape(h, edge, w, edge, *values.shape[2:])
+        values, every = blocks.mean((1, 3)).astype(values.dtype), every * edge
     return values, (every * fewer[0], every * fewer[1])
 
 

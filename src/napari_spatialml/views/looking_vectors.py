@@ -159,7 +159,7 @@ def _cells(spec: LabelsSpec, layer: Any, document: Document, frame: Frame) -> Dr
         return None
     window = (int(low[0]), int(high[0]), int(low[1]), int(high[1]))
     _, polygons = pixel_outlines(grid.read(window), (window[0], window[2]))
-    rings = shapely.get_rings(polygons) if len(polygons) else []
+    rings = shapely.get_rings(shapely.get_parts(polygons)) if len(polygons) else []
     lines = tuple(to_um.apply(shapely.get_coordinates(ring)[:, ::-1]) for ring in rings)
     width = float(np.mean(to_um.scale_factors)) * float(layer.contour)
     colours = ((spec.colour, float(layer.opacity)),)
