@@ -22,7 +22,7 @@ Planes = npt.NDArray[np.float32]
 NOMINAL = 20.0
 """Diameter of a nucleus in pixels, around which the network was trained."""
 MARGIN = 96
-"""No pixel further away than this changes a pixel's output: see `FlowNetwork`."""
+"""No pixel further away than this changes a pixel's output, in no network of `flow_network`."""
 TILE = 1088
 """Longest edge of a tile in pixels of the network."""
 _EDGE = 16  # pixels mirrored beyond the image, as in training
@@ -70,14 +70,11 @@ def network_of(path: Path) -> Any:
     MissingWeights, BadInput
         As `load` does.
     """
-    from .flow_network import FlowNetwork
+    from .flow_network import made
 
     weights, metadata = read(path)
     try:
-        widths = tuple(int(n) for n in metadata["widths"].split(","))
-        if len(widths) != 4 or not all(0 < n <= 1024 for n in widths):
-            raise ValueError(f"widths {widths}")
-        net = FlowNetwork(widths)
+        net = made(metadata["network"], tuple(int(n) for n in metadata["widths"].split(",")))
         net.load_state_dict(_tensors(weights, net))
     except (KeyError, ValueError, RuntimeError) as error:
         raise BadInput(f"'{path.name}' holds the weights of another network.", "Choose those of a flow network.") from (
