@@ -11,8 +11,8 @@ from .stains import dressed
 
 __all__ = ["SHARES", "Sampler"]
 
-SHARES = {"fluorescence": 0.63, "h&e": 0.20, "bright-field": 0.12, "simulated h&e": 0.05}
-_MEDIAN, _OCTAVES = 24.0, 0.6  # pixels across, and how far from it: where `working_scale` brings nuclei, and around
+SHARES = {"fluorescence": 0.63, "h&e": 0.19, "bright-field": 0.13, "simulated h&e": 0.05}
+_MEDIAN, _OCTAVES = 25.0, 0.6  # pixels across, and how far from it: where `working_scale` brings nuclei, and around
 _PLAIN = 0.4  # outlines differ by microscope and by hand: seen through disturbed light only, they are a mean of all
 _DRESSED = {"fluorescence": 0.15, "h&e": 0.25}  # how often as another stain, see `stains.dressed`
 
