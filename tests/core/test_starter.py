@@ -75,6 +75,22 @@ def test_windows_agree_with_the_slide_when_they_are_given_its_limits() -> None:
     assert np.median(np.abs(window.flows[:, 20:90, 20:110] - whole.flows[:, 20:90, 20:110])) < 0.02
 
 
+@pytest.mark.parametrize("diameter_um", [26.0, 7.3])
+def test_windows_at_the_grain_agree_with_the_slide_at_scales_that_are_not_whole(diameter_um: float) -> None:
+    dapi = sample_truth(0).dapi[:, 300:730, 300:810]
+    method = starter(diameter_um=diameter_um)
+    scale = flow_inference.working_scale(diameter_um / 0.5)
+    grain = flow_inference.grain(scale)
+    whole = method.field(Pixels(dapi, 0.5))
+    at = grain * -(-40 // grain)
+    limits = limits_of(dapi)
+    some = method.field(Pixels(dapi[:, at:, at:], 0.5), limits=limits)
+    margin = int(np.ceil(flow_inference.MARGIN / scale))
+    inner = np.s_[margin:, margin:]
+    assert scale != 1 and some.logit[inner].size > 10_000
+    assert np.abs(whole.logit[at:, at:][inner] - some.logit[inner]).max() < 0.05  # of about ten to either side
+
+
 def test_the_diameter_is_estimated_when_it_is_not_given() -> None:
     _, dapi, labels = tissue()
     area = np.bincount(labels.ravel())[1:]

@@ -26,9 +26,10 @@ from .terminal import Progress, print_table
 __all__ = ["main"]
 
 DEBUG = "NAPARI_SPATIALML_DEBUG"
-KINDS = ("segmentation", "registration", "domains", "deconvolution")
+KINDS = ("segmentation", "registration", "domains", "deconvolution", "embedding")
 VERBS = ("Find cells or nuclei in an image.", "Bring one coordinate system onto another.",
-         "Divide spots, pixels or cells into spatial domains.", "Estimate cell types in spots.")  # fmt: skip
+         "Divide spots, pixels or cells into spatial domains.", "Estimate cell types in spots.",
+         "Lay rows out in two dimensions by their expression.")  # fmt: skip
 STOPPED = 130
 READER_OPTION = "--reader"
 

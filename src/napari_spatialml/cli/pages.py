@@ -15,6 +15,7 @@ ABOUT = {
     "registration": "Two coordinate systems with landmarks in, the transform between them out.",
     "domains": "A table of spots, pixels or cells in, one spatial domain a row out.",
     "deconvolution": "Spots and a single-cell reference in, proportions of cell types out.",
+    "embedding": "The features of a table in, a place in two dimensions a row out.",
 }
 
 

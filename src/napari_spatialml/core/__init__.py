@@ -6,6 +6,7 @@ SpatialData.
 
 from .deconvolution import Deconvolver, Proportions, Reference, Spots
 from .domains import Cells, DomainDetector, Domains
+from .embedding import Embedder, Embedding, Features
 from .method import Advanced, Interval, Method, Parameter, Unit, method, parameters
 from .registration import Alignment, Pair, Registrar, Side
 from .report import Report, part, silent
@@ -21,6 +22,9 @@ __all__ = [
     "Deconvolver",
     "DomainDetector",
     "Domains",
+    "Embedder",
+    "Embedding",
+    "Features",
     "Interval",
     "Masks",
     "Method",

@@ -38,6 +38,8 @@ DEUTERANOPIA = np.array(
 """Linear RGB as a person without green cones sees it (Machado et al. 2009, severity 1)."""
 
 Floats = npt.NDArray[np.float64]
+_LARGE = 100_000
+"""From so many labels a compiled loop is worth its start."""
 
 
 def palette(n: int) -> npt.NDArray[np.float64]:
@@ -226,6 +228,12 @@ class LookupTable:
     def __getitem__(self, labels: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return the values of labels of any shape."""
         at = np.asarray(labels)
+        if self.table is not None and self.table.ndim == 1 and at.dtype.kind in "iu" and at.size >= _LARGE:
+            from .lookup_kernels import spread
+
+            out = np.empty(at.shape, self.table.dtype)
+            spread(self.table, np.ascontiguousarray(at).ravel(), out.ravel())
+            return out
         if self.table is not None:
             last = len(self.table) - 1  # holds the fill value: for labels beyond the table, and negative ones
             inside = at if at.dtype.kind == "u" else np.where(at < 0, last, at)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from .flow_weights import Weights, read
 from .flows import FlowField, decode
 from .report import Report, silent
 
-__all__ = ["NOMINAL", "apply", "estimate_diameter", "has_matrix_units", "load", "network_of", "working_scale"]
+__all__ = ["NOMINAL", "apply", "estimate_diameter", "grain", "has_matrix_units", "load", "network_of", "working_scale"]
 
 Planes = npt.NDArray[np.float32]
 
@@ -28,6 +30,7 @@ TILE = 1088
 _EDGE = 16  # pixels mirrored beyond the image, as in training
 _KEPT = (18.0, 34.0)  # pixels across: interpolation costs more than a change of scale gains here
 _ENLARGED = 28.0  # and here smaller nuclei go: those that touch are parted twice as often as at 20; larger go to 34
+_STEPS = 16  # scales are so many parts of one, or one of so many: then tiles fall on the pixels of the whole
 _PROBE = 448  # edge, in pixels of the network, of the window on which a scale is tried
 _OCTAVES = (1.0, 0.0, -1.0, -2.0)
 _KNOWN = (10.0, 34.0)  # pixels of the network: nuclei of another size are told by another scale
@@ -37,10 +40,28 @@ _PRIOR = 1.5  # octaves: standard deviation of what is expected around the guess
 def working_scale(diameter: float) -> float:
     """Return by how much to enlarge an image whose nuclei have this diameter in pixels.
 
-    1 where the network takes them as they are: nothing is lost by interpolation then.
+    1 where the network takes them as they are: nothing is lost by interpolation then. Otherwise a fraction
+    of small whole numbers, at most 3 % from what was wished for, so that tiles can be cut where a pixel of
+    the image begins with one of the network.
     """
     low, high = _KEPT
-    return _ENLARGED / diameter if diameter < low else min(high / diameter, 1.0)
+    if low <= diameter <= high:
+        return 1.0
+    wished = (_ENLARGED if diameter < low else high) / diameter
+    return round(wished * _STEPS) / _STEPS if wished > 1 else _STEPS / round(_STEPS / wished)
+
+
+def grain(scale: float) -> int:
+    """Return the pixels of the image at whose multiples a window sees what the whole does, at a `working_scale`."""
+    from .flow_network import STRIDE
+
+    up, down = _as_fraction(scale)
+    return down * STRIDE // math.gcd(up, STRIDE)
+
+
+def _as_fraction(scale: float) -> tuple[int, int]:
+    exact = Fraction(round(scale * _STEPS), _STEPS) if scale > 1 else Fraction(_STEPS, round(_STEPS / scale))
+    return exact.numerator, exact.denominator
 
 
 @lru_cache(maxsize=2)
@@ -121,11 +142,12 @@ def apply(
     batch
         Tiles at a time.
     """
-    shape = planes.shape[1:]
-    scale = working_scale(diameter)
-    size = tuple(max(1, round(n * scale)) for n in shape)
-    output = _tiled(net, _resized(planes, size), batch, device, report)
-    output = _resized(output, shape)
+    height, width = planes.shape[1:]
+    up, down = _as_fraction(working_scale(diameter))
+    whole = np.pad(planes, [(0, 0), (0, -height % down), (0, -width % down)], mode="symmetric")
+    size = tuple(n // down * up for n in whole.shape[1:])
+    output = _tiled(net, _resized(whole, size), batch, device, report)
+    output = np.ascontiguousarray(_resized(output, whole.shape[1:])[:, :height, :width])
     return FlowField(output[2], output[:2] / np.float32(5), diameter, stain)
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from concurrent.futures import Executor, wait
+from typing import Protocol, TypeVar
 
-__all__ = ["Report", "forward_only", "part", "silent"]
+from ..errors import Cancelled
+
+__all__ = ["Report", "forward_only", "part", "promptly", "silent"]
+
+T = TypeVar("T")
+_EVERY_S = 0.1
 
 
 class Report(Protocol):
@@ -37,3 +44,39 @@ def forward_only(report: Report) -> Report:
         report(reached, message)
 
     return onward
+
+
+def promptly(call: Callable[[Report], T], report: Report, pool: Executor) -> T:
+    """Call what may be silent for seconds, and let Stop through meanwhile.
+
+    Parameters
+    ----------
+    call
+        Gets a report that may be called from the pool's thread.
+    report
+        Called on this thread every 0.1 s with what was said last.
+    pool
+        Where the call runs. After Stop it goes on there up to its next report, and its result is dropped.
+
+    Raises
+    ------
+    Cancelled
+        As soon as ``report`` raises it.
+    """
+    said, stopped = (0.0, ""), False
+
+    def inner(fraction: float, message: str = "") -> None:
+        nonlocal said
+        if stopped:
+            raise Cancelled
+        said = (fraction, message)
+
+    running = pool.submit(call, inner)
+    try:
+        while True:
+            done, _ = wait([running], _EVERY_S)
+            report(*said)
+            if done:
+                return running.result()
+    finally:
+        stopped = True

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 def kinds() -> tuple[str, ...]:
     """Return the kinds in the order of work."""
-    return ("segmentation", "registration", "domains", "deconvolution")
+    return ("segmentation", "registration", "domains", "deconvolution", "embedding")
 
 
 @cache

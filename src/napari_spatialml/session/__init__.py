@@ -9,6 +9,7 @@ from .run import finish, prepare, run
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
+    EmbeddingSelection,
     RegistrationSelection,
     SegmentationSelection,
     Selection,
@@ -22,6 +23,7 @@ __all__ = [
     "DeconvolutionSelection",
     "Document",
     "DomainsSelection",
+    "EmbeddingSelection",
     "Entry",
     "Outdated",
     "RegistrationSelection",

@@ -21,6 +21,7 @@ __all__ = [
     "in_um",
     "is_annotations",
     "region",
+    "rows_inside",
     "units_inside",
 ]
 
@@ -112,6 +113,11 @@ def _centres(document: Document, table: str, system: str) -> npt.NDArray[np.floa
 
 def units_inside(document: Document, annotations: str, table: str) -> dict[str, int]:
     """Return how many rows of a table (cells, spots or pixels) have their centre in each region."""
+    return {region: len(rows) for region, rows in rows_inside(document, annotations, table).items()}
+
+
+def rows_inside(document: Document, annotations: str, table: str) -> dict[str, npt.NDArray[np.int64]]:
+    """Return which rows of a table (cells, spots or pixels) have their centre in each region, ascending."""
     import shapely
 
     from .gather import coordinates_of
@@ -124,8 +130,7 @@ def units_inside(document: Document, annotations: str, table: str) -> dict[str, 
     where = _centres(document, table, system)
     if where is None:
         where = coordinates_of(document, table, system)
-    found = shapely.STRtree(shapely.points(where[:, ::-1])).query(
+    region, row = shapely.STRtree(shapely.points(where[:, ::-1])).query(
         in_um(document, annotations, system), predicate="contains"
     )
-    counts = np.bincount(found[0], minlength=len(frame))
-    return {str(i): int(n) for i, n in zip(frame.index, counts, strict=True)}
+    return {str(name): np.sort(row[region == k]).astype(np.int64) for k, name in enumerate(frame.index)}

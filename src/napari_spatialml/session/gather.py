@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core import Cells, Pair, Pixels, Side, Spots
+from ..core import Cells, Features, Pair, Pixels, Side, Spots
 from ..errors import BadInput
 from .document import GLOBAL, Document
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
+    EmbeddingSelection,
     RegistrationSelection,
     SegmentationSelection,
     Selection,
@@ -37,6 +38,8 @@ def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
         return (_pair(document, selection),)
     if isinstance(selection, DomainsSelection):
         return (_cells(document, selection),)
+    if isinstance(selection, EmbeddingSelection):
+        return (Features(features_of(document, selection.table, selection.features)),)
     return _spots(document, selection)
 
 

@@ -13,6 +13,7 @@ from .document import Document
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
+    EmbeddingSelection,
     RegistrationSelection,
     SegmentationSelection,
     by_hand,
@@ -26,6 +27,7 @@ __all__ = ["Outdated", "outdated"]
 _WHAT = {
     "domains": "The domains in",
     "deconvolution": "The proportions in",
+    "embedding": "The places in",
     "registration": "The places of what lies in",
     "counts": "The counts in",
     "averages": "The averages in",
@@ -130,6 +132,8 @@ def _of_run(document: Document, record: dict[str, Any]) -> Iterator[_Made]:
         yield _Made("domains", ("tables", selection.table, "obs", selection.column), selection.column, inputs)
     elif isinstance(selection, DeconvolutionSelection):
         yield _Made("deconvolution", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
+    elif isinstance(selection, EmbeddingSelection):
+        yield _Made("embedding", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
     elif isinstance(selection, RegistrationSelection):
         yield _Made("registration", ("attrs", "alignments", selection.moving), selection.moving, slots)
 

@@ -12,6 +12,7 @@ from .document import ELEMENT_TYPES, GLOBAL, Document
 __all__ = [
     "DeconvolutionSelection",
     "DomainsSelection",
+    "EmbeddingSelection",
     "RegistrationSelection",
     "SegmentationSelection",
     "Selection",
@@ -133,9 +134,43 @@ class DeconvolutionSelection:
         return (("tables", self.table, "X"), *_places(document, self.table))
 
 
-Selection = SegmentationSelection | RegistrationSelection | DomainsSelection | DeconvolutionSelection
+@dataclass(frozen=True)
+class EmbeddingSelection:
+    """Lay out the rows of a table in two dimensions by their features.
+
+    Parameters
+    ----------
+    table
+        Name of the table.
+    features
+        ``"X"``, ``"layers/<name>"`` or ``"obsm/<name>"``.
+    output
+        Name of the result: ``obsm[output]``.
+    """
+
+    kind: ClassVar[str] = "embedding"
+    table: str
+    features: str = "X"
+    output: str = "X_umap"
+
+    def slots(self, document: Document) -> tuple[Slot, ...]:
+        """Return what is read from the document."""
+        part = self.features.split("/", 1)
+        return (("tables", self.table, *part),)
+
+
+Selection = (
+    SegmentationSelection | RegistrationSelection | DomainsSelection | DeconvolutionSelection | EmbeddingSelection
+)
 _KINDS: dict[str, type[Selection]] = {
-    c.kind: c for c in (SegmentationSelection, RegistrationSelection, DomainsSelection, DeconvolutionSelection)
+    c.kind: c
+    for c in (
+        SegmentationSelection,
+        RegistrationSelection,
+        DomainsSelection,
+        DeconvolutionSelection,
+        EmbeddingSelection,
+    )
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core import Alignment, Domains, Masks, Proportions
+from ..core import Alignment, Domains, Embedding, Masks, Proportions
 from ..core.colours import match_labels
 from ..core.landmarks import fit_affine
 from ..core.transform import Affine
@@ -22,6 +22,7 @@ from .gather import full_resolution, pixel_size
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
+    EmbeddingSelection,
     RegistrationSelection,
     SegmentationSelection,
     Selection,
@@ -52,6 +53,9 @@ def store(document: Document, selection: Selection, result: Any) -> tuple[list[C
         return _domains(document, selection, result)
     if isinstance(selection, DeconvolutionSelection) and isinstance(result, Proportions):
         return _proportions(document, selection, result)
+    if isinstance(selection, EmbeddingSelection) and isinstance(result, Embedding):
+        slot = ("tables", selection.table, "obsm", selection.output)
+        return [put(document, slot, np.array(result.values))], f"{len(result.values):,} rows laid out."
     raise BadInput(f"A {type(result).__name__} is not the result of a {selection.kind} run.", "Check the method.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .specs import Key, LayerSpec
+from .specs import ImageSpec, Key, LayerSpec, RasterSpec
 
 __all__ = ["Action", "Add", "Remove", "Update", "diff"]
 
@@ -54,19 +54,22 @@ def diff(old: Sequence[LayerSpec], new: Sequence[LayerSpec]) -> tuple[Action, ..
         if was is None or not _alike(was, spec):
             actions.append(Add(spec))
             continue
-        changed = frozenset(f.name for f in fields(spec) if f.compare and getattr(was, f.name) != getattr(spec, f.name))
+        changed = frozenset(
+            f.name for f in fields(spec) if f.compare and getattr(was, f.name, _ABSENT) != getattr(spec, f.name)
+        )
         if changed:
             actions.append(Update(spec, changed))
     return tuple(actions)
 
 
+_ABSENT = object()
 _BORN_WITH = ("rgb", "multiscale", "editable")
 """What a napari layer cannot change later."""
 
 
 def _alike(a: LayerSpec, b: LayerSpec) -> bool:
-    """Whether one layer can become the other."""
-    if type(a) is not type(b):
+    """Whether one layer can become the other: categories and measurements are both drawn as images."""
+    if type(a) is not type(b) and not all(isinstance(spec, ImageSpec | RasterSpec) for spec in (a, b)):
         return False
-    same: Any = all(getattr(a, name, None) == getattr(b, name, None) for name in _BORN_WITH)
+    same: Any = all(getattr(a, name, False) == getattr(b, name, False) for name in _BORN_WITH)
     return bool(same)

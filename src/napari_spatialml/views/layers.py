@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, SurfaceSpec, VectorsSpec
+from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, ShapesSpec, SurfaceSpec, VectorsSpec
 
 __all__ = ["ELEMENT", "make_layer", "update_layer"]
 
@@ -86,19 +86,35 @@ def _update_labels(layer: Any, spec: LabelsSpec, changed: frozenset[str]) -> Non
 
 
 def _raster(spec: RasterSpec, shared: dict[str, Any]) -> Any:
-    from napari.layers import Labels
+    """Return an image of numbers: that of a category becomes that of a measurement at once, labels would not."""
+    from napari.layers import Image
 
-    layer = Labels(spec.make(), multiscale=spec.multiscale, colormap=_colormap(spec.colours), **shared)
-    layer.editable = False
-    return layer
+    given = {"multiscale": spec.multiscale, "interpolation2d": "nearest"}
+    colours, limits = _steps(spec.colours), _around(spec.colours)
+    return Image(spec.make(), rgb=False, colormap=colours, contrast_limits=limits, **given, **shared)
 
 
 def _update_raster(layer: Any, spec: RasterSpec, changed: frozenset[str]) -> None:
     if "token" in changed:
         layer.data = spec.make()
-        layer.editable = False
     if "colours" in changed:
-        layer.colormap = _colormap(spec.colours)
+        low, high = limits = _around(spec.colours)
+        layer.colormap = _steps(spec.colours)
+        layer.contrast_limits_range = (min(low, layer.contrast_limits_range[0]), max(high, low + 1e-12))
+        layer.contrast_limits = limits
+
+
+def _around(colours: tuple[str, ...]) -> tuple[float, float]:
+    """Return limits that put every number in the middle of its colour."""
+    return -0.5, len(colours) + 0.5
+
+
+def _steps(colours: tuple[str, ...]) -> Any:
+    """Return a map in steps: nothing for 0, then each colour."""
+    from napari.utils.colormaps import Colormap
+
+    table = np.concatenate([np.zeros((1, 4), np.float32), _rgba(colours)[: len(colours)]])
+    return Colormap(table, interpolation="zero", name="categories")
 
 
 def _one_colour(colour: str) -> Any:
@@ -113,14 +129,6 @@ def _cyclic() -> Any:
     from napari.utils.colormaps import label_colormap
 
     return label_colormap(49, 0.5, 0)
-
-
-def _colormap(colours: tuple[str, ...]) -> Any:
-    from napari.utils.colormaps import DirectLabelColormap
-
-    table: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-    table |= {i + 1: colour for i, colour in enumerate(colours)}
-    return DirectLabelColormap(color_dict=table)
 
 
 def _points(spec: PointsSpec, shared: dict[str, Any]) -> Any:
@@ -217,6 +225,7 @@ _MAKERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
     LabelsSpec: _labels,
     RasterSpec: _raster,
     PointsSpec: _points,
+    ShapesSpec: _image,
     SurfaceSpec: _surface,
     VectorsSpec: _vectors,
 }
@@ -225,6 +234,7 @@ _UPDATERS: dict[type, Callable[[Any, Any, frozenset[str]], None]] = {
     LabelsSpec: _update_labels,
     RasterSpec: _update_raster,
     PointsSpec: _update_points,
+    ShapesSpec: _update_image,
     SurfaceSpec: _update_surface,
     VectorsSpec: _update_vectors,
 }

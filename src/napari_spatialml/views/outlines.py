@@ -1,4 +1,8 @@
-"""Polygons to lines. No polygon is left out or simplified; holes keep their edge."""
+"""Polygons to two layers: their outlines, and what they hold in the colours of their rows.
+
+No polygon is left out or simplified. Holes are holes, parts are parts, and `shapes_of` gives back from a
+layer the very element that it shows.
+"""
 
 from __future__ import annotations
 
@@ -7,65 +11,107 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from ..core.polygons import Polygons, polygons_of
 from ..core.transform import Affine
 from ..session import Document
+from .memory import Memory
 from .places import as_matrix
-from .specs import Key, VectorsSpec
-from .spots import colours_of
+from .shape_tiles import Drawing, Outlined, levels_of
+from .specs import Key, LayerSpec, ShapesSpec
+from .spots import coloured_rows
 from .values import Values
 
-__all__ = ["outlines_spec"]
+__all__ = ["FILLED", "outlines_note", "outlines_specs", "shapes_of"]
 
+FILLED = "fill"
 _COLOUR = np.array([0.98, 0.82, 0.35, 0.9], np.float32)
 
 
-def outlines_spec(
+def outlines_specs(
     document: Document,
     shapes: str,
     system: str,
     values: Values | None,
     token: Any,
     hidden: frozenset[str],
+    memory: Memory,
     *,
     beside: bool,
     offset: tuple[float, float],
-) -> VectorsSpec:
-    """Return the layer of the outlines of polygons, in the colours of their rows."""
-    affine = document.affine(shapes, system)
-    data = ("outlines", shapes, document.revision(("shapes", shapes)), as_matrix(affine), token, hidden)
-    make = partial(_lines, document.element(shapes), affine, values, hidden)
-    x0, y0, x1, y1 = document.element(shapes).total_bounds
-    width = float(max(x1 - x0, y1 - y0)) * affine.scale_factors[0] / 2000
-    shift = as_matrix(Affine.translation(*offset))
-    return VectorsSpec(Key(shapes, "", beside), shapes, data, make, shift, order=55, width=max(width, 0.1))
+) -> list[LayerSpec]:
+    """Return the layers of polygons: with values a fill and the outlines in the same colours, else the outlines."""
+    drawing = _drawing(shapes, memory)
+    state = (document.revision(("shapes", shapes)), token, hidden)
+    colours, drawn = drawing.colours(state, partial(coloured_rows, document, shapes, values, hidden, _COLOUR))
+    tiles = _tiles(document, shapes, system, memory, drawn)
+    data = (shapes, *state, as_matrix(tiles.affine))
+    place = as_matrix(Affine.translation(*offset) @ tiles.placed())
+    over = any(system in document.placed(n) for n in document.names("images"))
+    outlines = partial(levels_of, tiles, colours, lines=True, solid=values is None)
+    specs: list[LayerSpec] = [
+        ShapesSpec(Key(shapes, "", beside), shapes, ("outlines", *data), outlines, place, 55, live=True)
+    ]
+    if values is not None:
+        key, opacity = Key(shapes, FILLED, beside), 0.55 if over else 0.7
+        fill = partial(levels_of, tiles, colours)
+        specs.insert(
+            0, ShapesSpec(key, f"{shapes}: fill", ("fill", *data), fill, place, 54, opacity=opacity, live=True)
+        )
+    return specs
 
 
-def _lines(
-    frame: Any, affine: Affine, values: Values | None, hidden: frozenset[str]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+def outlines_note(document: Document, shapes: str, system: str, memory: Memory) -> str:
+    """Return what the legend says of polygons: when outlines give way to fills, and how many cannot be drawn."""
+    tiles = _tiles(document, shapes, system, memory, None)
+    said = [f"outlines up to {tiles.outlined_um:.2g} µm a screen pixel, farther out fills"]
+    if tiles.absent:
+        said.append(f"{tiles.absent:,} of {len(tiles.boxes):,} have nothing to draw")
+    return "; ".join(said)
+
+
+def _drawing(shapes: str, memory: Memory) -> Drawing:
+    return memory.get(("drawing", shapes), Drawing)
+
+
+def _tiles(
+    document: Document, shapes: str, system: str, memory: Memory, drawn: npt.NDArray[np.bool_] | None
+) -> Outlined:
+    """Return how polygons are drawn, made anew where they, their place or what is seen of them has changed."""
+    affine, revision = document.affine(shapes, system), document.revision(("shapes", shapes))
+    drawing = _drawing(shapes, memory)
+    polygons = drawing.polygons(revision, partial(_flat, document, shapes))
+    seen = np.ones(len(polygons), bool) if drawn is None else drawn
+    key = (revision, as_matrix(affine), hash(seen.tobytes()))
+    made = drawing.tiles(key, partial(Outlined, polygons, affine, seen))
+    assert isinstance(made, Outlined)
+    return made
+
+
+def _flat(document: Document, shapes: str) -> Polygons:
     import shapely
 
-    parts, of_part = shapely.get_parts(frame.geometry.to_numpy(), return_index=True)
-    rings, of_ring = shapely.get_rings(parts, return_index=True)
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    if len(xy) < 2:
-        return np.zeros((0, 2, 2)), np.zeros((0, 4), np.float32)
-    yx = affine.apply(xy[:, ::-1])
-    same = ring[1:] == ring[:-1]
-    start, step = yx[:-1][same], np.diff(yx, axis=0)[same]
-    colours, drawn = _colours(frame.index.to_numpy(), values, hidden)
-    polygon = of_part[of_ring[ring[:-1][same]]]
-    kept = drawn[polygon]
-    return np.stack([start, step], axis=1)[kept], colours[polygon][kept]
+    geometry = document.element(shapes).geometry.to_numpy()
+    kinds = shapely.get_type_id(geometry)
+    # lines and collections among polygons hide nothing else: they count as what has nothing to draw
+    if not np.isin(kinds, (-1, 3, 6)).all():
+        geometry = geometry.copy()
+        geometry[~np.isin(kinds, (3, 6))] = None
+    return polygons_of(geometry)
 
 
-def _colours(
-    ids: npt.NDArray[Any], values: Values | None, hidden: frozenset[str]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    if values is None:
-        return np.tile(_COLOUR, (len(ids), 1)), np.ones(len(ids), bool)
-    row = pd.Index(values.ids).get_indexer(pd.Index(ids))
-    colours, drawn = colours_of(values, hidden)
-    return np.concatenate([colours, _COLOUR[None]])[row], np.append(drawn, True)[row]
+def shapes_of(layer: Any, like: Any) -> Any:
+    """Return the element that a layer of polygons shows, out of what is drawn.
+
+    Parameters
+    ----------
+    layer
+        The layer of the outlines or of the fill.
+    like
+        A frame with the ids and columns, whose geometry is not looked at.
+    """
+    tiles: Outlined = layer.data[0].tiles
+    made = like.copy()
+    made[made.geometry.name] = tiles.polygons.geometry()
+    made.attrs = dict(like.attrs)
+    return made

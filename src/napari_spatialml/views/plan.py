@@ -21,10 +21,10 @@ from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
 from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
-from .outlines import outlines_spec
+from .outlines import outlines_note, outlines_specs
 from .places import beside_offset
 from .rasters import labels_specs
-from .specs import ImageSpec, LayerSpec, VectorsSpec
+from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
 from .values import Categories, Values, revision_of, values_of
@@ -130,7 +130,7 @@ def _of_rows(
     if is_circles(document, element):
         made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]
-    return [outlines_spec(document, element, system, values, token, hidden, beside=beside, offset=offset)]
+    return outlines_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
 
 
 def _density_limits(spec: ImageSpec, memory: Memory) -> tuple[float, float]:
@@ -161,8 +161,8 @@ def _quietly(document: Document, specs: list[LayerSpec], placing: bool) -> list[
         kind = document.type_of(spec.key.element)
         if kind == "images":
             return first is not None and spec.key.element != first
-        if isinstance(spec, VectorsSpec):
-            return rasters and kind == "shapes"
+        if isinstance(spec, ShapesSpec) and not is_circles(document, spec.key.element):
+            return rasters
         return (kind == "points" and annotated) or (kind == "shapes" and placing and first is not None)
 
     return [replace(s, visible=False) if hidden(s) else s for s in specs]
@@ -200,10 +200,12 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if colour is None or values is None:
         return None
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    polygons = kind == "shapes" and not is_circles(document, element)
+    note = outlines_note(document, element, system, memory) if polygons else ""
     if isinstance(values, Categories):
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
-        return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden)
+        return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden, note=note)
     low, high = values.limits
     return Legend(
         element,
@@ -213,6 +215,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         low=low,
         high=high,
         unit=values.unit,
+        note=note,
     )
 
 

@@ -29,6 +29,7 @@ from .memory import Memory
 from .places import extent_of_system
 from .plan import legends, offset_of, plan
 from .presets import PRESETS
+from .selected import SelectedRows
 from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
 from .strokes import Buffer, Painting
@@ -76,6 +77,7 @@ class Presenter:
         self.canvas, self.marks = Canvas(viewer), Marks(viewer)
         self.tool, self.hint, self._last = "", "", ""
         self._memory = Memory()
+        self.selected = SelectedRows(self)
         self._tool: Tool | None = None
         self._options: dict[str, Any] = {}
         self._shown = self._closed = False
@@ -210,6 +212,7 @@ class Presenter:
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         touched = {slot[1] for slot in slots if slot[0] == "labels" and len(slot) > 1}
         self._painting.follow(touched)
+        self.selected.follow(slots)
         if self._shown:
             self._refresh(again=False)
             self.state_changed.emit()

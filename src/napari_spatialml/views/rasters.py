@@ -68,7 +68,8 @@ def labels_specs(
         small = is_small(grid)
         data = ("raster", grid, document.revision(("labels", labels)) if small else -1, token, hidden)
         lut = memory.get(("look-up", token, hidden), partial(_table, values, hidden))
-        specs.append(_raster(grid, key, name, data, affine, values, lut, opacity))
+        pixels_now = _Pixels.of(memory, labels, grid, data[2]) if small else None
+        specs.append(_raster(grid, key, name, data, affine, values, _spread(grid, pixels_now, lut), opacity))
     if values is None or not pixels:
         small = is_small(grid)
         window = None if small or pixels or beside else window
@@ -118,13 +119,12 @@ def _raster(
     token: Any,
     affine: Any,
     values: Values,
-    lut: LookupTable,
+    make: Callable[[], Any],
     opacity: float,
 ) -> LayerSpec:
     order = 40 if key.part else 30
     small = is_small(grid)
     many = not small and len(grid.levels) > 1
-    make = _spread(grid, small, lut)
     if isinstance(values, Categories):
         return RasterSpec(
             key,
@@ -215,12 +215,31 @@ def _table(values: Values, hidden: frozenset[str]) -> LookupTable:
     return lookup_table(top, ids, codes.astype(dtype), 0)
 
 
-def _spread(grid: Any, small: bool, lut: LookupTable) -> Callable[[], Any]:
-    """Return what makes the raster: at once where it is small, block by block where it is not."""
+class _Pixels:
+    """The pixels of small labels, read once for all the colours that they take."""
+
+    def __init__(self) -> None:
+        self._token: Any = None
+        self._held: npt.NDArray[Any] | None = None
+
+    @classmethod
+    def of(cls, memory: Memory, labels: str, grid: LabelGrid, revision: int) -> Callable[[], npt.NDArray[Any]]:
+        """Return what gives the pixels as they are at a revision."""
+        held = memory.get(("pixels", labels), cls)
+        return partial(held._read, grid, (grid, revision))
+
+    def _read(self, grid: LabelGrid, token: Any) -> npt.NDArray[Any]:
+        if self._held is None or self._token != token:
+            self._held, self._token = grid.read(), token
+        return self._held
+
+
+def _spread(grid: LabelGrid, pixels: Callable[[], Any] | None, lut: LookupTable) -> Callable[[], Any]:
+    """Return what makes the raster: at once of labels that are small, else block by block."""
 
     def make() -> Any:
-        if small:
-            return lut[grid.read()]
+        if pixels is not None:
+            return lut[pixels()]
         made = [_Live(level, lut) for level in grid.levels]
         return made if len(made) > 1 else made[0]
 

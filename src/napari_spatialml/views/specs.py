@@ -17,6 +17,7 @@ __all__ = [
     "LayerSpec",
     "PointsSpec",
     "RasterSpec",
+    "ShapesSpec",
     "SurfaceSpec",
     "VectorsSpec",
 ]
@@ -88,6 +89,14 @@ class ImageSpec(LayerSpec):
     colormap: str = "gray"
     limits: tuple[float, float] | None = None
     smooth: bool = False
+
+
+@dataclass(frozen=True)
+class ShapesSpec(ImageSpec):
+    """Polygons or spots, drawn from their corners when they come into view; ``make`` returns `shape_tiles.Level`."""
+
+    rgb: bool = True
+    multiscale: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,12 @@
-"""Circles to one layer of points, each as large as it is in the tissue."""
+"""Circles to one layer, each as large and of the shape that it has in the tissue.
+
+Up to some ten thousand round spots are napari's points, which can be picked one by one. More of them, or
+circles that an uneven transformation makes ellipses, are drawn as `shape_tiles` does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,14 +15,22 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core.transform import Affine
+from ..errors import BadInput
 from ..session import Document
 from .memory import Memory
 from .places import as_matrix
-from .specs import Dots, Key, PointsSpec
+from .shape_tiles import Circles, Coloured, Drawing, colours_in_bytes, levels_of
+from .specs import Dots, Key, LayerSpec, PointsSpec, ShapesSpec
 from .values import Categories, Measured, Values
 
-__all__ = ["centres_um", "is_circles", "spots_spec"]
+__all__ = ["centres_um", "coloured_rows", "colours_of", "counted", "is_circles", "spots_spec"]
 
+_DOTS = 20_000
+"""Up to so many spots are napari's points: more are no longer fluid."""
+_ROUND = 0.005
+"""A circle that is longer than wide by less than this share is drawn round."""
+_STEPS = 4096
+"""Steps of a colour map: sixteen times as many as a screen has."""
 _WITHOUT = np.array([0.6, 0.6, 0.6, 0.45], np.float32)
 _PLAIN = np.array([0.96, 0.62, 0.18, 0.75], np.float32)
 
@@ -45,40 +58,80 @@ def spots_spec(
     *,
     beside: bool,
     offset: tuple[float, float],
-) -> PointsSpec:
+) -> LayerSpec:
     """Return the layer of spots."""
     affine = document.affine(shapes, system)
-    place = ("spots", shapes, document.revision(("shapes", shapes)), as_matrix(affine))
-    where = memory.get(place, partial(_placed, document, shapes, affine))
-    make = partial(_dots, document.element(shapes).index.to_numpy(), *where, values, hidden)
-    shift = as_matrix(Affine.translation(*offset))
-    return PointsSpec(Key(shapes, "", beside), shapes, (place, token, hidden), make, shift, order=60, opacity=0.85)
+    state = (document.revision(("shapes", shapes)), token, hidden)
+    drawing: Drawing = memory.get(("drawing", shapes), Drawing)
+    coloured = partial(drawing.colours, state, partial(coloured_rows, document, shapes, values, hidden, _PLAIN))
+    place, shift = ("spots", shapes, state[0], as_matrix(affine)), Affine.translation(*offset)
+    key, data = Key(shapes, "", beside), (shapes, *state, as_matrix(affine))
+    if len(document.element(shapes)) <= _DOTS and _is_even(affine):
+        where = memory.get(place, partial(_placed, document, shapes, affine))
+        make = partial(_dots, *where, coloured)
+        return PointsSpec(key, shapes, data, make, as_matrix(shift), order=60, opacity=0.85)
+    colours, drawn = coloured()
+    made = partial(Circles, *_own(document, shapes), affine, drawn)
+    tiles = drawing.tiles((*place, hash(drawn.tobytes())), made)
+    levels = partial(levels_of, tiles, colours)
+    return ShapesSpec(key, shapes, data, levels, as_matrix(shift @ tiles.placed()), 60, opacity=0.85, live=True)
+
+
+def _is_even(affine: Affine) -> bool:
+    """Whether circles stay circles."""
+    large, small = affine.scale_factors
+    return large <= small * (1 + _ROUND)
+
+
+def _own(document: Document, shapes: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the centres (n, 2) as (y, x) and the radii of circles, in their own coordinates."""
+    frame = document.element(shapes)
+    own = np.column_stack([frame.geometry.y.to_numpy(), frame.geometry.x.to_numpy()])
+    return own, frame["radius"].to_numpy(dtype=float)
 
 
 def _placed(document: Document, shapes: str, affine: Affine) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    frame = document.element(shapes)
-    own = np.column_stack([frame.geometry.y.to_numpy(), frame.geometry.x.to_numpy()])
-    # a circle under an uneven scaling is an ellipse: the circle of its area is drawn
-    stretch = float(np.sqrt(np.prod(affine.scale_factors)))
-    return affine.apply(own), 2 * stretch * frame["radius"].to_numpy(dtype=float)
+    own, radii = _own(document, shapes)
+    return affine.apply(own), 2 * float(np.sqrt(np.prod(affine.scale_factors))) * radii
 
 
-def _dots(
-    ids: npt.NDArray[Any],
-    positions: npt.NDArray[np.float64],
-    sizes: npt.NDArray[np.float64],
-    values: Values | None,
-    hidden: frozenset[str],
-) -> Dots:
-    n = len(positions)
+def _dots(positions: npt.NDArray[np.float64], sizes: npt.NDArray[np.float64], coloured: Callable[[], Coloured]) -> Dots:
+    colours, shown = coloured()
+    return Dots(positions, colours.astype(np.float32) / 255, sizes, shown)
+
+
+def coloured_rows(
+    document: Document, shapes: str, values: Values | None, hidden: frozenset[str], plain: npt.NDArray[np.float32]
+) -> Coloured:
+    """Return the colours of shapes, those of their rows in a table or ``plain``, and whether each is drawn.
+
+    Raises
+    ------
+    BadInput
+        When the shapes or the table name something twice: nobody could say which is meant.
+    """
+    ids = document.element(shapes).index.to_numpy()
     if values is None:
-        return Dots(positions, np.tile(_PLAIN, (n, 1)), sizes, np.ones(n, bool))
-    row = pd.Index(values.ids).get_indexer(pd.Index(ids))
-    colours, shown = colours_of(values, hidden)
-    # the last row stands for spots of which the table says nothing
-    colours = np.concatenate([colours, _WITHOUT[None]])
-    shown = np.append(shown, True)
-    return Dots(positions, colours[row], sizes, shown[row])
+        return colours_in_bytes(np.tile(plain, (len(ids), 1))), np.ones(len(ids), bool)
+    row = _rows(ids, np.asarray(values.ids), shapes)
+    colours, drawn = colours_of(values, hidden)
+    # the last row stands for shapes of which the table says nothing
+    return colours_in_bytes(np.concatenate([colours, _WITHOUT[None]]))[row], np.append(drawn, True)[row]
+
+
+def _rows(ids: npt.NDArray[Any], known: npt.NDArray[Any], shapes: str) -> npt.NDArray[np.int64]:
+    """Return, of each id, its place among those that a table knows; -1 for none."""
+    for where, held in ((f"the shapes '{shapes}'", ids), (f"the table of '{shapes}'", known)):
+        index = pd.Index(held)
+        if not index.is_unique:
+            twice = index[index.duplicated()]
+            raise BadInput(
+                f"{len(twice):,} ids stand more than once in {where} (the first: '{twice[0]}').",
+                "Give every shape an id of its own.",
+            )
+    if len(ids) == len(known) and ids.dtype == known.dtype and np.array_equal(ids, known):
+        return np.arange(len(ids))
+    return np.asarray(pd.Index(known).get_indexer(pd.Index(ids)), np.int64)
 
 
 def colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
@@ -96,7 +149,10 @@ def _mapped(values: Measured) -> npt.NDArray[np.float32]:
 
     low, high = values.limits
     shares = np.clip((np.nan_to_num(values.numbers, nan=low) - low) / (high - low), 0, 1)
-    return np.asarray(ensure_colormap(values.colormap).map(shares), np.float32)
+    steps: npt.NDArray[np.float32] = np.asarray(
+        ensure_colormap(values.colormap).map(np.linspace(0, 1, _STEPS)), np.float32
+    )
+    return steps[np.round(shares * (_STEPS - 1)).astype(np.int64)]
 
 
 def counted(values: Categories) -> tuple[tuple[str, str, int], ...]:

@@ -49,7 +49,10 @@ class ColourBy:
         """What a person reads: the last word of the key."""
         if self.key == TOTAL:
             return "total of all features"
-        return self.name.partition("/")[2] if self.part == "obsm" else self.name
+        block, _, column = self.name.partition("/")
+        if self.part != "obsm":
+            return self.name
+        return f"{block.removeprefix('X_')} {int(column) + 1}" if column.isdigit() else column
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import pandas as pd
 from ..core.colours import category_colours, limits
 from ..errors import BadInput
 from ..session import Document
+from ..session.features import feature
 from .state import TOTAL, ColourBy
 
-__all__ = ["Categories", "Measured", "Values", "by_hand_mark", "categories_of", "revision_of", "values_of"]
+__all__ = ["Categories", "Measured", "Values", "by_hand_mark", "categories_of", "column_of", "revision_of", "values_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def values_of(document: Document, colour: ColourBy, element: str) -> Values:
         When the table does not hold them.
     """
     rows = document.rows(colour.table, element)
-    held = _column(document, colour).iloc[rows]
+    held = column_of(document, colour).iloc[rows]
     ids = document.instances(colour.table)[rows]
     if is_categorical(held):
         return _categories(document, colour, held, ids)
@@ -102,15 +103,15 @@ def by_hand_mark(column: str) -> bool:
     return column.endswith("_by_hand")
 
 
-def _column(document: Document, colour: ColourBy) -> pd.Series[Any]:
+def column_of(document: Document, colour: ColourBy) -> pd.Series[Any]:
+    """Return the values of all rows of a table, as the table holds them."""
     table = document.table(colour.table)
     if colour.key == TOTAL and table.X is not None:
         return pd.Series(np.asarray(table.X.sum(axis=1)).ravel())
     if colour.part == "obs" and colour.name in table.obs:
         return table.obs[colour.name]
     if colour.part == "X" and colour.name in table.var_names:
-        one = table.X[:, table.var_names.get_loc(colour.name)]
-        return pd.Series(np.asarray(one.todense() if hasattr(one, "todense") else one).ravel())
+        return pd.Series(feature(table.X, table.var_names.get_loc(colour.name)))
     if colour.part == "obsm":
         name, _, column = colour.name.partition("/")
         found = _of_obsm(table.obsm.get(name), column)

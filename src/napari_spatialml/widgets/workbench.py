@@ -64,6 +64,12 @@ class Header(QWidget):
         font.setBold(True)
         self.name.setFont(font)
         self.undo, self.redo = QToolButton(), QToolButton()
+        self.plots = QToolButton()
+        self.plots.setText("Plots")
+        self.plots.setShortcut("Ctrl+Alt+P")
+        self.plots.setToolTip("Open plots of cells, spots or pixels below the canvas (Ctrl+Alt+P)")
+        self.plots.clicked.connect(lambda _checked=False: self._open_plots())
+        quiet_button(self.plots)
         for button, text, call in ((self.undo, "↶", desk.undo), (self.redo, "↷", desk.redo)):
             button.setText(text)
             quiet_button(button)
@@ -75,7 +81,7 @@ class Header(QWidget):
         layout.setContentsMargins(MARGIN, 4, MARGIN, 0)
         layout.setSpacing(8)
         layout.addWidget(self.name, 1)
-        for part in (self.saved, self.undo, self.redo):
+        for part in (self.saved, self.plots, self.undo, self.redo):
             layout.addWidget(part)
         desk.opened.connect(self.follow)
         desk.history_changed.connect(self.follow)
@@ -106,6 +112,11 @@ class Header(QWidget):
             words, colour = "read only", level_colour(self, "warning")
         dot = level_colour(self, "warning" if words != "saved" else "ok").name()
         self.saved.setText(f'<span style="color:{dot}">●</span> <span style="color:{colour.name()}">{words}</span>')
+
+    def _open_plots(self) -> None:
+        from .plots.dock import open_plots
+
+        open_plots(self._desk.viewer)
 
     def _offer(self, button: QToolButton, verb: str, label: str) -> None:
         button.setEnabled(bool(label))

@@ -136,8 +136,7 @@ class Starter(FlowLearner):
 
     def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
         """Return this method with stain, channel, limits and diameter fixed for all tiles of a slide."""
-        from ...core.flow_inference import MARGIN, working_scale
-        from ...core.flow_network import STRIDE
+        from ...core.flow_inference import MARGIN, grain, working_scale
 
         chosen, limits = self.settled(sample, report)
         diameter = (chosen._known_um() or _EXPECTED_UM) / sample.pixel_size_um
@@ -153,7 +152,7 @@ class Starter(FlowLearner):
             segment,
             diameter,
             int(np.ceil(MARGIN / scale)),
-            STRIDE,
+            grain(scale),
             max(256, int((_EDGE_CPU if choose(self.device) == "cpu" else _EDGE_GPU) / scale)),
             f"{chosen.stain}, diameter {diameter * sample.pixel_size_um:.2f} µm, limits {bounds}",
         )

@@ -30,6 +30,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     landmarks,
     readers,
     review,
+    selections,
     shaping,
 )
 from .registry import COMPLETED, MADE, packed, unpacked

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +15,7 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from ...core.glass import is_glass
-from ...core.report import Report, part, silent
+from ...core.report import Report, part, promptly, silent
 from ...core.segmentation import Masks, OnSlide, Pixels, Segmenter
 from ...core.slide_tiles import Tile, TilePlan, halo_for
 from ...core.stitching import seen, whole_in
@@ -115,11 +118,12 @@ class SlideJob(Job):
         if self.first is not None:
             self.first(part(report, 0.0, 0.05))
         start = time.perf_counter()
-        with threadpool_limits(limits=1, user_api="blas"):
-            ready, plan = self._plan(part(report, 0.05, 0.08))
+        pool = ThreadPoolExecutor(1, "segmenting a slide")  # one, so that a library keeps its own threads with it
+        with threadpool_limits(limits=1, user_api="blas"), _left_alone(pool):
+            ready, plan = self._plan(pool, part(report, 0.05, 0.08))
             folder = self._open(plan, ready)
             try:
-                hashes, glass = self._tiles(ready, plan, folder, part(report, 0.08, 0.9))
+                hashes, glass = self._tiles(ready, plan, folder, pool, part(report, 0.08, 0.9))
                 report(0.9, "joining the tiles")
                 cells = joined(folder, plan, self.source, self._chosen.output, part(report, 0.9, 0.98))
             except (Cancelled, KeyboardInterrupt) as error:
@@ -158,15 +162,16 @@ class SlideJob(Job):
 
     # steps -----------------------------------------------------------------------------------
 
-    def _plan(self, report: Report) -> tuple[OnSlide, TilePlan]:
+    def _plan(self, pool: Executor, report: Report) -> tuple[OnSlide, TilePlan]:
         """Fix what depends on the slide as a whole, and cut it."""
         method: Any = self.method
         sample = self.source.sample(part(report, 0.0, 0.4))
-        ready: OnSlide = method.on_slide(sample, part(report, 0.4, 0.8))
+        ready: OnSlide = promptly(partial(method.on_slide, sample), part(report, 0.4, 0.8), pool)
         typical = _TYPICAL * ready.diameter
         if not ready.diameter:
             report(0.8, "measuring the cells")
-            typical = _measured(ready, self.source.pixels(_middle(sample.values)), part(report, 0.8, 1.0))
+            middle = self.source.pixels(_middle(sample.values))
+            typical = promptly(partial(_measured, ready, middle), part(report, 0.8, 1.0), pool)
         halo = halo_for(typical, ready.reach) + _MARGIN
         edge = self._chosen.tile or ready.edge or _EDGE
         return ready, TilePlan(self.source.shape, -(-edge // 16) * 16, halo, ready.align)
@@ -186,7 +191,9 @@ class SlideJob(Job):
             told["again"] = time.time_ns()
         return Folder(key_of(told), told)
 
-    def _tiles(self, ready: OnSlide, plan: TilePlan, folder: Folder, report: Report) -> tuple[list[str], int]:
+    def _tiles(
+        self, ready: OnSlide, plan: TilePlan, folder: Folder, pool: Executor, report: Report
+    ) -> tuple[list[str], int]:
         """Do every tile that is not done. Return the hashes of what was read, in the order of the tiles."""
         left, there = set(range(len(plan))), folder.finished(len(plan))
         hashes, glass, pace = [""] * len(plan), 0, _Pace(len(plan), len(there))
@@ -197,7 +204,7 @@ class SlideJob(Job):
             told(0.0)
             record = folder.read(number) if number in there else None
             if record is None or not self._still_true(record, plan.tile(number, record.halo)):
-                record = self._segmented(ready, plan, tile, told)
+                record = promptly(partial(self._segmented, ready, plan, tile), told, pool)
                 folder.write(number, record)
             left.remove(number)
             hashes[number], glass = record.pixels, glass + record.glass
@@ -229,6 +236,15 @@ class SlideJob(Job):
             self._state.live.add(tile.number, record.seen)
         y0, y1, x0, x1 = tile.core
         self.tile_done.emit((y0, x0), (y1 - y0, x1 - x0))
+
+
+@contextmanager
+def _left_alone(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """Close a pool without waiting for what runs in it: after Stop that ends by itself."""
+    try:
+        yield
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Pace:

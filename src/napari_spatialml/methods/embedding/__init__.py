@@ -1,0 +1,1 @@
+"""The methods of the kind embedding: one file each."""
