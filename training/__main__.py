@@ -12,15 +12,17 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_spatialml.core.flow_network import FlowNetwork
-from napari_spatialml.core.flow_training import groups, loss_of
+from napari_spatialml.core.flow_network import PackedFlowNetwork
+from napari_spatialml.core.flow_training import loss_of
 
 from .folder import examples, folds, pictures
+from .muon import optimisers
 from .sampler import Sampler
 from .stains import simulated
 
@@ -36,32 +38,34 @@ def rate(part: float, peak: float) -> float:
 
 
 class Run:
-    """A training run: the network, its running mean, the optimiser, and how far it got."""
+    """A training run: the network, its running mean, the optimisers, and how far it got."""
 
     def __init__(self, out: Path, learning_rate: float) -> None:
         self.path = out / "checkpoint.pt"
-        self.net = FlowNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = PackedFlowNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean: dict[str, Tensor] = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        self.peak = learning_rate
-        self.optimiser = torch.optim.AdamW(groups(self.net), lr=learning_rate)
+        self.optimisers = optimisers(self.net, learning_rate)
         self.step, self.elapsed_s, self.cpu_s = 0, 0.0, 0.0
         if self.path.exists():
             held = torch.load(self.path, weights_only=True)
-            self.net.load_state_dict(held["net"])
-            self.optimiser.load_state_dict(held["optimiser"])
+            self._take(held)
             self.mean, self.step = held["mean"], held["step"]
             self.elapsed_s, self.cpu_s = held["elapsed_s"], held["cpu_s"]
 
     def start(self, other: Path) -> None:
         """Start with another run's weights, and with a clock and a running mean of its own."""
-        held = torch.load(other, weights_only=True)
-        self.net.load_state_dict(held["net"])
+        self._take(torch.load(other, weights_only=True))
         self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
-        self.optimiser.load_state_dict(held["optimiser"])
+
+    def _take(self, held: dict[str, Any]) -> None:
+        self.net.load_state_dict(held["net"])
+        for (optimiser, _), state in zip(self.optimisers, held["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
 
     def save(self) -> None:
         """Write the checkpoint beside the last one, then put it in its place."""
-        held = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "mean": self.mean}
+        held: dict[str, Any] = {"net": self.net.state_dict(), "mean": self.mean}
+        held["optimisers"] = [optimiser.state_dict() for optimiser, _ in self.optimisers]
         held |= {"step": self.step, "elapsed_s": self.elapsed_s, "cpu_s": self.cpu_s}
         fresh = self.path.with_suffix(".new")
         torch.save(held, fresh)
@@ -70,15 +74,17 @@ class Run:
     def advance(self, batch: tuple[np.ndarray, ...], part: float, bfloat16: bool) -> tuple[float, float]:
         """Take one step."""
         planes, target, counts = (torch.from_numpy(array) for array in batch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate(part, self.peak)
+        for optimiser, peak in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate(part, peak)
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             output = self.net(planes.contiguous(memory_format=torch.channels_last))
         flow, cell = loss_of(output.float(), target, counts)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.net.zero_grad(set_to_none=True)
         (flow + cell).backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-        self.optimiser.step()
+        for optimiser, _ in self.optimisers:
+            optimiser.step()
         self.step += 1
         self._average()
         return flow.item(), cell.item()
@@ -110,7 +116,7 @@ def train(
         if now - shown > 20:
             line = {"step": run.step, "minutes": round(run.elapsed_s / 60, 2), "cpu_minutes": round(run.cpu_s / 60, 2)}
             line |= {"flow": round(float(np.mean(flows)), 4), "cell": round(float(np.mean(cells)), 4)}
-            line |= {"rate": round(rate(run.cpu_s / budget, run.peak), 6)}
+            line |= {"rate": round(rate(run.cpu_s / budget, run.optimisers[-1][1]), 6)}
             with log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
@@ -145,6 +151,7 @@ def main() -> None:
     add_settings(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    torch.set_flush_denormal(True)
     torch.manual_seed(given.seed)
     given.out.mkdir(parents=True, exist_ok=True)
     read = pictures(given.folder)

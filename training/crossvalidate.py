@@ -73,6 +73,7 @@ def main() -> None:
     add_settings(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    torch.set_flush_denormal(True)
     course = Course(given)
     figures = {}
     for fold in given.folds:

@@ -18,7 +18,7 @@ def export(checkpoint: Path, out: Path) -> None:
     arrays = {name: tensor.numpy() for name, tensor in held["mean"].items() if not name.endswith("num_batches_tracked")}
     halved = {name: a.astype(np.float16) if a.ndim > 1 else a.astype(np.float32) for name, a in arrays.items()}
     metadata = {
-        "network": "FlowNetwork",
+        "network": "PackedFlowNetwork",
         "widths": ",".join(map(str, WIDTHS)),
         "steps": str(held["step"]),
         "cpu_minutes": f"{held['cpu_s'] / 60:.0f}",

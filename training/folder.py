@@ -7,7 +7,7 @@ The layout: ``index.csv`` with the columns id and kind ("fluorescence", "h&e", "
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from napari_spatialml.core.flow_crops import Example, example_of
 from napari_spatialml.core.flow_input import Stain, limits_of, scaled
+
+from .borders import importance_of
 
 __all__ = ["FOLDS", "STAINS", "Picture", "examples", "folds", "pictures", "series"]
 
@@ -103,10 +105,11 @@ def _fingerprint(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def examples(given: list[Picture]) -> list[Example]:
-    """Normalise each picture as a whole and compute its flows, once."""
+    """Normalise each picture as a whole, compute its flows and what matters in it, once."""
     found = []
     for picture in given:
         stain = STAINS[picture.kind]
         planes = scaled(picture.values, limits_of(picture.values), stain != "fluorescence")
-        found.append(example_of(picture.kind, planes, picture.labels, picture.diameter))
+        one = example_of(picture.kind, planes, picture.labels, picture.diameter)
+        found.append(replace(one, importance=importance_of(picture.labels, picture.diameter)))
     return found

@@ -71,4 +71,4 @@ def test_the_embedded_weights_are_small_and_half_precise() -> None:
     assert EMBEDDED.stat().st_size < 13 * 2**20
     assert sum(w.size for w in weights.values()) > 1_500_000
     assert all(np.isfinite(w).all() for w in weights.values())
-    assert len(metadata["widths"].split(",")) == 4
+    assert metadata["network"] == "PackedFlowNetwork" and len(metadata["widths"].split(",")) == 3

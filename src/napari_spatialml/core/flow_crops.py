@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MissingDependency
-from .flow_inference import NOMINAL
+from .flow_inference import NOMINAL, working_scale
 from .flow_input import fluorescence_planes
 from .flows import labels_to_flows
 
 __all__ = ["Crops", "Example", "example_of"]
 
 _LARGEST = 42.0
+_MISTAKEN = 0.15  # octaves, by which a diameter is estimated too large or too small
 
 Planes = npt.NDArray[np.float32]
 Random = np.random.Generator
@@ -28,6 +29,7 @@ class Example:
 
     ``kind`` is "fluorescence" or another: those have dark nuclei, inverted, in one plane or in three.
     ``diameter`` is that of a nucleus in pixels, and ``places`` are (n, 2) pixels (y, x) of nuclei.
+    ``importance`` (y, x) says how much each pixel counts; all alike if None.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Example:
     planes: Planes
     targets: npt.NDArray[np.int8]
     places: npt.NDArray[np.int32]
+    importance: npt.NDArray[np.uint8] | None = None
 
 
 def example_of(kind: str, planes: Planes, labels: npt.NDArray[np.int32], diameter: float) -> Example:
@@ -73,6 +76,9 @@ class Crops:
         Diameter in pixels to which nuclei are brought on average.
     disturbed
         The part of the crops, 0 to 1, whose light, focus and stain are disturbed.
+    plain
+        The part of the crops, 0 to 1, that are what the network sees when it runs: at its working scale,
+        neither disturbed nor dressed, turned by quarters only.
     """
 
     def __init__(
@@ -84,7 +90,9 @@ class Crops:
         octaves: float = 0.8,
         nominal: float = NOMINAL,
         disturbed: float = 1.0,
+        plain: float = 0.0,
     ) -> None:
+        self.plain = plain
         self.size, self.seed, self.octaves, self.nominal, self.disturbed = size, seed, octaves, nominal, disturbed
         shares = dict.fromkeys(sorted({e.kind for e in examples}), 1.0) if shares is None else shares
         self.by_kind = {kind: [e for e in examples if e.kind == kind] for kind in shares}
@@ -112,7 +120,8 @@ class Crops:
     def _crop(self, example: Example, random: Random) -> tuple[Planes, Planes, Planes]:
         cv2 = _cv2()
 
-        forth, linear = self._placement(example, random)
+        plain = self.plain > 0 and random.random() < self.plain
+        forth, linear = self._placement(example, random, plain)
         size = (self.size, self.size)
         inward = cv2.WARP_INVERSE_MAP
         shrink = abs(np.linalg.det(linear)) ** 0.5
@@ -121,13 +130,16 @@ class Crops:
             image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
         image = cv2.warpAffine(image, forth, size, flags=cv2.INTER_LINEAR | inward, borderMode=cv2.BORDER_REFLECT_101)
         target = cv2.warpAffine(np.moveaxis(example.targets, 0, -1), forth, size, flags=cv2.INTER_NEAREST | inward)
-        ones = np.ones(example.targets.shape[1:], np.uint8)
-        counts = cv2.warpAffine(ones, forth, size, flags=cv2.INTER_NEAREST | inward).astype(np.float32)
+        even = np.ones(example.targets.shape[1:], np.uint8)
+        matter = even if example.importance is None else example.importance
+        counts = cv2.warpAffine(matter, forth, size, flags=cv2.INTER_NEAREST | inward).astype(np.float32)
         target = np.moveaxis(target, -1, 0).astype(np.float32)
         turn = np.linalg.inv(linear)
         turn /= abs(np.linalg.det(turn)) ** 0.5
         target[:2] = np.einsum("ij,jyx->iyx", turn[::-1, ::-1], target[:2]) / 127
         planes = np.atleast_3d(image).transpose(2, 0, 1)
+        if plain:
+            return _seen(np.ascontiguousarray(planes), example.kind), target, counts
         planes, kind = self.dressed(planes, example.kind, random)
         if self.disturbed == 1.0 or random.random() < self.disturbed:
             planes = _disturbed(planes, random, fluorescence=kind == "fluorescence")
@@ -137,12 +149,16 @@ class Crops:
         """Return a crop and its kind before it is disturbed; here as they are."""
         return planes, kind
 
-    def _placement(self, example: Example, random: Random) -> tuple[Planes, Planes]:
+    def _placement(self, example: Example, random: Random, plain: bool = False) -> tuple[Planes, Planes]:
         """Return the 2 × 3 map from a crop's (x, y) to the picture's, and its linear part."""
         h, w = example.targets.shape[1:]
-        scale = self.nominal / example.diameter * 2 ** random.uniform(-self.octaves, self.octaves)
-        scale = max(scale, min(0.85 * self.size / min(h, w), _LARGEST / example.diameter))
-        turned = random.uniform(0, 2 * np.pi) if random.random() < 0.5 else np.pi / 2 * random.integers(4)
+        if plain:
+            scale = working_scale(example.diameter * 2 ** random.uniform(-_MISTAKEN, _MISTAKEN))
+        else:
+            scale = self.nominal / example.diameter * 2 ** random.uniform(-self.octaves, self.octaves)
+            scale = max(scale, min(0.85 * self.size / min(h, w), _LARGEST / example.diameter))
+        by_quarters = plain or random.random() >= 0.5
+        turned = np.pi / 2 * random.integers(4) if by_quarters else random.uniform(0, 2 * np.pi)
         c, s = np.cos(turned), np.sin(turned)
         mirror = np.diag([random.choice([-1.0, 1.0]), 1.0])
         linear = np.array([[c, -s], [s, c]]) @ mirror / scale
@@ -155,8 +171,10 @@ class Crops:
             around = np.array(
                 [np.clip(v, min(reach, n / 2), max(n - reach, n / 2)) for v, n in zip(around, (w, h), strict=True)]
             )
-        middle = np.full(2, (self.size - 1) / 2)
-        return np.column_stack([linear, around - linear @ middle]), linear
+        start = around - linear @ np.full(2, (self.size - 1) / 2)
+        if scale == 1 and by_quarters:
+            start, linear = np.rint(start), np.rint(linear)  # each pixel stays itself
+        return np.column_stack([linear, start]), linear
 
 
 def _seen(planes: Planes, kind: str) -> Planes:

@@ -24,12 +24,12 @@ Planes = npt.NDArray[np.float32]
 NOMINAL = 20.0
 """Diameter of a nucleus in pixels, around which the network was trained."""
 MARGIN = 96
-"""No pixel further away than this changes a pixel's output: see `FlowNetwork`."""
+"""No pixel further away than this changes a pixel's output, in no network of `flow_network`."""
 TILE = 1088
 """Longest edge of a tile in pixels of the network."""
 _EDGE = 16  # pixels mirrored beyond the image, as in training
-_KEPT = (18.0, 31.0)  # pixels across: interpolation costs more than a change of scale gains here
-_LIKED = 28.0  # and here nuclei of other sizes go: smaller, those that touch are parted half as often
+_KEPT = (18.0, 34.0)  # pixels across: interpolation costs more than a change of scale gains here
+_ENLARGED = 28.0  # and here smaller nuclei go: those that touch are parted twice as often as at 20; larger go to 34
 _STEPS = 16  # scales are so many parts of one, or one of so many: then tiles fall on the pixels of the whole
 _PROBE = 448  # edge, in pixels of the network, of the window on which a scale is tried
 _OCTAVES = (1.0, 0.0, -1.0, -2.0)
@@ -47,7 +47,7 @@ def working_scale(diameter: float) -> float:
     low, high = _KEPT
     if low <= diameter <= high:
         return 1.0
-    wished = _LIKED / diameter
+    wished = (_ENLARGED if diameter < low else high) / diameter
     return round(wished * _STEPS) / _STEPS if wished > 1 else _STEPS / round(_STEPS / wished)
 
 
@@ -91,14 +91,11 @@ def network_of(path: Path) -> Any:
     MissingWeights, BadInput
         As `load` does.
     """
-    from .flow_network import FlowNetwork
+    from .flow_network import made
 
     weights, metadata = read(path)
     try:
-        widths = tuple(int(n) for n in metadata["widths"].split(","))
-        if len(widths) != 4 or not all(0 < n <= 1024 for n in widths):
-            raise ValueError(f"widths {widths}")
-        net = FlowNetwork(widths)
+        net = made(metadata["network"], tuple(int(n) for n in metadata["widths"].split(",")))
         net.load_state_dict(_tensors(weights, net))
     except (KeyError, ValueError, RuntimeError) as error:
         raise BadInput(f"'{path.name}' holds the weights of another network.", "Choose those of a flow network.") from (

@@ -49,7 +49,7 @@ class Starter(FlowLearner):
 
     Notes
     -----
-    About 3.5 s a megapixel on one core, 1.3 s on one with AMX; more for nuclei of fewer than 18 pixels,
+    About 0.8 s a megapixel on one core with AMX; more without, and for nuclei of fewer than 18 pixels,
     which are enlarged. Estimating the diameter adds a second or two. The model card,
     ``docs/starter-model-card.md``, says what it was trained on and how well it does.
     """

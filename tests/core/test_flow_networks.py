@@ -1,0 +1,103 @@
+"""Both networks: a pixel knows its neighbourhood only, any size goes through, and weights of either kind load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from napari_spatialml.core import flow_inference
+from napari_spatialml.core.flow_network import STRIDE, folded, made
+from napari_spatialml.core.flow_training import halved
+from napari_spatialml.core.flow_weights import write
+from napari_spatialml.errors import BadInput
+
+KINDS = {"FlowNetwork": (8, 8, 16, 16), "PackedFlowNetwork": (8, 16, 16)}
+
+
+def network(kind: str) -> Any:
+    """Return a network whose normalisations are not those that it is born with."""
+    torch.manual_seed(0)
+    net = made(kind, KINDS[kind]).train()
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.rand(2, 3, 64, 64))
+    return net.eval()
+
+
+def run(net: Any, planes: np.ndarray) -> np.ndarray:
+    return flow_inference._tiled(net, planes, 1, "cpu", flow_inference.silent)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_pixel_beyond_the_margin_changes_a_pixel(kind: str) -> None:
+    net, margin = network(kind), flow_inference.MARGIN
+    edge = 2 * margin + 16 * STRIDE
+    one = torch.rand(1, 3, edge, edge)
+    other = one.clone()
+    other[:, :, margin + 5 * STRIDE, margin + 5 * STRIDE] += 50
+    with torch.inference_mode():
+        changed = (net(one) - net(other)).abs().amax(dim=(0, 1)) > 0
+    y, x = np.nonzero(changed.numpy())
+    assert len(y) > 100
+    assert max(np.abs(y - margin - 5 * STRIDE).max(), np.abs(x - margin - 5 * STRIDE).max()) <= margin
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tiles_agree_with_the_whole(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, planes = network(kind), np.random.default_rng(0).random((3, 301, 517), dtype=np.float32)
+    whole = run(net, planes)
+    monkeypatch.setattr(flow_inference, "TILE", 264)
+    assert len(flow_inference._spans(517)) > 3
+    assert np.abs(run(net, planes) - whole).max() < 1e-4
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (33, 7), (65, 130)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_size_goes_through_and_pixels_stay_where_they_are(kind: str, shape: tuple[int, int]) -> None:
+    planes = np.random.default_rng(1).random((3, *shape), dtype=np.float32)
+    found = run(network(kind), planes)
+    assert found.shape == (3, *shape) and np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_moved_by_a_stride_is_seen_moved_by_a_stride(kind: str) -> None:
+    net, margin = network(kind), flow_inference.MARGIN
+    wide = torch.rand(1, 3, 2 * margin + STRIDE, 2 * margin + 2 * STRIDE)
+    with torch.inference_mode():
+        first, second = net(wide[..., :-STRIDE]), net(wide[..., STRIDE:].contiguous())
+    middle = slice(margin, margin + STRIDE)
+    moved = slice(margin - STRIDE, margin)
+    assert torch.allclose(first[..., middle, middle], second[..., middle, moved], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_folding_the_normalisations_changes_nothing(kind: str) -> None:
+    planes = torch.rand(1, 3, 64, 80)
+    net = network(kind)
+    with torch.inference_mode():
+        before = net(planes)
+        assert torch.allclose(folded(net)(planes), before, atol=1e-4)
+
+
+def test_weights_of_either_network_load_and_say_which_they_are(tmp_path: Path) -> None:
+    for kind, widths in KINDS.items():
+        net, path = network(kind), tmp_path / f"{kind}.safetensors"
+        about = {"network": kind, "widths": ",".join(map(str, widths))}
+        write(path, halved(net.state_dict()), about)
+        again = flow_inference.network_of(path)
+        assert type(again).__name__ == kind
+        planes = torch.rand(1, 3, 64, 64)
+        with torch.inference_mode():
+            assert torch.allclose(again.eval()(planes), net(planes), atol=0.02)
+        (wrong,) = KINDS.keys() - {kind}
+        for said in ({**about, "network": wrong}, {**about, "network": "os.system"}, {**about, "widths": "8,-8,16,16"}):
+            write(path, halved(net.state_dict()), said)
+            with pytest.raises(BadInput, match="another network"):
+                flow_inference.network_of(path)
