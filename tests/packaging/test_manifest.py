@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "src" / "napari_spatialml" / "napari.yaml"
 SUFFIXES = (
     *("zarr", "h5ad", "imzML", "svs", "tif", "tiff", "png", "jpg", "jpeg", "tsv.gz", "csv", "geojson", "geojson.gz"),
+    "parquet",
 )
 
 
