@@ -24,6 +24,7 @@ from .gestures import Gestures, tool_named
 from .hand import Hand
 from .keyed import act
 from .landmark_specs import LandmarkFit, landmark_fit
+from .looking_scene import arrangement
 from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
@@ -89,6 +90,7 @@ class Presenter:
             moved.connect(self._correcting.follow_view)
         viewer.scene.camera.events.zoom.connect(self._keep_width)
         session.changed.connect(self._on_changed)
+        self.selected.changed.connect(self._on_selected)
 
     # what is shown -----------------------------------------------------------------------------
 
@@ -111,7 +113,7 @@ class Presenter:
         self._refresh(again=True)
         if not self._shown:
             self._first_shown()
-        elif (before.coordinate_system, before.beside) != (self.state.coordinate_system, self.state.beside):
+        elif arrangement(before) != arrangement(self.state):
             self.fit()
         self.state_changed.emit()
 
@@ -222,6 +224,12 @@ class Presenter:
             self.use("")
         elif self._tool is not None:
             (self._gestures.guest or self._tool).refresh()
+
+    def _on_selected(self) -> None:
+        """Draw the selection: the docks that show it listen themselves."""
+        self.state = replace(self.state, selected=self.selected.now, limit=self.selected.limit)
+        if self._shown:
+            self._refresh(again=False)
 
     def to_plane(self, plane: int) -> None:
         """Show another plane of the stacks; the tool in the hand goes on there."""

@@ -59,8 +59,10 @@ class Desk(QObject):
         self.presenter: Presenter | None = None
         self.runner = Runner(self)
         self.legend: QObject | None = None
+        self.hover: Any = None
         self.opening: Any = None
         self.indexing: Any = None
+        self.looking: Any = None
         self.following: Any = None
         viewer.layers.events.connect(self._on_layers)
         self._window = qt_window(viewer)
@@ -230,6 +232,8 @@ class Desk(QObject):
                 signal.disconnect(slot)
             if layers:
                 self.presenter.close()
+            if self.hover is not None:
+                self.hover.forget()
             self.presenter = None
         if self.session is not None:
             self.session.changed.disconnect(self._on_changed)
@@ -250,8 +254,10 @@ def desk_of(viewer: Any) -> Desk:
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy of the viewer
     if id(viewer) not in _DESKS:
         from .following import Following
+        from .hover import Hover
         from .indexing import Indexing
         from .legend import Legends
+        from .looking_desk import Looking
         from .opening import Opening
 
         desk = Desk(viewer)
@@ -260,6 +266,8 @@ def desk_of(viewer: Any) -> Desk:
         desk.indexing = Indexing(desk)
         desk.following = Following(desk)
         desk.legend = Legends.over_canvas(desk)
+        desk.looking = Looking(desk)
+        desk.hover = Hover.over_canvas(desk)
     return _DESKS[id(viewer)]
 
 

@@ -15,6 +15,7 @@ from .desk import Desk, desk_of
 from .domains import DomainsDock
 from .history import HistoryDock
 from .learn import LearnDock
+from .looking import LookDock
 from .plane_slider import PlaneSlider
 from .register import RegisterDock
 from .review import ReviewDock
@@ -33,6 +34,7 @@ __all__ = ["STEPS", "Header", "Workbench"]
 
 STEPS: tuple[type[StepDock], ...] = (
     SectionDock,
+    LookDock,
     TranscriptsDock,
     SegmentDock,
     CorrectDock,
