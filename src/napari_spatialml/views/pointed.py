@@ -51,13 +51,13 @@ class Pointing:
     """
 
     def __init__(self, presenter: Presenter) -> None:
-        self._presenter = presenter
+        self.of = presenter
         self._indices: dict[str, tuple[Any, Any]] = {}
         self._trees: dict[str, tuple[Any, Any]] = {}
 
     def at(self, um: Point) -> Pointed | None:
         """Return what lies at a position in µm of the canvas: the highest that is seen, None for nothing."""
-        presenter = self._presenter
+        presenter = self.of
         if presenter.state.compared is not None:
             return None
         seen = [s.key.element for s, layer in presenter.canvas.layers() if layer.visible and not s.key.beside]
@@ -72,14 +72,14 @@ class Pointing:
         return None
 
     def _may(self, element: str) -> bool:
-        document = self._presenter.document
+        document = self.of.document
         if element in document.names("labels"):
             return True
         return element in document.names("shapes") and len(document.element(element)) <= _MOST_SPOTS
 
     def _row(self, element: str, table: str, um: Point) -> tuple[Any, int] | None:
         """Return the instance at a place, and its row in the table; -1 where the table does not know it."""
-        document, place = self._presenter.document, self._presenter.place_of(element)
+        document, place = self.of.document, self.of.place_of(element)
         if document.type_of(element) == "labels":
             cell = label_at(document, place, um)
             return (cell, self._place_in_table(element, table, cell)) if cell else None
@@ -96,7 +96,7 @@ class Pointing:
         return None if found is None else (found, self._place_in_table(element, table, found))
 
     def _place_in_table(self, element: str, table: str, instance: Any) -> int:
-        document = self._presenter.document
+        document = self.of.document
         token = (table, document.revision(("tables", table, "X")))
         held = self._indices.get(element)
         if held is None or held[0] != token:
@@ -110,7 +110,7 @@ class Pointing:
     def _tree(self, shapes: str) -> Any:
         from scipy.spatial import cKDTree
 
-        document = self._presenter.document
+        document = self.of.document
         token = document.revision(("shapes", shapes))
         held = self._trees.get(shapes)
         if held is None or held[0] != token:
@@ -120,7 +120,7 @@ class Pointing:
         return held[1]
 
     def _said(self, element: str, table: str, instance: Any, row: int) -> Pointed:
-        presenter, document = self._presenter, self._presenter.document
+        presenter, document = self.of, self.of.document
         name = cell_ids(document, table)[row] if row >= 0 else instance
         lines = [f"{word_for(document, element, 1)} {name}"]
         colour = presenter.colour_of(element)
