@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..errors import SpatialMLError
 from ..session.selection_files import cell_ids
 from .plan import coloured
 from .selecting import selectable, word_for
+from .shape_picking import shape_at
 from .tools import Point, label_at
 from .values import Categories, Measured, Values
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from .presenter import Presenter
 
 __all__ = ["Pointed", "Pointing"]
-
-_MOST_SPOTS = 500_000
-"""Of more spots nothing is said: their places would have to be sorted first, which takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,6 @@ class Pointing:
     def __init__(self, presenter: Presenter) -> None:
         self.of = presenter
         self._indices: dict[str, tuple[Any, Any]] = {}
-        self._trees: dict[str, tuple[Any, Any]] = {}
 
     def at(self, um: Point) -> Pointed | None:
         """Return what lies at a position in µm of the canvas: the highest that is seen, None for nothing."""
@@ -62,7 +58,7 @@ class Pointing:
             return None
         seen = [s.key.element for s, layer in presenter.canvas.layers() if layer.visible and not s.key.beside]
         for element in dict.fromkeys(reversed(seen)):
-            table = selectable(presenter.document, element) if self._may(element) else ""
+            table = selectable(presenter.document, element)
             try:
                 row = self._row(element, table, um) if table else None
                 if row is not None:
@@ -71,29 +67,17 @@ class Pointing:
                 continue  # its table does not fit, which was told when it was shown
         return None
 
-    def _may(self, element: str) -> bool:
-        document = self.of.document
-        if element in document.names("labels"):
-            return True
-        return element in document.names("shapes") and len(document.element(element)) <= _MOST_SPOTS
-
     def _row(self, element: str, table: str, um: Point) -> tuple[Any, int] | None:
         """Return the instance at a place, and its row in the table; -1 where the table does not know it."""
         document, place = self.of.document, self.of.place_of(element)
         if document.type_of(element) == "labels":
             cell = label_at(document, place, um)
             return (cell, self._place_in_table(element, table, cell)) if cell else None
-        own = place.own(um)[0]
-        frame = document.element(element)
-        if "radius" not in frame.columns:
-            import shapely
-
-            hits = frame.sindex.query(shapely.Point(own[1], own[0]), predicate="intersects")
-            found = frame.index[hits[0]] if len(hits) else None
-        else:
-            apart, at = self._tree(element).query(own)
-            found = frame.index[at] if apart <= float(frame["radius"].iloc[at]) else None
-        return None if found is None else (found, self._place_in_table(element, table, found))
+        row = shape_at(document, element, place.system, um, self.of._memory, place.offset)
+        if row < 0:
+            return None
+        found = document.element(element).index[row]
+        return found, self._place_in_table(element, table, found)
 
     def _place_in_table(self, element: str, table: str, instance: Any) -> int:
         document = self.of.document
@@ -106,18 +90,6 @@ class Pointing:
         rows, index, first = held[1]
         at = int(index.get_indexer([instance])[0])
         return int(rows[first][at]) if at >= 0 else -1
-
-    def _tree(self, shapes: str) -> Any:
-        from scipy.spatial import cKDTree
-
-        document = self.of.document
-        token = document.revision(("shapes", shapes))
-        held = self._trees.get(shapes)
-        if held is None or held[0] != token:
-            geometry = document.element(shapes).geometry
-            where: npt.NDArray[np.float64] = np.column_stack([geometry.y.to_numpy(), geometry.x.to_numpy()])
-            held = self._trees[shapes] = (token, cKDTree(where))
-        return held[1]
 
     def _said(self, element: str, table: str, instance: Any, row: int) -> Pointed:
         presenter, document = self.of, self.of.document

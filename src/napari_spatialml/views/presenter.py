@@ -24,6 +24,7 @@ from .gestures import Gestures, tool_named
 from .hand import Hand
 from .keyed import act
 from .landmark_specs import LandmarkFit, landmark_fit
+from .looking_scene import arrangement
 from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
@@ -34,6 +35,7 @@ from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
 from .strokes import Buffer, Painting
 from .tools import Place, Tool
+from .transcripts import see_all
 
 __all__ = ["Presenter"]
 
@@ -111,7 +113,7 @@ class Presenter:
         self._refresh(again=True)
         if not self._shown:
             self._first_shown()
-        elif (before.coordinate_system, before.beside) != (self.state.coordinate_system, self.state.beside):
+        elif arrangement(before) != arrangement(self.state):
             self.fit()
         self.state_changed.emit()
 
@@ -147,6 +149,7 @@ class Presenter:
         """Move the camera so that the whole section is in view."""
         if len(self.viewer.layers):
             self.viewer.fit_to_view(margin=0.04)
+            see_all(self.viewer, self.canvas)
 
     def layer_of(self, element: str) -> Any:
         """Return the layer by which an element is known, or None."""

@@ -41,6 +41,8 @@ def is_pixel_grid(document: Document, labels: str) -> bool:
     """Whether every label is about one pixel, as in mass spectrometry imaging, rather than a cell."""
     if labels in document.attribute("segmentations", {}):
         return False
+    if any({"array_row", "array_col"} <= set(document.table(t).obs) for t in document.tables_of(labels)):
+        return True  # bins on their array, of which a crop may hold but a few
     rows = max((document.table(t).n_obs for t in document.tables_of(labels)), default=0)
     h, w = document.grid(labels).shape
     return rows * _PIXELS_A_CELL >= h * w

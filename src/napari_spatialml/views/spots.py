@@ -19,11 +19,12 @@ from ..errors import BadInput
 from ..session import Document
 from .memory import Memory
 from .places import as_matrix
-from .shape_tiles import Circles, Coloured, Drawing, colours_in_bytes, levels_of
+from .shape_levels import Coloured, Drawing, colours_in_bytes, levels_of
+from .shape_tiles import Circles, ShapeTiles
 from .specs import Dots, Key, LayerSpec, PointsSpec, ShapesSpec
 from .values import Categories, Measured, Values
 
-__all__ = ["centres_um", "coloured_rows", "colours_of", "counted", "is_circles", "spots_spec"]
+__all__ = ["centres_um", "coloured_rows", "colours_of", "counted", "is_circles", "spot_tiles", "spots_spec"]
 
 _DOTS = 20_000
 """Up to so many spots are napari's points: more are no longer fluid."""
@@ -77,6 +78,15 @@ def spots_spec(
     tiles = drawing.tiles((*place, hash(drawn.tobytes())), made)
     levels = partial(levels_of, tiles, colours)
     return ShapesSpec(key, shapes, data, levels, as_matrix(shift @ tiles.placed()), 60, opacity=0.85, live=True)
+
+
+def spot_tiles(document: Document, shapes: str, system: str, memory: Memory) -> ShapeTiles:
+    """Return all circles as they are drawn, whatever is hidden of them."""
+    affine, revision = document.affine(shapes, system), document.revision(("shapes", shapes))
+    drawing: Drawing = memory.get(("drawing", shapes), Drawing)
+    every = np.ones(len(document.element(shapes)), bool)
+    key = ("spots", shapes, revision, as_matrix(affine), hash(every.tobytes()))
+    return drawing.tiles(key, lambda: Circles(*_own(document, shapes), affine, every))
 
 
 def _is_even(affine: Affine) -> bool:
@@ -162,7 +172,7 @@ def _mapped(values: Measured) -> npt.NDArray[np.float32]:
     steps: npt.NDArray[np.float32] = np.asarray(
         ensure_colormap(values.colormap).map(np.linspace(0, 1, _STEPS)), np.float32
     )
-    return steps[np.round(shares * (_STEPS - 1)).astype(np.int64)]
+    return np.asarray(steps[np.round(shares * (_STEPS - 1)).astype(np.int64)])
 
 
 def counted(values: Categories) -> tuple[tuple[str, str, int], ...]:

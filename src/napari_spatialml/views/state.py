@@ -16,6 +16,10 @@ TOTAL = "X"
 """The key of the sum over all features of a row: total counts, or the total ion current."""
 
 
+_EMBEDDINGS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PC"}
+"""What people call an embedding that scanpy has named."""
+
+
 def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
 
@@ -53,7 +57,8 @@ class ColourBy:
         block, _, column = self.name.partition("/")
         if self.part != "obsm":
             return self.name
-        return f"{block.removeprefix('X_')} {int(column) + 1}" if column.isdigit() else column
+        known = block.removeprefix("X_")
+        return f"{_EMBEDDINGS.get(known, known)} {int(column) + 1}" if column.isdigit() else column
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,14 @@ class ViewState:
         The transcripts in no cell; None when they are not shown.
     selected, limit
         The rows that are selected, and those that a filter leaves drawn: see `SelectedRows`, which sets them.
+    also
+        Further coordinate systems in the same scene, from left to right.
+    overlaid
+        Whether those are laid over the first, centre on centre, instead of beside it.
+    transcripts
+        How transcripts are looked at, by points element: a `transcript_looks.TranscriptLook`.
+    pictures
+        The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
     """
 
     coordinate_system: str = "global"
@@ -163,6 +176,10 @@ class ViewState:
     loose: Loose | None = None
     selected: Selected | None = None
     limit: Selected | None = None
+    also: tuple[str, ...] = ()
+    overlaid: bool = False
+    transcripts: Mapping[str, Any] = field(default_factory=_nothing)
+    pictures: Mapping[str, Any] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

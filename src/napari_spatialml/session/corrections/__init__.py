@@ -29,6 +29,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     elements,
     expanding,
     landmarks,
+    looking,
     readers,
     review,
     selections,
