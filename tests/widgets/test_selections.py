@@ -15,7 +15,7 @@ def part(viewer, desk, show):
     dock = show(SectionDock(viewer))
     dock.refresh_now()
     dock.elements.choose("spots")
-    return dock.selection
+    yield dock.selection  # the dock lives as long as the test
 
 
 def gene(desk):

@@ -48,12 +48,12 @@ class Pointing:
     """
 
     def __init__(self, presenter: Presenter) -> None:
-        self._presenter = presenter
+        self.of = presenter
         self._indices: dict[str, tuple[Any, Any]] = {}
 
     def at(self, um: Point) -> Pointed | None:
         """Return what lies at a position in µm of the canvas: the highest that is seen, None for nothing."""
-        presenter = self._presenter
+        presenter = self.of
         if presenter.state.compared is not None:
             return None
         seen = [s.key.element for s, layer in presenter.canvas.layers() if layer.visible and not s.key.beside]
@@ -69,18 +69,18 @@ class Pointing:
 
     def _row(self, element: str, table: str, um: Point) -> tuple[Any, int] | None:
         """Return the instance at a place, and its row in the table; -1 where the table does not know it."""
-        document, place = self._presenter.document, self._presenter.place_of(element)
+        document, place = self.of.document, self.of.place_of(element)
         if document.type_of(element) == "labels":
             cell = label_at(document, place, um)
             return (cell, self._place_in_table(element, table, cell)) if cell else None
-        row = shape_at(document, element, place.system, um, self._presenter._memory, place.offset)
+        row = shape_at(document, element, place.system, um, self.of._memory, place.offset)
         if row < 0:
             return None
         found = document.element(element).index[row]
         return found, self._place_in_table(element, table, found)
 
     def _place_in_table(self, element: str, table: str, instance: Any) -> int:
-        document = self._presenter.document
+        document = self.of.document
         token = (table, document.revision(("tables", table, "X")))
         held = self._indices.get(element)
         if held is None or held[0] != token:
@@ -92,7 +92,7 @@ class Pointing:
         return int(rows[first][at]) if at >= 0 else -1
 
     def _said(self, element: str, table: str, instance: Any, row: int) -> Pointed:
-        presenter, document = self._presenter, self._presenter.document
+        presenter, document = self.of, self.of.document
         name = cell_ids(document, table)[row] if row >= 0 else instance
         lines = [f"{word_for(document, element, 1)} {name}"]
         colour = presenter.colour_of(element)

@@ -59,7 +59,7 @@ class Desk(QObject):
         self.presenter: Presenter | None = None
         self.runner = Runner(self)
         self.legend: QObject | None = None
-        self.hover: Any = None
+        self.hover: QObject | None = None
         self.opening: Any = None
         self.indexing: Any = None
         self.looking: Any = None
@@ -232,8 +232,6 @@ class Desk(QObject):
                 signal.disconnect(slot)
             if layers:
                 self.presenter.close()
-            if self.hover is not None:
-                self.hover.forget()
             self.presenter = None
         if self.session is not None:
             self.session.changed.disconnect(self._on_changed)

@@ -47,6 +47,7 @@ class Hover(QLabel):
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self.look)
         desk.viewer.mouse_move_callbacks.append(_weakly(self._moved))
+        desk.opened.connect(self.forget)
         canvas.installEventFilter(self)
         self.hide()
 
@@ -63,7 +64,7 @@ class Hover(QLabel):
         if presenter is None or self._um is None or presenter.busy:
             self.hide()
             return
-        if self._pointing is None:
+        if self._pointing is None or self._pointing.of is not presenter:
             from ..views.pointed import Pointing
 
             self._pointing = Pointing(presenter)

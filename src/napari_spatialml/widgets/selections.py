@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.compat import isalive
 from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -85,7 +86,7 @@ class SelectionPart(QWidget):
             layout.addWidget(part)
         self.hint.hide()
         self.count.setIndent(0)
-        desk.tool_changed.connect(lambda _name: self._show_tool())
+        desk.tool_changed.connect(self._show_tool)  # no lambda: Qt lets go of a method when the widget goes
 
     # what is shown -------------------------------------------------------------------------------
 
@@ -137,8 +138,8 @@ class SelectionPart(QWidget):
     def _show_count(self) -> None:
         from ..views.selecting import word_for
 
-        if self.desk.presenter is None or not self.table or not self.isEnabled():
-            return
+        if not isalive(self) or self.desk.presenter is None or not self.table:
+            return  # a dock that was closed is told as long as its Python side lives
         now, n = self.desk.presenter.selected.now, self._document.table(self.table).n_obs
         mine = now is not None and now.table == self.table
         words = f"{len(now):,} of {n:,}" if mine and now is not None else f"none of {n:,}"
@@ -147,7 +148,7 @@ class SelectionPart(QWidget):
         for button in self._needing:
             button.setEnabled(bool(mine and now is not None and len(now)))
 
-    def _show_tool(self) -> None:
+    def _show_tool(self, _name: str = "") -> None:
         presenter = self.desk.presenter
         if presenter is None:
             return
