@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["cells", "names", "outlines"]
+__all__ = ["bins", "cells", "names", "outlines"]
 
 CORNERS = 25
 PITCH_UM = 12.0
 _GENES = 20
+_BIN_GENES = 100
 
 
 def outlines(n: int, seed: int) -> npt.NDArray[np.object_]:
@@ -38,7 +39,7 @@ def outlines(n: int, seed: int) -> npt.NDArray[np.object_]:
 
 
 def _gap(at: Any, k: int, inner: Any) -> tuple[float, float]:
-    x, y = at[k] + 6.0 - inner[0].mean(0)
+    x, y = at[k] + 8.0 - inner[0].mean(0)
     return float(x), float(y)
 
 
@@ -49,8 +50,8 @@ def names(n: int) -> npt.NDArray[np.object_]:
     return np.array(["".join(row) + "-1" for row in letters[digits]], dtype=object)
 
 
-def cells(n: int, seed: int) -> Any:
-    """Return a document of n outlined cells and a table of their counts and kinds."""
+def cells(n: int, seed: int, *, numbered: bool = False) -> Any:
+    """Return a document of n outlined cells, named or numbered, and a table of their counts and kinds."""
     import geopandas
     import pandas as pd
     from anndata import AnnData
@@ -60,7 +61,7 @@ def cells(n: int, seed: int) -> Any:
     from spatialdata.transformations import Identity
 
     rng = np.random.default_rng(seed)
-    frame = geopandas.GeoDataFrame({"geometry": outlines(n, seed)}, index=names(n))
+    frame = geopandas.GeoDataFrame({"geometry": outlines(n, seed)}, index=np.arange(n) if numbered else names(n))
     shapes = ShapesModel.parse(frame, transformations={"global": Identity()})
     kinds = pd.Categorical.from_codes(rng.integers(0, 8, n), [f"kind {k}" for k in range(8)])
     obs = pd.DataFrame({"region": pd.Categorical(["cells"] * n), "cell_id": frame.index.to_numpy(), "kind": kinds})
@@ -69,5 +70,33 @@ def cells(n: int, seed: int) -> Any:
     table = AnnData(counts, obs=obs, var=pd.DataFrame(index=[f"gene{k}" for k in range(_GENES)]))
     parsed = TableModel.parse(table, region="cells", region_key="region", instance_key="cell_id")
     made = SpatialData.init_from_elements({"cells": shapes, "counts": parsed})
+    made.attrs["spatialml"] = {"version": 1, "um_per_unit": {"global": 1.0}}
+    return made
+
+
+def bins(shape: tuple[int, int], seed: int) -> Any:
+    """Return a document of bins of 2 µm, turned by five degrees, and the counts of 100 genes that follow a pattern."""
+    import pandas as pd
+    from anndata import AnnData
+    from scipy.sparse import csc_matrix
+    from spatialdata import SpatialData
+    from spatialdata.models import Labels2DModel, TableModel
+    from spatialdata.transformations import Affine
+
+    rng, n = np.random.default_rng(seed), shape[0] * shape[1]
+    c, s = 2 * np.cos(np.radians(5)), 2 * np.sin(np.radians(5))
+    place = Affine([[c, -s, 0], [s, c, 0], [0, 0, 1]], ("x", "y"), ("x", "y"))
+    raster = np.arange(1, n + 1, dtype=np.int32).reshape(shape)
+    labels = Labels2DModel.parse(raster, dims=("y", "x"), transformations={"global": place})
+    wave = 0.03 * (1 + np.sin(np.arange(n) % shape[1] / 60) * np.sin(np.arange(n) // shape[1] / 45))
+    held = [np.flatnonzero(rng.random(n, np.float32) < wave) for _ in range(_BIN_GENES)]
+    starts = np.concatenate([[0], np.cumsum([len(h) for h in held])])
+    values = rng.poisson(1.5, starts[-1]).astype(np.float32) + 1
+    counts = csc_matrix((values, np.concatenate(held).astype(np.int32), starts), (n, _BIN_GENES)).tocsr()
+    obs = pd.DataFrame({"region": pd.Categorical(["cells"] * n), "cell_id": np.arange(1, n + 1)})
+    obs.index = obs.index.astype(str)
+    table = AnnData(counts, obs=obs, var=pd.DataFrame(index=[f"gene{k}" for k in range(_BIN_GENES)]))
+    parsed = TableModel.parse(table, region="cells", region_key="region", instance_key="cell_id")
+    made = SpatialData.init_from_elements({"cells": labels, "counts": parsed})
     made.attrs["spatialml"] = {"version": 1, "um_per_unit": {"global": 1.0}}
     return made

@@ -125,52 +125,39 @@ def circles(window, element):
     )
 
 
-def test_round_spots_cover_their_circle(window):
-    colours, gap = alone(window, "round")
-    check(window, circles(window, "round"), colours, gap)
-
-
-def test_circles_under_an_uneven_turn_are_ellipses_on_the_canvas(window):
-    colours, gap = alone(window, "uneven")
-    check(window, circles(window, "uneven"), colours, gap)
-
-
-def test_many_round_spots_are_drawn_as_the_few_are(window, monkeypatch):
+def test_spots_are_circles_and_under_an_uneven_turn_ellipses_few_or_many(window, monkeypatch):
+    for element in ("round", "uneven"):
+        colours, gap = alone(window, element)
+        check(window, circles(window, element), colours, gap)
+    assert type(window.presenter.layer_of("uneven")).__name__ == "Image"
     monkeypatch.setattr(spots_module, "_DOTS", 2)
     colours, gap = alone(window, "round")
     assert type(window.presenter.layer_of("round")).__name__ == "Image"
     check(window, circles(window, "round"), colours, gap)
 
 
-def test_squares_that_a_transformation_turns_and_stretches_cover_what_they_should(window):
-    colours, gap = alone(window, "squares")
-    shapes = in_um(window, "squares", window.presenter.document.element("squares").geometry)
-    check(window, shapes, colours, gap, far=3.0)  # an outline of two pixels runs along the edge
-
-
-def test_a_hole_shows_what_is_below_and_every_part_is_drawn(window):
-    colours, gap = alone(window, "cells")
-    check(window, in_um(window, "cells", polygons()[:3]), colours[:3], gap, far=3.0)
-
-
-def test_close_up_the_edge_is_still_where_it_is(window):
-    colours, _ = alone(window, "cells")
-    square = in_um(window, "cells", polygons())[2]
-    y, x = square.exterior.coords[0][::-1]
-    window.viewer.scene.camera.zoom = 150.0
-    window.viewer.scene.camera.center = (y, x)
-    window.settle()
-    gap = 1 / 150
-    around = shapely.Point(x, y).buffer(60 * gap).boundary
-    points = [around.interpolate(t, normalized=True) for t in np.linspace(0, 1, 40, endpoint=False)]
-    sure = [p for p in points if square.boundary.distance(p) > 3 * gap]
-    seen = window.colours(*((p.y, p.x) for p in sure))
-    inside = [bool(square.contains(p)) for p in sure]
-    assert 5 < sum(inside) < len(sure) - 5
-    assert all(near(s, colours[2] if i else (0, 0, 0), 8) for s, i in zip(seen, inside, strict=True))
-
-
-def test_rectangular_pixels_that_are_turned_cover_what_they_should(window):
+def test_turned_squares_parts_holes_and_pixels_cover_what_they_should_also_close_up(window):
     colours, gap = alone(window, "pixels")
     boxes = [shapely.box(j, i, j + 1, i + 1) for i in range(3) for j in range(4)]
     check(window, in_um(window, "pixels", boxes), colours, gap)
+    colours, gap = alone(window, "squares")
+    shapes = in_um(window, "squares", window.presenter.document.element("squares").geometry)
+    check(window, shapes, colours, gap, far=3.0)  # an outline of two pixels runs along the edge
+    colours, gap = alone(window, "cells")
+    shapes = in_um(window, "cells", polygons()[:3])
+    check(window, shapes, colours[:3], gap, far=3.0)
+    _close_up(window, shapes[2], colours[2])
+
+
+def _close_up(window, square, colour, zoom=150.0):
+    """At a corner, a hundred times as large, the edge is still where it is."""
+    y, x = square.exterior.coords[0][::-1]
+    window.viewer.scene.camera.zoom, window.viewer.scene.camera.center = zoom, (y, x)
+    window.settle()
+    around = shapely.Point(x, y).buffer(60 / zoom).boundary
+    points = [around.interpolate(t, normalized=True) for t in np.linspace(0, 1, 40, endpoint=False)]
+    sure = [p for p in points if square.boundary.distance(p) > 3 / zoom]
+    seen = window.colours(*((p.y, p.x) for p in sure))
+    inside = [bool(square.contains(p)) for p in sure]
+    assert 5 < sum(inside) < len(sure) - 5
+    assert all(near(s, colour if i else (0, 0, 0), 8) for s, i in zip(seen, inside, strict=True))

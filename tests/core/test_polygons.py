@@ -15,7 +15,7 @@ from napari_spatialml.core.shape_kernels import draw_outlines, fill_ellipses, fi
 from napari_spatialml.core.transform import Affine
 from napari_spatialml.errors import BadInput
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=12, deadline=None)
 numbers = st.floats(-40, 40, allow_nan=False, width=32)
 
 
@@ -148,12 +148,12 @@ def test_a_circle_under_an_uneven_transformation_is_an_ellipse(seed, place):
 def test_an_outline_covers_the_pixels_along_every_ring_and_no_others(shape):
     flat = polygons_of(array([shape]))
     matrix = np.eye(3)[:2]
-    owner, cover = np.full((160, 160), -1, np.int32), np.zeros((160, 160), np.uint8)
+    owner, cover = np.full((100, 100), -1, np.int32), np.zeros((100, 100), np.uint8)
     boxes = flat_boxes(flat, matrix)
     draw_outlines(
-        flat.corners, flat.rings, flat.rings_of_rows, matrix, boxes, np.ones(1, bool), -80, -80, 1.0, 0.9, owner, cover
+        flat.corners, flat.rings, flat.rings_of_rows, matrix, boxes, np.ones(1, bool), -50, -50, 1.0, 0.9, owner, cover
     )
-    y, x = np.meshgrid(np.arange(160) - 79.5, np.arange(160) - 79.5, indexing="ij")
+    y, x = np.meshgrid(np.arange(100) - 49.5, np.arange(100) - 49.5, indexing="ij")
     rings = shapely.get_rings(shape)
     gap = shapely.distance(rings[:, None], shapely.points(x, y).ravel()).min(0).reshape(owner.shape)
     share = np.clip(1.4 - gap, 0, 1) * 255

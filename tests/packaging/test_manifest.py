@@ -16,7 +16,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "src" / "napari_spatialml" / "napari.yaml"
 SUFFIXES = (
-    *("zarr", "h5ad", "imzML", "svs", "tif", "tiff", "png", "jpg", "jpeg", "tsv.gz", "csv", "geojson", "geojson.gz"),
+    *(
+        "zarr",
+        "h5ad",
+        "imzML",
+        "parquet",
+        "svs",
+        "tif",
+        "tiff",
+        "png",
+        "jpg",
+        "jpeg",
+        "tsv.gz",
+        "csv",
+        "geojson",
+        "geojson.gz",
+    ),
 )
 
 

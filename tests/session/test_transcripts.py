@@ -17,7 +17,8 @@ from spatialdata.transformations import Affine
 from napari_spatialml.errors import DocumentError
 from napari_spatialml.session import transcripts
 from napari_spatialml.session.document import Document
-from napari_spatialml.session.transcripts import FOLDER, TranscriptIndex, index_of
+from napari_spatialml.session.index_files import FOLDER
+from napari_spatialml.session.transcripts import TranscriptIndex, index_of
 
 warnings.simplefilter("ignore")
 GENES = ["EPCAM", "PTPRC", "VIM", "never seen"]
@@ -40,7 +41,8 @@ def document_of(frame: pd.DataFrame, npartitions: int = 3, matrix: Any = TURNED)
 
     lazy = dd.from_pandas(frame, npartitions=npartitions)
     placed = {"global": Affine(matrix, ("x", "y"), ("x", "y"))}
-    points = PointsModel.parse(lazy, coordinates={"x": "x", "y": "y"}, feature_key="gene", transformations=placed)
+    axes = {axis: axis for axis in ("x", "y", "z") if axis in frame}
+    points = PointsModel.parse(lazy, coordinates=axes, feature_key="gene", transformations=placed)
     return Document(SpatialData(points={"rna": points}))
 
 
@@ -118,7 +120,7 @@ def test_the_index_is_made_once_and_again_when_it_is_stale_or_damaged(tmp_path: 
         assert made_at(home) != made, harm.__name__
         assert found(again, BOXES[1]) == expected, harm.__name__
         made = made_at(home)
-    assert sorted(p.name for p in folder.parent.iterdir()) == ["rna"], "something was left behind"
+    assert sorted(p.name for p in folder.parent.iterdir()) == [".making.lock", "rna"], "something was left behind"
     frame = molecules(3_000, seed=1)
     other = on_disk(frame, tmp_path / "other")
     again = TranscriptIndex.open_or_build(other, "rna", home)

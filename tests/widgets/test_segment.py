@@ -55,7 +55,7 @@ def test_a_preview_is_drawn_and_stored_nowhere(desk, dock, previewed):
     found = previewed(dock.preview.button.click)
     layer = desk.viewer.layers["preview"]
     assert found.cells > 5 and f"{found.cells} cells" in dock.preview.message.text()
-    assert layer.data.shape == (160, 170) and layer.data.any() and not layer.editable
+    assert layer.data.shape == (160, 170) and layer.data.any()
     corner = layer.data_to_world((0, 0)) - np.asarray(desk.presenter.layer_of("dapi").data_to_world((20, 30)))
     assert np.allclose(corner, 0), "it lies on what was segmented"
     assert desk.viewer.layers.selection.active is not layer

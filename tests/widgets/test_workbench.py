@@ -48,8 +48,8 @@ def test_the_steps_stand_in_the_order_of_work_and_fit_the_dock(viewer, show):
     titles = [bench.tabs.tabText(i) for i in range(bench.tabs.count())]
     assert titles == [cls.title for cls in STEPS]
     assert titles == [
-        "Section", "Segment", "Correct", "Review", "Learn", "Annotate",
-        "Register", "Domains", "Deconvolve", "Compare", "History",
+        "Section", "View", "Transcripts", "Segment", "Correct", "Review", "Learn",
+        "Annotate", "Register", "Domains", "Deconvolve", "Compare", "History",
     ]  # fmt: skip
     assert bench.width() <= PANEL_WIDTH
     assert [b.text() for b in bench.bar.buttons] == titles and not bench.tabs.tabBar().isVisible()

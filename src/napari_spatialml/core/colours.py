@@ -216,14 +216,16 @@ class LookupTable:
     """
 
     def __init__(self, ids: npt.NDArray[np.int64], values: npt.NDArray[Any], fill: Any, dense: bool) -> None:
-        order = np.argsort(ids, kind="stable")
-        self.ids, blank = ids[order], np.full((1, *values.shape[1:]), fill, values.dtype)
-        self.values = np.concatenate([values[order], blank])
+        if not _ascend(ids):
+            order = np.argsort(ids, kind="stable")
+            ids, values = ids[order], values[order]
+        self.ids, blank = ids, np.full((1, *values.shape[1:]), fill, values.dtype)
+        self.values = np.concatenate([values, blank])
         self.table: npt.NDArray[Any] | None = None
         if dense:
             size = int(ids.max(initial=-1)) + 2
             self.table = np.repeat(blank, size, axis=0)
-            self.table[self.ids] = values[order]
+            self.table[self.ids] = values
 
     def __getitem__(self, labels: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return the values of labels of any shape."""
@@ -282,9 +284,15 @@ def lookup_table(labels_max: int, ids: npt.ArrayLike, values: npt.ArrayLike, fil
     require(shown.ndim >= 1 and len(shown) == len(keys), f"There are {len(keys)} ids for {shown.shape} values.",
             "Give one value a label.")  # fmt: skip
     require(bool((keys >= 0).all()), "A label is negative.", "Labels are 0 or more.")
-    require(len(np.unique(keys)) == len(keys), "A label occurs twice.", "Give every label once.")
+    once = _ascend(keys) or len(np.unique(keys)) == len(keys)
+    require(once, "A label occurs twice.", "Give every label once.")
     largest = max(int(labels_max), int(keys.max(initial=0)))
     return LookupTable(keys, shown, fill, dense=largest <= max(4_000_000, 16 * len(keys)))
+
+
+def _ascend(ids: npt.NDArray[np.int64]) -> bool:
+    """Whether each is larger than the one before, as nearly always: nothing need be sorted then."""
+    return bool((ids[1:] > ids[:-1]).all())
 
 
 def limits(values: npt.ArrayLike, low: float = 1.0, high: float = 99.0) -> tuple[float, float]:

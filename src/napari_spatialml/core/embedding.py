@@ -30,7 +30,7 @@ class Features:
     values: Any
 
     def __post_init__(self) -> None:
-        values = sp.csr_matrix(self.values) if sp.issparse(self.values) else frozen(np.asarray(self.values))
+        values: Any = sp.csr_matrix(self.values) if sp.issparse(self.values) else frozen(np.asarray(self.values))
         require(values.ndim == 2, f"The features have the shape {values.shape}.", "Give (rows, features).")
         require(min(values.shape) > 0, f"The features are empty: {values.shape}.", "Choose another table.")
         held: Any = values.data if sp.issparse(values) else values

@@ -117,6 +117,18 @@ def _crossings(corners, rings, ring0, ring1, m, top, left, edge, r0, r1, start, 
 
 
 @compiled
+def holds(corners, rings, ring0, ring1, y, x):  # type: ignore[no-untyped-def]
+    """Whether a polygon holds a place in its own coordinates: the rule by which it is filled."""
+    inside = False
+    for ring in range(ring0, ring1):
+        for k in range(rings[ring] + 1, rings[ring + 1]):
+            x0, y0, x1, y1 = corners[k - 1, 0], corners[k - 1, 1], corners[k, 0], corners[k, 1]
+            if (y0 <= y) != (y1 <= y) and x < x0 + (x1 - x0) * ((y - y0) / (y1 - y0)):
+                inside = not inside
+    return inside
+
+
+@compiled
 def fill_ellipses(centres, radii, m, boxes, drawn, top, left, edge, owner):  # type: ignore[no-untyped-def]
     """Write the number of the ellipse that holds each pixel's centre; circles of radii > 0, as ``m`` moves them."""
     height, width = owner.shape
@@ -187,3 +199,23 @@ def _line(y0, x0, y1, x1, half, i, owner, cover):  # type: ignore[no-untyped-def
             if share > cover[r, c]:
                 cover[r, c] = share
                 owner[r, c] = i
+
+
+@compiled
+def mean_colours(owner, colours, out):  # type: ignore[no-untyped-def]
+    """Write the mean colour of each block of 2 × 2 pixels, by how opaque they are; ``colours[-1]`` is of none."""
+    last = len(colours) - 1
+    for r in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            red = green = blue = alpha = np.int64(0)
+            for y in range(2 * r, 2 * r + 2):
+                for x in range(2 * c, 2 * c + 2):
+                    k = owner[y, x]
+                    k = last if k < 0 else k
+                    a = np.int64(colours[k, 3])
+                    red, green, blue = red + a * colours[k, 0], green + a * colours[k, 1], blue + a * colours[k, 2]
+                    alpha += a
+            if alpha > 0:
+                half = alpha // 2
+                out[r, c, 0], out[r, c, 1] = (red + half) // alpha, (green + half) // alpha
+                out[r, c, 2], out[r, c, 3] = (blue + half) // alpha, (alpha + 2) // 4

@@ -26,9 +26,9 @@ Stated = float | Mapping[str, float] | None
 @cache
 def formats() -> tuple[Format, ...]:
     """Return the formats that can be opened, in the order in which a path is tried."""
-    from . import anndata_file, beside, count_table, image, imzml, spatialdata_zarr, visium
+    from . import anndata_file, beside, count_table, image, imzml, points_file, spatialdata_zarr, visium
 
-    modules = (spatialdata_zarr, visium, count_table, imzml, anndata_file, image)
+    modules = (spatialdata_zarr, visium, count_table, imzml, anndata_file, points_file, image)
     return (*beside.FORMATS, *(module.FORMAT for module in modules))
 
 

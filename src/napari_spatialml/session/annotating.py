@@ -99,18 +99,6 @@ def moved(xy: npt.NDArray[np.float64], affine: Affine) -> npt.NDArray[np.float64
     return affine.apply(xy[:, ::-1])[:, ::-1]
 
 
-def _centres(document: Document, table: str, system: str) -> npt.NDArray[np.float64] | None:
-    """Return the centres of cells, (n, 2) as (y, x) in µm, where the table has them: no pixel is read then."""
-    from .cells import table_name
-    from .gather import pixel_size
-
-    element, obs = document.annotated(table), document.table(table).obs
-    if table != table_name(element) or not {"centroid_y_um", "centroid_x_um"} <= set(obs.columns):
-        return None
-    pixels = obs[["centroid_y_um", "centroid_x_um"]].to_numpy(dtype=float) / pixel_size(document, element)
-    return document.affine(element, system).apply(pixels)
-
-
 def units_inside(document: Document, annotations: str, table: str) -> dict[str, int]:
     """Return how many rows of a table (cells, spots or pixels) have their centre in each region."""
     return {region: len(rows) for region, rows in rows_inside(document, annotations, table).items()}
@@ -120,17 +108,31 @@ def rows_inside(document: Document, annotations: str, table: str) -> dict[str, n
     """Return which rows of a table (cells, spots or pixels) have their centre in each region, ascending."""
     import shapely
 
-    from .gather import coordinates_of
-
     frame = frame_of(document, annotations)
     if frame is None:
         return {}
     placed = document.placed(annotations)
     system = GLOBAL if GLOBAL in placed else placed[0]
-    where = _centres(document, table, system)
-    if where is None:
-        where = coordinates_of(document, table, system)
-    region, row = shapely.STRtree(shapely.points(where[:, ::-1])).query(
-        in_um(document, annotations, system), predicate="contains"
-    )
-    return {str(name): np.sort(row[region == k]).astype(np.int64) for k, name in enumerate(frame.index)}
+    rows, where = _places(document, table, system)
+    found = {}
+    for name, geometry in zip(frame.index, in_um(document, annotations, system), strict=True):
+        x0, y0, x1, y1 = geometry.bounds
+        near = (where[:, 1] >= x0) & (where[:, 1] <= x1) & (where[:, 0] >= y0) & (where[:, 0] <= y1)
+        at = np.flatnonzero(near)
+        shapely.prepare(geometry)
+        found[str(name)] = rows[at[shapely.contains_xy(geometry, where[at, 1], where[at, 0])]]
+    return found
+
+
+def _places(document: Document, table: str, system: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the rows of a table, ascending, and where they lie, (n, 2) as (y, x) in µm of a coordinate system."""
+    from .row_places import row_places
+
+    elements = document.regions(table)
+    if not elements:
+        raise BadInput(f"The table '{table}' annotates no element.", "Choose a table of cells, spots or pixels.")
+    held = [(element, row_places(document, table, element)) for element in elements]
+    rows = np.concatenate([places.rows for _, places in held])
+    where = np.concatenate([document.affine(element, system).apply(places.where) for element, places in held])
+    order = np.argsort(rows, kind="stable")
+    return rows[order], where[order]

@@ -19,6 +19,8 @@ __all__ = ["ALL", "Choice", "Source", "merged", "quality_column", "source_of"]
 
 Piece = tuple[npt.NDArray[Any], npt.NDArray[np.int64], npt.NDArray[Any]]
 """(n, 2) coordinates as (y, x), (n,) positions in the piece's own list of genes (-1: none), and that list."""
+Measures = dict[str, npt.NDArray[Any]]
+"""What else is known of each point, by name: "quality" and "z"; only what the source has."""
 QUALITY = ("qv", "quality_value", "quality_score", "transcript_score")
 """How the column is called that says how sure a transcript was read."""
 _CONTROL = re.compile(
@@ -95,6 +97,8 @@ class Source:
         Which of the points there are; the others are read past.
     quality
         The column of their quality, where the choice asks for it.
+    measures
+        The columns of what else is kept of each point, by name.
     """
 
     name: str
@@ -103,6 +107,7 @@ class Source:
     files: tuple[Path, ...]
     choice: Choice = ALL
     quality: str = ""
+    measures: tuple[tuple[str, str], ...] = ()
 
     @property
     def held_in_memory(self) -> bool:
@@ -114,6 +119,10 @@ class Source:
         """The type in which coordinates are kept: float32 only if they come so, as no digit may be lost."""
         narrow = all(self.frame.dtypes[axis] == np.float32 for axis in ("y", "x"))
         return np.dtype(np.float32 if narrow else np.float64)
+
+    def kinds(self) -> dict[str, np.dtype[Any]]:
+        """Return the types in which the measures are kept: exact, and no wider than needed."""
+        return {n: np.result_type(self.frame.dtypes[c].type, np.float32) for n, c in self.measures}
 
     def rows(self) -> int:
         """Return the number of points, those that are not chosen included."""
@@ -127,8 +136,17 @@ class Source:
         """Yield what reads each partition, on any thread."""
         return (partial(self._piece, delayed) for delayed in self.frame.to_delayed())
 
+    def measured_pieces(self) -> Iterator[tuple[Piece, Measures]]:
+        """Yield the partitions with the measures of their points."""
+        kinds = self.kinds()
+        for delayed in self.frame.to_delayed():
+            held = self._chosen(delayed.compute(scheduler="synchronous"))
+            yield self._split(held), {n: held[c].to_numpy(dtype=kinds[n], na_value=np.nan) for n, c in self.measures}
+
     def _piece(self, delayed: Any) -> Piece:
-        held = self._chosen(delayed.compute(scheduler="synchronous"))
+        return self._split(self._chosen(delayed.compute(scheduler="synchronous")))
+
+    def _split(self, held: Any) -> Piece:
         genes = held[self.key].astype("category")
         where = held[["y", "x"]].to_numpy(dtype=self.dtype)
         codes = genes.cat.codes.to_numpy().astype(np.int64)
@@ -151,10 +169,11 @@ class Source:
         chosen = repr(self.choice.plain()) if self.choice != ALL else ""
         if self.files:
             facts = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in self.files]
-            return digest(repr((self.key, sorted(facts))).encode() + chosen.encode())
-        parts = [self.key.encode(), chosen.encode()]
-        for where, codes, genes in self.pieces():
-            parts.append(digest(where.tobytes(), codes.tobytes(), repr(list(genes)).encode()).encode())
+            return digest(repr((self.key, self.measures, sorted(facts))).encode() + chosen.encode())
+        parts = [self.key.encode(), repr(self.measures).encode(), chosen.encode()]
+        for (where, codes, genes), measures in self.measured_pieces():
+            more = [values.tobytes() for values in measures.values()]
+            parts.append(digest(where.tobytes(), codes.tobytes(), repr(list(genes)).encode(), *more).encode())
         return digest(*parts)
 
 
@@ -163,8 +182,8 @@ def quality_column(element: Any) -> str:
     return next((c for c in QUALITY if c in element.columns), "")
 
 
-def source_of(element: Any, name: str, key: str, choice: Choice = ALL) -> Source:
-    """Return the points element as a source.
+def source_of(element: Any, name: str, key: str, choice: Choice = ALL, *, measured: bool = False) -> Source:
+    """Return the points element as a source; if so asked, with the quality and height that it has.
 
     Raises
     ------
@@ -186,8 +205,16 @@ def source_of(element: Any, name: str, key: str, choice: Choice = ALL) -> Source
         raise BadInput(f"The points '{name}' do not say how sure each transcript was read.", "Count all of them.")
     if choice.z is not None and "z" not in element.columns:
         raise BadInput(f"The points '{name}' do not say how high each transcript lies.", "Count all of them.")
+    measures = _measures(element, quality) if measured else ()
     more = [quality] * (choice.quality is not None) + ["z"] * (choice.z is not None)
-    return Source(name, element[["y", "x", key, *more]], key, files, choice, quality)
+    columns = dict.fromkeys(["y", "x", key, *more, *(column for _, column in measures)])
+    return Source(name, element[list(columns)], key, files, choice, quality, measures)
+
+
+def _measures(element: Any, quality: str) -> tuple[tuple[str, str], ...]:
+    """Return the columns of numbers that say how sure a point is and how high it lies."""
+    wanted = (("quality", quality), ("z", "z"))
+    return tuple((n, c) for n, c in wanted if c in element.columns and element.dtypes[c].kind in "iufb")
 
 
 def _text(gene: Any) -> str:

@@ -6,6 +6,7 @@ made from and what it must look like, so that one that is stale, cut short or da
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -19,26 +20,31 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.assignment import moved
-from ..core.report import Report, part, silent
+from ..core.report import Report, silent
 from ..core.transform import Affine
 from ..errors import DocumentError
-from .document import GLOBAL, Document, digest
-from .sidecar import Arrays, open_sidecar, write_sidecar
-from .tiling import Tiling, sorted_in_memory, sorted_on_disk
+from .document import GLOBAL, Document
+from .growing import Growing
+from .index_files import folder_of, made_files, opened_files
+from .lattice import Lattice
+from .sidecar import OF_GENES, Arrays
+from .sorting import Columns
+from .tiling import Seen, Tiling, sorted_in_memory
 from .transcript_source import ALL, Choice, Source, source_of
 
 __all__ = [
     "TranscriptIndex",
     "feature_key",
+    "glimpse_of",
+    "growing_of",
     "index_beside",
     "index_of",
+    "is_quick",
     "opened_index",
     "points_with_genes",
     "transcript_source",
 ]
 
-FOLDER = "transcripts"
-"""Where the sidecars lie in a session's home."""
 IN_MEMORY = 1_000_000
 """Fewer points than these, in memory already, are sorted there, without a sidecar."""
 QUICK_BYTES = 8_000_000
@@ -48,6 +54,7 @@ _LOCK = threading.Lock()  # one thread builds, the others wait for it
 Wanted = tuple[str, Choice]
 """A points element, and which of its transcripts count."""
 _OPEN: WeakKeyDictionary[Document, dict[Wanted, tuple[int, TranscriptIndex]]] = WeakKeyDictionary()
+_GROWING: WeakKeyDictionary[Document, dict[str, Growing]] = WeakKeyDictionary()
 _BESIDE: WeakKeyDictionary[Document, Callable[[str, Choice], None]] = WeakKeyDictionary()
 
 
@@ -74,7 +81,13 @@ class TranscriptIndex:
 
     @classmethod
     def open_or_build(
-        cls, document: Document, points: str, home: Path | None, report: Report = silent, choice: Choice = ALL
+        cls,
+        document: Document,
+        points: str,
+        home: Path | None,
+        report: Report = silent,
+        choice: Choice = ALL,
+        seen: Seen | None = None,
     ) -> TranscriptIndex:
         """Open the index of a points element, or make it.
 
@@ -89,7 +102,9 @@ class TranscriptIndex:
         report
             Told how far the making is.
         choice
-            Which of the transcripts are in it; controls always are.
+            Which of the transcripts are in it; controls always are. The index of all is one that can be looked at.
+        seen
+            Called with the places (n, 2) of each piece that was read, in the points' own coordinates.
 
         Raises
         ------
@@ -97,17 +112,17 @@ class TranscriptIndex:
             When the points have no feature key or do not lie in "global", or the disk is full.
         """
         to_um = document.affine(points, GLOBAL)
-        source = transcript_source(document, points, choice)
+        source = transcript_source(document, points, choice, measured=choice == ALL)
         edge = TILE_UM / to_um.scale_factors[1]
         with _LOCK:
             if source.held_in_memory and source.rows() < IN_MEMORY:
-                return cls._of(sorted_in_memory(source, edge), to_um)
+                return cls._of(sorted_in_memory(source, edge, by_gene=choice == ALL), to_um)
             kept = tempfile.TemporaryDirectory(prefix="napari-spatialml-") if home is None else None
-            folder = Path(kept.name) if kept is not None else Path(str(home)) / FOLDER / _folder(points, source.choice)
-            found = open_sidecar(folder, source.fingerprint())
+            folder = Path(kept.name) / "rna" if kept is not None else folder_of(Path(str(home)), points, choice)
+            fingerprint = source.fingerprint()
+            found = opened_files(source, folder, fingerprint)
             if found is None:
-                _built(source, edge, folder, report)
-                found = open_sidecar(folder, source.fingerprint())
+                found = made_files(source, fingerprint, edge, folder, report, seen)
             if found is None:
                 raise DocumentError(f"The index of '{points}' cannot be read back.", "Check the disk, then try again.")
             return replace(cls._of(found, to_um), _folder=kept)
@@ -125,10 +140,56 @@ class TranscriptIndex:
     @property
     def of_each(self) -> npt.NDArray[np.int64]:
         """(genes,) how many placed transcripts there are of each gene."""
+        if self.by_gene:
+            return np.diff(self._arrays.more[OF_GENES + "starts"])
         total = np.zeros(len(self.genes), np.int64)
         for _, codes in self.blocks():
             total += np.bincount(codes, minlength=len(total))
         return total
+
+    @property
+    def by_gene(self) -> bool:
+        """Whether it is sorted by gene as well, and counted bin by bin: whether it can be looked at."""
+        return OF_GENES + "starts" in self._arrays.more
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What is known of each transcript: "quality", "z"."""
+        return tuple(name for name in ("quality", "z") if name in self._arrays.more)
+
+    def range_of(self, measure: str) -> tuple[float, float] | None:
+        """Return the lowest and the highest value of a measure; None where none is known."""
+        found = self._arrays.head.get("ranges", {}).get(measure)
+        return None if found is None else (float(found[0]), float(found[1]))
+
+    @property
+    def lattice(self) -> Lattice:
+        """The bins in which all transcripts are counted."""
+        return self._tiling.lattice
+
+    @property
+    def density(self) -> npt.NDArray[np.uint32]:
+        """How many transcripts each bin of the lattice holds, level by level."""
+        counts: npt.NDArray[np.uint32] = self._arrays.more["density"]
+        return counts
+
+    def spans(self, corners: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+        """Return the ranges of transcripts whose tiles meet the box around corners in the points' own coordinates."""
+        return self._tiling.spans(self._arrays.starts, corners.min(0), corners.max(0))
+
+    def rows(self, a: int, b: int) -> Columns:
+        """Return "coordinates", "codes" and the measures of a range of transcripts, in the order of the tiles."""
+        kept = {name: self._arrays.more[name][a:b] for name in self.measures}
+        return {"coordinates": self._arrays.coordinates[a:b], "codes": self._arrays.codes[a:b], **kept}
+
+    def span_of_gene(self, gene: int) -> tuple[int, int]:
+        """Return the range of a gene's transcripts, in the order of the genes."""
+        starts = self._arrays.more[OF_GENES + "starts"]
+        return int(starts[gene]), int(starts[gene + 1])
+
+    def rows_of_gene(self, a: int, b: int) -> Columns:
+        """Return "coordinates" and the measures of a range of transcripts, in the order of the genes."""
+        return {name: self._arrays.more[OF_GENES + name][a:b] for name in ("coordinates", *self.measures)}
 
     def window(
         self, y0: float, y1: float, x0: float, x1: float
@@ -144,7 +205,7 @@ class TranscriptIndex:
         """Return all transcripts of the tiles that a window in µm meets, in the points' own coordinates."""
         corners = np.array([[y0, x0], [y0, x1], [y1, x0], [y1, x1]])
         own = moved(self.to_um.inverse().matrix, corners)
-        spans = self._tiling.spans(self._arrays.starts, own.min(0), own.max(0))
+        spans = self.spans(own)
         if not spans:
             return np.empty((0, 2)), np.empty(0, dtype=np.int64)
         coordinates = np.concatenate([self._arrays.coordinates[a:b] for a, b in spans])
@@ -175,9 +236,14 @@ def points_with_genes(document: Document) -> tuple[str, ...]:
     return tuple(n for n in names if GLOBAL in document.placed(n) and feature_key(document, n))
 
 
-def transcript_source(document: Document, points: str, choice: Choice = ALL) -> Source:
-    """Return the points element as a source of transcripts."""
-    return source_of(document.element(points), points, feature_key(document, points), choice)
+def transcript_source(document: Document, points: str, choice: Choice = ALL, *, measured: bool = False) -> Source:
+    """Return the points element as a source of transcripts; if so asked, with their quality and height."""
+    return source_of(document.element(points), points, feature_key(document, points), choice, measured=measured)
+
+
+def growing_of(document: Document, points: str) -> Growing | None:
+    """Return what was read so far of points whose index is being made; None where none is."""
+    return _GROWING.get(document, {}).get(points)
 
 
 def opened_index(document: Document, points: str, choice: Choice = ALL) -> TranscriptIndex | None:
@@ -186,6 +252,21 @@ def opened_index(document: Document, points: str, choice: Choice = ALL) -> Trans
     if held is None or held[0] != document.revision(("points", points)):
         return None
     return replace(held[1], to_um=document.affine(points, GLOBAL))
+
+
+def glimpse_of(document: Document, points: str) -> TranscriptIndex | None:
+    """Return an index to look at now: the one that is open, or the one on disk before all of it was read and checked.
+
+    What counts transcripts must wait for `index_of`, which reads every byte and makes a damaged index again.
+    """
+    found = opened_index(document, points)
+    if found is not None or document.home is None:
+        return found
+    source, to_um = transcript_source(document, points, measured=True), document.affine(points, GLOBAL)
+    if source.held_in_memory and source.rows() < IN_MEMORY:
+        return None
+    arrays = opened_files(source, folder_of(document.home, points, ALL), source.fingerprint(), whole=False)
+    return None if arrays is None else TranscriptIndex._of(arrays, to_um)
 
 
 def index_of(document: Document, points: str, report: Report = silent, choice: Choice = ALL) -> TranscriptIndex:
@@ -216,23 +297,19 @@ def index_of(document: Document, points: str, report: Report = silent, choice: C
             "Undo their removal; or remove the table of counts, if only the labels are to be corrected.",
         )
     if wanted not in kept or kept[wanted][0] != revision:
-        if report is silent and document in _BESIDE and not _quick(document, points):
+        if report is silent and document in _BESIDE and not is_quick(document, points):
             _BESIDE[document](*wanted)
             raise DocumentError(
                 f"The transcripts '{points}' are still being indexed.",
                 "Cells that count them can be corrected when that is done; nothing was changed.",
             )
-        made = TranscriptIndex.open_or_build(document, points, document.home, report, choice)
+        with _growth(document, points) as seen:
+            made = TranscriptIndex.open_or_build(document, points, document.home, report, choice, seen)
         kept[wanted] = (revision, made)
     return replace(kept[wanted][1], to_um=document.affine(points, GLOBAL))
 
 
-def _folder(points: str, choice: Choice) -> str:
-    """Return where an index lies: of all transcripts by the name of the points, of some with what they are."""
-    return points if choice == ALL else f"{points}-{digest(repr(choice.plain()).encode())[:12]}"
-
-
-def _quick(document: Document, points: str) -> bool:
+def is_quick(document: Document, points: str) -> bool:
     """Whether the index is made in some tenths of a second."""
     source = transcript_source(document, points)
     if source.held_in_memory:
@@ -262,25 +339,12 @@ def index_beside(document: Document, start: Callable[[str, Choice], None]) -> tu
     return tuple(sorted((w for w in wanted if w[0] in there and w not in kept), key=repr))
 
 
-def _built(source: Source, edge: float, folder: Path, report: Report) -> None:
-    """Make the sidecar, whole or not at all."""
+@contextlib.contextmanager
+def _growth(document: Document, points: str) -> Iterator[Seen]:
+    """Let what is read be looked at while the index is made."""
+    growing = Growing()
+    _GROWING.setdefault(document, {})[points] = growing
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as name:
-            making = Path(name) / "index"
-            making.mkdir()
-            head = sorted_on_disk(source, edge, making, part(report, 0.0, 0.95))
-            write_sidecar(making, {**head, "source": source.fingerprint()})
-            _replace(making, folder, Path(name) / "old")
-    except OSError as error:
-        raise DocumentError(
-            f"The index of the transcripts '{source.name}' could not be written ({error.strerror or error}).",
-            "Free some disk space, then try again.",
-        ) from error
-    report(1.0, "transcripts are indexed")
-
-
-def _replace(making: Path, folder: Path, old: Path) -> None:
-    if folder.exists():
-        folder.rename(old)
-    making.rename(folder)
+        yield growing.add
+    finally:
+        _GROWING[document].pop(points, None)

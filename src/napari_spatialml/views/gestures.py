@@ -19,6 +19,7 @@ from .landmark_tool import Landmark
 from .mending import Redraw
 from .picking import Accept, Choose, Delete, Merge
 from .presets import PRESETS
+from .selecting import Select, SelectPolygon
 from .shaping import Expand, FillHoles, Grow, Shrink, Smooth
 from .specs import LabelsSpec
 from .splitting import Split
@@ -45,6 +46,8 @@ _TOOLS: dict[str, type[Any]] = {
     "landmark": Landmark,
     "region": DrawRegion,
     "region-edit": EditRegion,
+    "select": Select,
+    "select-polygon": SelectPolygon,
 }
 _KEYS = {
     "Control-Z": "undo",

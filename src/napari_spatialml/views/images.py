@@ -7,10 +7,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..core.colours import limits
 from ..session import Document
+from ..session.channels import Channel, blending_of
+from ..session.channels import channels_of as said_of
 from ..session.planes import stack_name
+from .colormaps import brightest, inked
 from .memory import Memory
 from .places import pixel_affine
 from .specs import ImageSpec, Key
@@ -62,10 +66,12 @@ def image_specs(
         token = ("image", image, revision)
         return [ImageSpec(Key(image, "", beside), image, token, make, affine, rgb=True, multiscale=many, smooth=True)]
     names = channels_of(document, image)
+    said, ink = said_of(document, image), blending_of(document, image) == "on white"
     specs = []
     for i, channel in enumerate(names):
         single = len(names) == 1
         found = memory.get(("limits", stack_name(image), revision, i), _limits_of(levels, i))
+        own = said.get(channel, Channel())
         specs.append(
             ImageSpec(
                 Key(image, "" if single else channel, beside),
@@ -74,12 +80,13 @@ def image_specs(
                 partial(_channel, levels, i),
                 affine,
                 order=10,
-                visible=i < FIRST_SHOWN,
-                blending="additive",
+                visible=i < FIRST_SHOWN if own.visible is None else own.visible,
+                blending="minimum" if ink else "additive",
                 multiscale=many,
-                colormap=_map_of(channel, i, single),
-                limits=found,
+                colormap=inked(own.colour or _map_of(channel, i, single), ink),
+                limits=own.limits or found,
                 smooth=True,
+                gamma=1.0 if own.gamma is None else own.gamma,
             )
         )
     return specs
@@ -95,10 +102,7 @@ def _map_of(channel: str, number: int, single: bool) -> str:
 
 def colour_of_channel(channel: str, number: int, single: bool) -> tuple[float, float, float]:
     """Return the colour, 0 to 1, of the brightest light of a channel."""
-    from napari.utils.colormaps import ensure_colormap
-
-    red, green, blue = (float(v) for v in ensure_colormap(_map_of(channel, number, single)).map([1.0])[0][:3])
-    return red, green, blue
+    return brightest(_map_of(channel, number, single))
 
 
 def _rgb(levels: list[Any]) -> Any:
@@ -111,13 +115,18 @@ def _channel(levels: list[Any], number: int) -> Any:
     return made if len(made) > 1 else made[0]
 
 
+def sampled(levels: list[Any], number: int) -> npt.NDArray[Any]:
+    """Return a channel of the coarsest level, or every so many pixels of the only one."""
+    coarse = levels[-1].isel(c=number)
+    step = max(1, max(coarse.shape) // _COARSE)
+    return np.asarray(coarse.data[::step, ::step])
+
+
 def _limits_of(levels: list[Any], number: int) -> Callable[[], tuple[float, float]]:
     """Contrast from the coarsest level, or from every so many pixels of the only one."""
 
     def make() -> tuple[float, float]:
-        coarse = levels[-1].isel(c=number)
-        step = max(1, max(coarse.shape) // _COARSE)
-        values = np.asarray(coarse.data[::step, ::step])
+        values = sampled(levels, number)
         empty = values.min(initial=0)
         seen = values[values != empty]
         # where most of the image is empty, percentiles of all of it say nothing about the tissue

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .colormaps import colormap_of
 from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, ShapesSpec, SurfaceSpec, VectorsSpec
 
 __all__ = ["ELEMENT", "make_layer", "update_layer"]
@@ -48,7 +49,7 @@ def _image(spec: ImageSpec, shared: dict[str, Any]) -> Any:
 
     given: dict[str, Any] = {"rgb": spec.rgb, "multiscale": spec.multiscale}
     if not spec.rgb:
-        given |= {"colormap": spec.colormap, "contrast_limits": spec.limits}
+        given |= {"colormap": colormap_of(spec.colormap), "contrast_limits": spec.limits, "gamma": spec.gamma}
     smooth = "linear" if spec.smooth else "nearest"
     return Image(spec.make(), interpolation2d=smooth, **given, **shared)
 
@@ -57,7 +58,9 @@ def _update_image(layer: Any, spec: ImageSpec, changed: frozenset[str]) -> None:
     if "token" in changed:
         layer.data = spec.make()
     if "colormap" in changed:
-        layer.colormap = spec.colormap
+        layer.colormap = colormap_of(spec.colormap)
+    if "gamma" in changed:
+        layer.gamma = spec.gamma
     if "limits" in changed and spec.limits is not None:
         low, high = spec.limits
         layer.contrast_limits_range = (min(low, layer.contrast_limits_range[0]), max(high, low + 1e-12))

@@ -11,18 +11,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..core.polygons import Polygons, polygons_of
 from ..core.transform import Affine
 from ..session import Document
 from .memory import Memory
 from .places import as_matrix
-from .shape_tiles import Drawing, Outlined, levels_of
+from .shape_levels import Drawing, levels_of
+from .shape_tiles import Outlined
 from .specs import Key, LayerSpec, ShapesSpec
 from .spots import coloured_rows
 from .values import Values
 
-__all__ = ["FILLED", "outlines_note", "outlines_specs", "shapes_of"]
+__all__ = ["FILLED", "outlines_note", "outlines_specs", "polygon_tiles", "shapes_of"]
 
 FILLED = "fill"
 _COLOUR = np.array([0.98, 0.82, 0.35, 0.9], np.float32)
@@ -63,11 +65,15 @@ def outlines_specs(
 
 def outlines_note(document: Document, shapes: str, system: str, memory: Memory) -> str:
     """Return what the legend says of polygons: when outlines give way to fills, and how many cannot be drawn."""
-    tiles = _tiles(document, shapes, system, memory, None)
-    said = [f"outlines up to {tiles.outlined_um:.2g} µm a screen pixel, farther out fills"]
+    tiles = polygon_tiles(document, shapes, system, memory)
     if tiles.absent:
-        said.append(f"{tiles.absent:,} of {len(tiles.boxes):,} have nothing to draw")
-    return "; ".join(said)
+        return f"{tiles.absent:,} of {len(tiles.boxes):,} have nothing to draw"
+    return f"outlines below {tiles.outlined_um:.2g} µm a pixel"
+
+
+def polygon_tiles(document: Document, shapes: str, system: str, memory: Memory) -> Outlined:
+    """Return all polygons as they are drawn, whatever is hidden of them."""
+    return _tiles(document, shapes, system, memory, None)
 
 
 def _drawing(shapes: str, memory: Memory) -> Drawing:
@@ -110,8 +116,10 @@ def shapes_of(layer: Any, like: Any) -> Any:
     like
         A frame with the ids and columns, whose geometry is not looked at.
     """
+    import geopandas
+
     tiles: Outlined = layer.data[0].tiles
-    made = like.copy()
-    made[made.geometry.name] = tiles.polygons.geometry()
+    rest = pd.DataFrame(like.drop(columns="geometry", errors="ignore"))
+    made = geopandas.GeoDataFrame(rest, geometry=tiles.polygons.geometry())
     made.attrs = dict(like.attrs)
     return made

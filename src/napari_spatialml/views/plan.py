@@ -12,26 +12,33 @@ from ..core.colours import limits
 from ..errors import SpatialMLError
 from ..session import Document
 from ..session.annotating import annotation_names, is_annotations
+from ..session.scales import Scale, scale_of
 from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
+from .bins import bins_note, bins_specs, is_bins
 from .choices import colour_of, title_of
 from .comparing import comparison_legend, comparison_specs, row_values
 from .density import counts_of, density_spec
 from .done_specs import done_specs
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
+from .looking_scene import in_scene, scenes
 from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_note, outlines_specs
 from .places import beside_offset
 from .rasters import labels_specs
+from .selected_specs import dimming_specs, marked_values
 from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
-from .values import Categories, Values, revision_of, values_of
+from .transcripts import is_waited_for, transcript_legend, transcript_spec
+from .values import Categories, Values, revision_of, scaled, values_of
 
 __all__ = ["legends", "plan"]
 
 Offset = tuple[float, float]
+_KEPT = 24
+"""So many columns of values are kept: each of half a million rows takes 6 MB."""
 
 
 def plan(document: Document, state: ViewState, memory: Memory | None = None) -> tuple[LayerSpec, ...]:
@@ -52,6 +59,8 @@ def plan(document: Document, state: ViewState, memory: Memory | None = None) -> 
     offset = offset_of(document, state, memory)
     if state.beside:
         specs += _of_system(document, state, memory, state.beside, beside=True, offset=offset)
+    for scene, shift in scenes(document, state, memory):
+        specs += in_scene(_of_system(document, state, memory, scene, beside=True, offset=shift), state, scene)
     specs += landmark_specs(document, state, offset)
     specs += comparison_specs(document, state.compared, state.coordinate_system, memory)
     specs += loose_specs(document, state.loose, state.coordinate_system)
@@ -81,7 +90,12 @@ def coloured(document: Document, colour: ColourBy | None, memory: Memory, elemen
         return None, None
     several = element if len(document.regions(colour.table)) > 1 else ""
     token = (colour, several, revision_of(document, colour))
-    return memory.get(("values", *token), partial(values_of, document, colour, element)), token
+    held = memory.get("values", partial(Memory, _KEPT))
+    values = held.get(token, partial(values_of, document, colour, element))
+    scale = scale_of(document, colour.table, colour.key)
+    if scale == Scale():
+        return values, token
+    return held.get((token, scale), partial(scaled, values, scale)), (token, scale)
 
 
 def _of_system(
@@ -100,6 +114,9 @@ def _of_element(
     if kind == "images":
         return list(image_specs(document, element, system, memory, beside=beside, offset=offset))
     if kind == "points":
+        pictured = transcript_spec(document, state, element, beside=beside, offset=offset)
+        if pictured is not None or is_waited_for(document, element):
+            return [] if pictured is None else [pictured]
         spec, _ = density_spec(document, element, system, memory, beside=beside, offset=offset)
         return [replace(spec, limits=_density_limits(spec, memory))]
     if kind == "shapes" and is_annotations(document, element):
@@ -120,13 +137,18 @@ def _of_rows(
     values, token = row_values(state.compared, element) or coloured(
         document, colour_of(document, state, element), memory, element
     )
+    values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
+        bins = bins_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
+        return [*bins, *dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)]
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
         cells = labels_specs(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, window=window
         )
-        return [*cells, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
+        dim = dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)
+        return [*cells, *dim, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
         made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         return [made]
@@ -177,7 +199,7 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
         made[disagreement.element] = disagreement
     if loose is not None:
         made[LOOSE] = loose  # beside the legend of the cells that it names: both are drawn
-    for system in filter(None, (state.coordinate_system, state.beside)):
+    for system in filter(None, (state.coordinate_system, state.beside, *state.also)):
         for element in elements_shown(document, state, system):
             legend = _legend(document, state, memory, element, system)
             if legend is not None:
@@ -190,6 +212,9 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if kind == "images":
         return None
     if kind == "points":
+        found = transcript_legend(document, state, element)
+        if found is not None or is_waited_for(document, element):
+            return found
         return _density_legend(document, memory, element, system)
     if kind == "shapes" and is_annotations(document, element):
         return annotation_legend(document, element, frozenset(state.hidden_categories.get(element, frozenset())))
@@ -202,11 +227,12 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     polygons = kind == "shapes" and not is_circles(document, element)
     note = outlines_note(document, element, system, memory) if polygons else ""
+    note = bins_note(document, element, values) if kind == "labels" else note
     if isinstance(values, Categories):
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
         return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden, note=note)
-    low, high = values.limits
+    low, high = np.expm1(values.limits).tolist() if values.log else values.limits
     return Legend(
         element,
         title_of(document, colour),
@@ -216,6 +242,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         high=high,
         unit=values.unit,
         note=note,
+        log=values.log,
     )
 
 

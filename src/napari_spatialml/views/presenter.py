@@ -24,6 +24,7 @@ from .gestures import Gestures, tool_named
 from .hand import Hand
 from .keyed import act
 from .landmark_specs import LandmarkFit, landmark_fit
+from .looking_scene import arrangement
 from .marks import Marks
 from .memory import Memory
 from .places import extent_of_system
@@ -34,6 +35,7 @@ from .specs import LabelsSpec
 from .state import ColourBy, Legend, ViewState
 from .strokes import Buffer, Painting
 from .tools import Place, Tool
+from .transcripts import see_all
 
 __all__ = ["Presenter"]
 
@@ -88,6 +90,7 @@ class Presenter:
             moved.connect(self._correcting.follow_view)
         viewer.scene.camera.events.zoom.connect(self._keep_width)
         session.changed.connect(self._on_changed)
+        self.selected.changed.connect(self._on_selected)
 
     # what is shown -----------------------------------------------------------------------------
 
@@ -110,7 +113,7 @@ class Presenter:
         self._refresh(again=True)
         if not self._shown:
             self._first_shown()
-        elif (before.coordinate_system, before.beside) != (self.state.coordinate_system, self.state.beside):
+        elif arrangement(before) != arrangement(self.state):
             self.fit()
         self.state_changed.emit()
 
@@ -146,6 +149,7 @@ class Presenter:
         """Move the camera so that the whole section is in view."""
         if len(self.viewer.layers):
             self.viewer.fit_to_view(margin=0.04)
+            see_all(self.viewer, self.canvas)
 
     def layer_of(self, element: str) -> Any:
         """Return the layer by which an element is known, or None."""
@@ -220,6 +224,12 @@ class Presenter:
             self.use("")
         elif self._tool is not None:
             (self._gestures.guest or self._tool).refresh()
+
+    def _on_selected(self) -> None:
+        """Draw the selection: the docks that show it listen themselves."""
+        self.state = replace(self.state, selected=self.selected.now, limit=self.selected.limit)
+        if self._shown:
+            self._refresh(again=False)
 
     def to_plane(self, plane: int) -> None:
         """Show another plane of the stacks; the tool in the hand goes on there."""

@@ -21,13 +21,15 @@ from .places import as_matrix, pixel_affine
 from .specs import ImageSpec, Key, LabelsSpec, LayerSpec, RasterSpec
 from .values import Categories, Values
 
-__all__ = ["CORRECTING", "EDITABLE", "is_pixel_grid", "is_small", "labels_specs"]
+__all__ = ["CORRECTING", "EDITABLE", "Pixels", "is_pixel_grid", "is_small", "labels_specs", "spread_over"]
 
 EDITABLE = 4096 * 4096
 """Up to so many pixels the labels are one array in memory, which can be painted."""
 CORRECTING = "correcting"
 """The part of an element's key that is the window of large labels that can be painted."""
 _PIXELS_A_CELL = 20
+_TABLES = 4
+"""So many look-up tables are kept: each of half a million cells takes 10 MB."""
 
 
 def is_small(grid: LabelGrid) -> bool:
@@ -39,6 +41,8 @@ def is_pixel_grid(document: Document, labels: str) -> bool:
     """Whether every label is about one pixel, as in mass spectrometry imaging, rather than a cell."""
     if labels in document.attribute("segmentations", {}):
         return False
+    if any({"array_row", "array_col"} <= set(document.table(t).obs) for t in document.tables_of(labels)):
+        return True  # bins on their array, of which a crop may hold but a few
     rows = max((document.table(t).n_obs for t in document.tables_of(labels)), default=0)
     h, w = document.grid(labels).shape
     return rows * _PIXELS_A_CELL >= h * w
@@ -67,9 +71,10 @@ def labels_specs(
         name = labels if pixels else f"{labels}: colour"
         small = is_small(grid)
         data = ("raster", grid, document.revision(("labels", labels)) if small else -1, token, hidden)
-        lut = memory.get(("look-up", token, hidden), partial(_table, values, hidden))
-        pixels_now = _Pixels.of(memory, labels, grid, data[2]) if small else None
-        specs.append(_raster(grid, key, name, data, affine, values, _spread(grid, pixels_now, lut), opacity))
+        tables = memory.get("look-up tables", partial(Memory, _TABLES))
+        lut = tables.get((token, hidden), partial(_table, values, hidden))
+        pixels_now = Pixels.of(memory, labels, grid, data[2]) if small else None
+        specs.append(_raster(grid, key, name, data, affine, values, spread_over(grid, pixels_now, lut), opacity))
     if values is None or not pixels:
         small = is_small(grid)
         window = None if small or pixels or beside else window
@@ -215,7 +220,7 @@ def _table(values: Values, hidden: frozenset[str]) -> LookupTable:
     return lookup_table(top, ids, codes.astype(dtype), 0)
 
 
-class _Pixels:
+class Pixels:
     """The pixels of small labels, read once for all the colours that they take."""
 
     def __init__(self) -> None:
@@ -234,7 +239,7 @@ class _Pixels:
         return self._held
 
 
-def _spread(grid: LabelGrid, pixels: Callable[[], Any] | None, lut: LookupTable) -> Callable[[], Any]:
+def spread_over(grid: LabelGrid, pixels: Callable[[], Any] | None, lut: LookupTable) -> Callable[[], Any]:
     """Return what makes the raster: at once of labels that are small, else block by block."""
 
     def make() -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from psygnal import Signal
 
 from ..session.changes import Slot
+from ..session.row_places import RowPlaces, row_places
 from ..session.selected import Selected
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class SelectedRows:
         self._now: Selected | None = None
         self._limit: Selected | None = None
         self._index: dict[str, Any] = {}
+        self._places: dict[tuple[str, str], tuple[Any, RowPlaces]] = {}
 
     @property
     def now(self) -> Selected | None:
@@ -77,6 +79,16 @@ class SelectedRows:
             if rows is not None:
                 self._remember(rows.table)
             self.changed.emit()
+
+    def places(self, table: str, element: str) -> RowPlaces:
+        """Return where the rows of a table lie in an element; found once, and again after a correction."""
+        document = self._presenter.document
+        kind = document.type_of(element)
+        token = (document.revision(("tables", table, "X")), document.revision((kind, element)))
+        held = self._places.get((table, element))
+        if held is None or held[0] != token:
+            held = self._places[table, element] = (token, row_places(document, table, element))
+        return held[1]
 
     def follow(self, slots: frozenset[Slot]) -> None:
         """Find the rows again where a correction has moved them; those that are gone leave the selection."""

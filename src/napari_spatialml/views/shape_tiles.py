@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from ..core.polygons import Polygons
 from ..core.transform import Affine
 
-__all__ = ["TILE", "Circles", "Coloured", "Drawing", "Level", "Outlined", "ShapeTiles", "colours_in_bytes", "levels_of"]
+__all__ = ["TILE", "Circles", "Outlined", "ShapeTiles", "Window"]
 
 TILE = 256
 _CACHE = 96_000_000
@@ -35,8 +34,6 @@ Ints = npt.NDArray[np.int32]
 Window = tuple[int, int, int, int]
 Tile = tuple[npt.NDArray[Any], ...]
 """(y, x) the number of the shape at each pixel, and of outlines how much of the pixel they cover."""
-Coloured = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
-"""(n, 4) colours of 0 to 255, and (n,) whether each shape is drawn."""
 
 
 class ShapeTiles(ABC):
@@ -142,6 +139,18 @@ class ShapeTiles(ABC):
             _, gone = self._tiles.popitem(last=False)
             self._bytes -= sum(t.nbytes for t in gone)
 
+    def at(self, y: float, x: float) -> int:
+        """Return the number of the shape that is seen at a place in µm, -1 for none; a hole is outside."""
+        b = self.boxes
+        near = np.flatnonzero((b[:, 0] <= y) & (b[:, 2] >= y) & (b[:, 1] <= x) & (b[:, 3] >= x) & self.drawn)
+        own = self.affine.inverse().apply(np.array([[y, x]]))[0]
+        # the last is drawn on top
+        return next((int(k) for k in near[::-1] if self.holds(int(k), float(own[0]), float(own[1]))), -1)
+
+    @abstractmethod
+    def holds(self, shape: int, y: float, x: float) -> bool:
+        """Whether a shape holds a place in its own coordinates."""
+
     @abstractmethod
     def fill(self, top: int, left: int, edge: float, owner: Ints) -> None:
         """Write the shape that holds each pixel's centre; see `core.shape_kernels`."""
@@ -171,6 +180,12 @@ class Outlined(ShapeTiles):
         self._shape = (polygons.corners, polygons.rings, np.ascontiguousarray(polygons.rings_of_rows))
         polygon_boxes(*self._shape, matrix, boxes)
         super().__init__(affine, boxes, drawn)
+
+    def holds(self, shape: int, y: float, x: float) -> bool:
+        from ..core.shape_kernels import holds
+
+        corners, rings, rows = self._shape
+        return bool(holds(corners, rings, rows[shape], rows[shape + 1], y, x))
 
     def fill(self, top: int, left: int, edge: float, owner: Ints) -> None:
         from ..core.shape_kernels import fill_polygons
@@ -205,12 +220,16 @@ class Circles(ShapeTiles):
         affine: Affine,
         drawn: npt.NDArray[np.bool_],
     ) -> None:
-        self._centres, self._radii = affine.apply(centres), np.ascontiguousarray(radii, dtype=float)
+        self._own, self._radii = centres, np.ascontiguousarray(radii, dtype=float)
+        self._centres = affine.apply(centres)
         # the half sides of an ellipse's box are the lengths of the rows of the matrix that makes it
         reach = self._radii[:, None] * np.linalg.norm(affine.matrix[:2, :2], axis=1)
         boxes = np.column_stack([self._centres - reach, self._centres + reach])
         boxes[~np.isfinite(boxes).all(axis=1)] = (np.inf, np.inf, -np.inf, -np.inf)
         super().__init__(affine, boxes, drawn)
+
+    def holds(self, shape: int, y: float, x: float) -> bool:
+        return bool(np.hypot(*(self._own[shape] - (y, x))) <= self._radii[shape])
 
     def fill(self, top: int, left: int, edge: float, owner: Ints) -> None:
         from ..core.shape_kernels import fill_ellipses
@@ -221,115 +240,3 @@ class Circles(ShapeTiles):
 
     def draw_lines(self, top: int, left: int, edge: float, owner: Ints, cover: npt.NDArray[np.uint8]) -> None:
         raise NotImplementedError("Spots have no outlines.")
-
-
-class Level:
-    """One level in the shapes' colours, for napari: (y, x, 4) red, green, blue, alpha.
-
-    Parameters
-    ----------
-    tiles
-        The shapes.
-    level
-        0 is the finest.
-    colours
-        (n, 4) of 0 to 255.
-    lines
-        Draw outlines where they can be told apart; farther out the shapes are filled, or left to the layer
-        that fills them.
-    solid
-        Whether outlines are replaced by filled shapes farther out.
-    """
-
-    def __init__(
-        self, tiles: ShapeTiles, level: int, colours: npt.NDArray[np.uint8], *, lines: bool = False, solid: bool = True
-    ) -> None:
-        self.tiles, self._level, self._lines, self._solid = tiles, level, lines, solid
-        height, width = (int(n) for n in tiles.shape * 2 ** (tiles.n_levels - 1 - level))
-        self.shape, self.chunks = (height, width, 4), (TILE, TILE, 4)
-        self.dtype, self.ndim, self.size = np.dtype(np.uint8), 3, height * width * 4
-        nothing = np.zeros((1, 4), np.uint8)  # of shape -1, the last row
-        self._colours = np.ascontiguousarray(np.concatenate([colours, nothing])).view(np.uint32).ravel()
-
-    def __getitem__(self, key: Any) -> npt.NDArray[np.uint8]:
-        parts = key if isinstance(key, tuple) else (key,)
-        parts = (*parts, *([slice(None)] * (3 - len(parts))))
-        spans = [_span(part, n) for part, n in zip(parts[:2], self.shape, strict=False)]
-        made = self._drawn((*spans[0], *spans[1]))
-        cut: npt.NDArray[np.uint8] = made[
-            tuple(_within(part, span) for part, span in zip(parts[:2], spans, strict=True)) + parts[2:]
-        ]
-        return cut
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        return np.asarray(self[:, :], dtype=dtype)
-
-    def _drawn(self, window: Window) -> npt.NDArray[np.uint8]:
-        lines = self._lines and self.tiles.outlined(self._level)
-        if self._lines and not lines and not self._solid:
-            return np.zeros((window[1] - window[0], window[3] - window[2], 4), np.uint8)
-        owner, *cover = self.tiles.read(self._level, window, lines)
-        made: npt.NDArray[np.uint8] = np.take(self._colours, owner, mode="wrap").view(np.uint8)
-        made = made.reshape(*owner.shape, 4)
-        if cover:
-            made[..., 3] = made[..., 3].astype(np.uint16) * cover[0] // 255
-        return made
-
-
-def levels_of(
-    tiles: ShapeTiles, colours: npt.NDArray[np.uint8], *, lines: bool = False, solid: bool = True
-) -> list[Level]:
-    """Return all levels, the finest first; see `Level`."""
-    return [Level(tiles, k, colours, lines=lines, solid=solid) for k in range(tiles.n_levels)]
-
-
-def colours_in_bytes(colours: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Return colours of 0 to 1 as 0 to 255."""
-    return np.asarray(255 * np.clip(colours, 0, 1) + 0.5).astype(np.uint8)
-
-
-def _span(part: Any, length: int) -> tuple[int, int]:
-    if isinstance(part, slice):
-        start, stop, step = part.indices(length)
-        if step < 1:
-            raise IndexError("shapes cannot be read backwards")
-        return start, max(start, stop)
-    index = int(part) + (length if int(part) < 0 else 0)
-    return index, index + 1
-
-
-def _within(part: Any, span: tuple[int, int]) -> Any:
-    return slice(None, None, part.step) if isinstance(part, slice) else 0
-
-
-class Drawing:
-    """What was made to draw an element, kept while its shapes, their place and their colours stay."""
-
-    def __init__(self) -> None:
-        self._polygons: tuple[Any, Polygons] | None = None
-        self._held: dict[str, OrderedDict[Any, Any]] = {"tiles": OrderedDict(), "colours": OrderedDict()}
-
-    def polygons(self, revision: Any, make: Callable[[], Polygons]) -> Polygons:
-        """Return the flat arrays of a revision of the element."""
-        if self._polygons is None or self._polygons[0] != revision:
-            self._polygons = (revision, make())
-        return self._polygons[1]
-
-    def colours(self, key: Hashable, make: Callable[[], Coloured]) -> Coloured:
-        """Return the colours of the shapes, and which are drawn."""
-        found: Coloured = self._get("colours", key, make)
-        return found
-
-    def tiles(self, key: Hashable, make: Callable[[], ShapeTiles]) -> ShapeTiles:
-        """Return the tiles for a place and a choice of what is drawn."""
-        found: ShapeTiles = self._get("tiles", key, make)
-        return found
-
-    def _get(self, what: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        held = self._held[what]
-        if key not in held:
-            held[key] = make()
-            while len(held) > 2:  # the last two: hiding a category and showing it again is quick
-                held.popitem(last=False)
-        held.move_to_end(key)
-        return held[key]

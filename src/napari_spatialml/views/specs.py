@@ -36,12 +36,15 @@ class Key:
     part
         A channel, "colour" for the raster that colours cells, or "".
     beside
-        Whether it belongs to the second coordinate system.
+        Whether it belongs to another coordinate system than the first.
+    scene
+        That coordinate system, where several are in one scene; "" for the one in which landmarks are placed.
     """
 
     element: str
     part: str = ""
     beside: bool = False
+    scene: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class ImageSpec(LayerSpec):
     colormap: str = "gray"
     limits: tuple[float, float] | None = None
     smooth: bool = False
+    gamma: float = 1.0
 
 
 @dataclass(frozen=True)

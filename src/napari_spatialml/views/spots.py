@@ -19,11 +19,12 @@ from ..errors import BadInput
 from ..session import Document
 from .memory import Memory
 from .places import as_matrix
-from .shape_tiles import Circles, Coloured, Drawing, colours_in_bytes, levels_of
+from .shape_levels import Coloured, Drawing, colours_in_bytes, levels_of
+from .shape_tiles import Circles, ShapeTiles
 from .specs import Dots, Key, LayerSpec, PointsSpec, ShapesSpec
 from .values import Categories, Measured, Values
 
-__all__ = ["centres_um", "coloured_rows", "colours_of", "counted", "is_circles", "spots_spec"]
+__all__ = ["centres_um", "coloured_rows", "colours_of", "counted", "is_circles", "spot_tiles", "spots_spec"]
 
 _DOTS = 20_000
 """Up to so many spots are napari's points: more are no longer fluid."""
@@ -32,6 +33,8 @@ _ROUND = 0.005
 _STEPS = 4096
 """Steps of a colour map: sixteen times as many as a screen has."""
 _WITHOUT = np.array([0.6, 0.6, 0.6, 0.45], np.float32)
+_FAINT = 0.25
+"""How much of its opacity a row keeps that is not selected."""
 _PLAIN = np.array([0.96, 0.62, 0.18, 0.75], np.float32)
 
 
@@ -75,6 +78,15 @@ def spots_spec(
     tiles = drawing.tiles((*place, hash(drawn.tobytes())), made)
     levels = partial(levels_of, tiles, colours)
     return ShapesSpec(key, shapes, data, levels, as_matrix(shift @ tiles.placed()), 60, opacity=0.85, live=True)
+
+
+def spot_tiles(document: Document, shapes: str, system: str, memory: Memory) -> ShapeTiles:
+    """Return all circles as they are drawn, whatever is hidden of them."""
+    affine, revision = document.affine(shapes, system), document.revision(("shapes", shapes))
+    drawing: Drawing = memory.get(("drawing", shapes), Drawing)
+    every = np.ones(len(document.element(shapes)), bool)
+    key = ("spots", shapes, revision, as_matrix(affine), hash(every.tobytes()))
+    return drawing.tiles(key, lambda: Circles(*_own(document, shapes), affine, every))
 
 
 def _is_even(affine: Affine) -> bool:
@@ -136,6 +148,14 @@ def _rows(ids: npt.NDArray[Any], known: npt.NDArray[Any], shapes: str) -> npt.ND
 
 def colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Return (n, 4) colours of a table's rows, and whether each is drawn."""
+    colours, drawn = _colours_of(values, hidden)
+    if values.faint is not None:
+        colours = colours.copy()
+        colours[values.faint, 3] *= _FAINT
+    return colours, drawn
+
+
+def _colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     if isinstance(values, Measured):
         return _mapped(values), np.isfinite(values.numbers)
     table = np.array([[int(c[k : k + 2], 16) / 255 for k in (1, 3, 5)] + [1.0] for c in values.colours], np.float32)
@@ -152,7 +172,7 @@ def _mapped(values: Measured) -> npt.NDArray[np.float32]:
     steps: npt.NDArray[np.float32] = np.asarray(
         ensure_colormap(values.colormap).map(np.linspace(0, 1, _STEPS)), np.float32
     )
-    return steps[np.round(shares * (_STEPS - 1)).astype(np.int64)]
+    return np.asarray(steps[np.round(shares * (_STEPS - 1)).astype(np.int64)])
 
 
 def counted(values: Categories) -> tuple[tuple[str, str, int], ...]:

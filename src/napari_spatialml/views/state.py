@@ -8,11 +8,16 @@ from types import MappingProxyType
 from typing import Any
 
 from ..session.loose import Loose
+from ..session.selected import Selected
 
 __all__ = ["TOTAL", "ColourBy", "Compared", "Legend", "ViewState"]
 
 TOTAL = "X"
 """The key of the sum over all features of a row: total counts, or the total ion current."""
+
+
+_EMBEDDINGS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PC"}
+"""What people call an embedding that scanpy has named."""
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -52,7 +57,8 @@ class ColourBy:
         block, _, column = self.name.partition("/")
         if self.part != "obsm":
             return self.name
-        return f"{block.removeprefix('X_')} {int(column) + 1}" if column.isdigit() else column
+        known = block.removeprefix("X_")
+        return f"{_EMBEDDINGS.get(known, known)} {int(column) + 1}" if column.isdigit() else column
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ class Legend:
         Categories that are not drawn.
     note
         One line below the legend, or "".
+    log
+        Whether the map runs over the logarithm of 1 + value.
     """
 
     element: str
@@ -91,6 +99,7 @@ class Legend:
     unit: str = ""
     hidden: frozenset[str] = frozenset()
     note: str = ""
+    log: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +151,16 @@ class ViewState:
         Where two readers disagree; None when nothing is compared.
     loose
         The transcripts in no cell; None when they are not shown.
+    selected, limit
+        The rows that are selected, and those that a filter leaves drawn: see `SelectedRows`, which sets them.
+    also
+        Further coordinate systems in the same scene, from left to right.
+    overlaid
+        Whether those are laid over the first, centre on centre, instead of beside it.
+    transcripts
+        How transcripts are looked at, by points element: a `transcript_looks.TranscriptLook`.
+    pictures
+        The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
     """
 
     coordinate_system: str = "global"
@@ -155,6 +174,12 @@ class ViewState:
     correcting: tuple[str, tuple[int, int, int, int]] | None = None
     compared: Compared | None = None
     loose: Loose | None = None
+    selected: Selected | None = None
+    limit: Selected | None = None
+    also: tuple[str, ...] = ()
+    overlaid: bool = False
+    transcripts: Mapping[str, Any] = field(default_factory=_nothing)
+    pictures: Mapping[str, Any] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

@@ -14,6 +14,7 @@ from ..session import Document
 from .canvas import Canvas
 from .hand import Hand
 from .marks import Marks
+from .selected import SelectedRows
 from .state import ViewState
 
 __all__ = ["Place", "Pointer", "Stage", "Tool"]
@@ -74,6 +75,7 @@ class Stage(Protocol):
     marks: Marks
     state: ViewState
     hand: Hand
+    selected: SelectedRows
     after: Callable[[int, Callable[[], None]], Any] | None
 
     @property

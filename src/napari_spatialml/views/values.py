@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,20 @@ from ..core.colours import category_colours, limits
 from ..errors import BadInput
 from ..session import Document
 from ..session.features import feature
+from ..session.scales import Scale
 from .state import TOTAL, ColourBy
 
-__all__ = ["Categories", "Measured", "Values", "by_hand_mark", "categories_of", "column_of", "revision_of", "values_of"]
+__all__ = [
+    "Categories",
+    "Measured",
+    "Values",
+    "by_hand_mark",
+    "categories_of",
+    "column_of",
+    "revision_of",
+    "scaled",
+    "values_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +47,8 @@ class Categories:
     codes: npt.NDArray[np.int64]
     names: tuple[str, ...]
     colours: tuple[str, ...]
+    faint: npt.NDArray[np.bool_] | None = None
+    """(n,) the rows that a selection leaves out, or None."""
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
@@ -52,6 +65,10 @@ class Measured:
     limits: tuple[float, float]
     colormap: str = "viridis"
     unit: str = ""
+    faint: npt.NDArray[np.bool_] | None = None
+    """As of `Categories`."""
+    log: bool = False
+    """Whether the numbers and the limits are logarithms of 1 + value."""
 
 
 Values = Categories | Measured
@@ -77,12 +94,30 @@ def values_of(document: Document, colour: ColourBy, element: str) -> Values:
         When the table does not hold them.
     """
     rows = document.rows(colour.table, element)
-    held = column_of(document, colour).iloc[rows]
-    ids = document.instances(colour.table)[rows]
+    held, ids = column_of(document, colour), document.instances(colour.table)
+    if len(rows) < len(ids):
+        held, ids = held.iloc[rows], ids[rows]
     if is_categorical(held):
         return _categories(document, colour, held, ids)
     numbers = np.asarray(held, dtype=np.float32)
     return Measured(ids, numbers, _limits(numbers), _map(colour), _unit(colour))
+
+
+def scaled(values: Values, scale: Scale) -> Values:
+    """Return measurements with the map and the limits that a person chose; categories as they are."""
+    if not isinstance(values, Measured) or scale == Scale():
+        return values
+    low, high = values.limits
+    if scale.low is not None and scale.high is not None:
+        by_value = scale.by == "value"
+        low, high = (scale.low, scale.high) if by_value else limits(values.numbers, scale.low, scale.high)
+    made = replace(values, limits=(low, high), colormap=scale.colormap or values.colormap)
+    if not scale.log:
+        return made
+    ends = float(np.log1p(max(low, 0.0))), float(np.log1p(max(high, 1e-6)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        numbers = np.log1p(np.maximum(values.numbers, 0))
+    return replace(made, numbers=numbers, limits=ends, log=True)
 
 
 def is_categorical(values: pd.Series[Any]) -> bool:

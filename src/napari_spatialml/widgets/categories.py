@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QDropEvent, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, QTreeWidget, QTreeWidgetItem, QWidget
 
 from .style import mix, swatch
@@ -29,9 +29,12 @@ class CategoryList(QTreeWidget):
     """The frozenset of names that are not drawn."""
     chosen = Signal(str)
     """The name that the brush gives."""
+    reordered = Signal(object)
+    """All names in their new order, where the list can be ordered."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, ordering: bool = False) -> None:
         super().__init__(parent)
+        self._ordering = ordering
         self._rows: list[Row] = []
         self._extra: list[str] = []
         self.setColumnCount(2)
@@ -48,6 +51,10 @@ class CategoryList(QTreeWidget):
         )
         self.setAccessibleName("Domains")
         self.setToolTip("Double click: rename. Right click: colour. The tick: whether it is drawn.")
+        if ordering:
+            self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+            self.setToolTip(f"{self.toolTip()} Drag, or Ctrl with an arrow key: order.")
+            self.setAccessibleName("Categories")
         self.header().setStretchLastSection(False)
         self.header().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.header().setSectionResizeMode(_COUNT, QHeaderView.ResizeMode.ResizeToContents)
@@ -98,6 +105,37 @@ class CategoryList(QTreeWidget):
             if i is not None and i.checkState(_NAME) != Qt.CheckState.Checked
         )
 
+    def move_current(self, by: int) -> None:
+        """Move the current category up or down."""
+        names = [name for name, _, _ in self._rows]
+        current = self.current()
+        at = names.index(current) + by if current in names else -1
+        if self._ordering and 0 <= at < len(names):
+            names.remove(current)
+            names.insert(at, current)
+            self.reordered.emit(names)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take the order in which the categories were dropped."""
+        before = self._names()
+        super().dropEvent(event)
+        if sorted(self._names()) == sorted(before) and self._names() != before:
+            self.reordered.emit(self._names())
+        else:
+            self.set_rows([row for row in self._rows if row[0] not in self._extra], self.hidden())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Ctrl with an arrow key moves the current category."""
+        by = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
+        if by and self._ordering and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.move_current(by)
+        else:
+            super().keyPressEvent(event)
+
+    def _names(self) -> list[str]:
+        items = (self.topLevelItem(i) for i in range(self.topLevelItemCount()))
+        return [str(i.data(_NAME, Qt.ItemDataRole.UserRole)) for i in items if i is not None]
+
     def edit_name(self) -> None:
         """Let the name of the current category be typed in its place."""
         if self.currentItem() is not None:
@@ -126,6 +164,7 @@ class CategoryList(QTreeWidget):
             | Qt.ItemFlag.ItemIsSelectable
             | Qt.ItemFlag.ItemIsUserCheckable
             | Qt.ItemFlag.ItemIsEditable
+            | (Qt.ItemFlag.ItemIsDragEnabled if self._ordering else Qt.ItemFlag.NoItemFlags)
         )
         item.setCheckState(_NAME, Qt.CheckState.Checked if shown else Qt.CheckState.Unchecked)
         return item
@@ -158,6 +197,9 @@ class CategoryList(QTreeWidget):
         self.setCurrentItem(item)
         menu.addAction("Colour…").triggered.connect(lambda _checked=False: self.ask_for_colour())
         menu.addAction("Rename").triggered.connect(lambda _checked=False: self.edit_name())
+        if self._ordering:
+            menu.addAction("Up").triggered.connect(lambda _checked=False: self.move_current(-1))
+            menu.addAction("Down").triggered.connect(lambda _checked=False: self.move_current(1))
         menu.popup(self.viewport().mapToGlobal(at))
 
     def _send_colour(self, name: str, colour: QColor) -> None:

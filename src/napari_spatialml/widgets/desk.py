@@ -59,8 +59,11 @@ class Desk(QObject):
         self.presenter: Presenter | None = None
         self.runner = Runner(self)
         self.legend: QObject | None = None
+        self.hover: Any = None
         self.opening: Any = None
         self.indexing: Any = None
+        self.looking: Any = None
+        self.following: Any = None
         viewer.layers.events.connect(self._on_layers)
         self._window = qt_window(viewer)
         if self._window is not None:
@@ -229,6 +232,8 @@ class Desk(QObject):
                 signal.disconnect(slot)
             if layers:
                 self.presenter.close()
+            if self.hover is not None:
+                self.hover.forget()
             self.presenter = None
         if self.session is not None:
             self.session.changed.disconnect(self._on_changed)
@@ -248,15 +253,21 @@ def desk_of(viewer: Any) -> Desk:
     """Return the desk of a viewer; the first call makes it."""
     viewer = getattr(viewer, "__wrapped__", viewer)  # napari hands plugins a proxy of the viewer
     if id(viewer) not in _DESKS:
+        from .following import Following
+        from .hover import Hover
         from .indexing import Indexing
         from .legend import Legends
+        from .looking_desk import Looking
         from .opening import Opening
 
         desk = Desk(viewer)
         _DESKS[id(viewer)] = desk
         desk.opening = Opening(desk)
         desk.indexing = Indexing(desk)
+        desk.following = Following(desk)
         desk.legend = Legends.over_canvas(desk)
+        desk.looking = Looking(desk)
+        desk.hover = Hover.over_canvas(desk)
     return _DESKS[id(viewer)]
 
 

@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakMethod
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from ..core.report import Report
-from ..session.transcript_source import Choice
+from ..session.transcript_source import ALL, Choice
 from ..session.transcripts import index_beside, index_of
-from .runner import Job
+from .runner import Job, Progress
 
 if TYPE_CHECKING:
     from ..session import Document
@@ -32,6 +32,11 @@ class Indexing(QObject):
     desk
         The desk.
     """
+
+    indexed = Signal(str)
+    """The index of all transcripts of these points is there."""
+    failed = Signal(str, str)
+    """The index of these points was not made; why, "" after Stop."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -55,14 +60,15 @@ class Indexing(QObject):
         # weakly: the document is asked for by the session that this desk holds, and neither would ever be let go
         ask = WeakMethod(self._ask)
         for points, choice in index_beside(session.document, partial(_call, ask)):
-            self._start(points, choice)
+            self.start(points, choice)
 
     def _ask(self, points: str, choice: Choice) -> None:
         """A correction needs an index now."""
         self._asked = True
-        self._start(points, choice)
+        self.start(points, choice)
 
-    def _start(self, points: str, choice: Choice) -> None:
+    def start(self, points: str, choice: Choice = ALL, on_progress: Callable[[Progress], object] | None = None) -> None:
+        """Open an index, or make it, unless that is being done."""
         session, wanted = self._desk.session, (points, choice)
         if session is None or wanted in self._jobs:
             return
@@ -71,6 +77,7 @@ class Indexing(QObject):
             on_result=lambda _none: self._end(wanted, "ok", f"The transcripts '{points}' are indexed."),
             on_error=lambda error: self._end(wanted, "error", str(error)),
             on_stopped=lambda: self._end(wanted, "", ""),
+            on_progress=on_progress,
             title=f"Index the transcripts '{points}'",
         )
 
@@ -79,6 +86,10 @@ class Indexing(QObject):
         if level == "error" or (level and self._asked):
             self._desk.told.emit(level, sentence)
         self._asked = self._asked and self.running
+        if wanted[1] == ALL and level == "ok":
+            self.indexed.emit(wanted[0])
+        elif wanted[1] == ALL:
+            self.failed.emit(wanted[0], sentence)
 
 
 def _call(ask: WeakMethod[Callable[[str, Choice], None]], points: str, choice: Choice) -> None:

@@ -148,6 +148,9 @@ class Legends(QWidget):
         painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), _number(legend.low))
         right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         painter.drawText(area, right, _number(legend.high) + unit)
+        painter.setPen(_SOFT)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), _number(_middle(legend)))
+        painter.setPen(_TEXT)
         return top + height + 6 + _ROW
 
     def _text(self, painter: QPainter, text: str, left: float, top: float, width: float) -> None:
@@ -158,6 +161,7 @@ class Legends(QWidget):
     def _title(self, legend: Legend) -> str:
         title = legend.title.replace("_", " ")
         title = f"m/z {title}" if legend.kind == "continuous" and re.fullmatch(r"\d{2,5}\.\d+", title) else title
+        title = f"{title} (log)" if legend.log else title
         return f"{legend.element}: {title}" if len(self.shown) > 1 else title
 
     def _advance(self, text: str, *, bold: bool = False) -> int:
@@ -172,7 +176,7 @@ class Legends(QWidget):
         else:
             unit = f" {legend.unit}" if legend.unit else ""
             ends = self._advance(_number(legend.low)) + self._advance(_number(legend.high) + unit)
-            wide += [_BAR[0], ends + 20]
+            wide += [_BAR[0], ends + self._advance(_number(_middle(legend))) + 32]
         return max(wide) + 2 * _PAD + 4  # the painter's metrics may be a little wider than the widget's
 
     def _height(self, legend: Legend) -> int:
@@ -191,6 +195,13 @@ class Legends(QWidget):
 def _listed(legend: Legend) -> tuple[tuple[str, str, int], ...]:
     # one more row would say "… and 1 more": then the category itself is shown
     return legend.categories if len(legend.categories) <= MOST + 1 else legend.categories[:MOST]
+
+
+def _middle(legend: Legend) -> float:
+    """Return the value in the middle of the bar."""
+    if legend.log:
+        return float(np.expm1((np.log1p(legend.low) + np.log1p(legend.high)) / 2))
+    return (legend.low + legend.high) / 2
 
 
 def _gradient(name: str) -> QImage:

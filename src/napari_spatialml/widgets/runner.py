@@ -89,10 +89,16 @@ class Job(QObject):
     """One run of a function beside the window. Made by `Runner.run`."""
 
     def __init__(
-        self, function: Callable[[Report], Any], key: str, title: str, calls: dict[str, Any], runner: Runner
+        self,
+        function: Callable[[Report], Any],
+        key: str,
+        title: str,
+        calls: dict[str, Any],
+        runner: Runner,
+        listed: bool = True,
     ) -> None:
         super().__init__(runner)
-        self.key, self.title = key, title
+        self.key, self.title, self._listed = key, title, listed
         self._runner = runner
         self.state: State = "running"
         self.superseded = False
@@ -136,7 +142,8 @@ class Job(QObject):
             return
         latest = self._task.latest
         progress = self._clock.read(*latest)
-        if self._entry is None and progress.elapsed > _TASK_LIST_AFTER_S and TaskListEntry.possible():
+        late = self._listed and progress.elapsed > _TASK_LIST_AFTER_S
+        if self._entry is None and late and TaskListEntry.possible():
             self._entry = TaskListEntry(self.title or "SpatialML")
         if self._entry is not None:
             self._entry.update(latest[0])
@@ -226,6 +233,7 @@ class Runner(QObject):
         title: str = "",
         key: str = "",
         replace: bool = False,
+        listed: bool = True,
     ) -> Job:
         """Run ``job(report)`` in a thread.
 
@@ -244,6 +252,8 @@ class Runner(QObject):
             Jobs of one key run one at a time; without a key nothing is in the way of a job.
         replace
             Let this job take the place of the one of its key that runs; else that is an error.
+        listed
+            Whether it stands in napari's activity list when it takes longer.
 
         Raises
         ------
@@ -255,7 +265,7 @@ class Runner(QObject):
         if key in self._jobs and not replace:
             raise BadInput(f"'{self._jobs[key].title or key}' is still running.", "Stop it first, or wait for its end.")
         calls = {"result": on_result, "error": on_error, "progress": on_progress, "stopped": on_stopped}
-        new = Job(job, key, title, calls, self)
+        new = Job(job, key, title, calls, self, listed)
         if key in self._jobs:
             self._wait(new)
         else:

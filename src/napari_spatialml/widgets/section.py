@@ -13,10 +13,12 @@ from ..errors import SpatialMLError
 from ..session import GLOBAL
 from ..session.saving import HOME
 from .colour_by import ColourField
+from .colour_scale import ColourScale
 from .elements import ElementList
 from .file_dialogs import ask_for_files, ask_for_folder, ask_where_to_save
 from .messages import Message, MessageLine, tell
 from .opening_panel import OpeningPanel
+from .selections import SelectionPart
 from .step import StepDock, choose, title_label
 from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, tool_row
 
@@ -39,6 +41,9 @@ class SectionDock(StepDock):
         self.systems.setToolTip("What lies in this coordinate system is drawn, in micrometres.")
         self.systems.currentIndexChanged.connect(lambda _i: self._choose_system())
         self.elements.chosen.connect(self.colour.set_element)
+        self.scale, self.selection = ColourScale(self.desk), SelectionPart(self.desk)
+        for part in (self.scale, self.selection):
+            self.elements.chosen.connect(part.set_element)
         self._rows = Rows()
         self._system_label = self._rows.add("Coordinate system", self.systems)
         self._rows.add("Colour by", self.colour, "A column, a gene or an m/z: type a part of its name.")
@@ -49,8 +54,8 @@ class SectionDock(StepDock):
         self.summary = Quiet()
         self.notes = Quiet()
         head = (title_label(self.title), self.summary, self._tools(), OpeningPanel(self.desk), self.recovery)
-        view = (Heading("Elements"), self.elements, self._rows, self._savers(), self.message, self.notes)
-        for part in (*head, *view):
+        view = (Heading("Elements"), self.elements, self._rows, self.scale, self.selection, self._savers())
+        for part in (*head, *view, self.message, self.notes):
             column.addWidget(part)
         column.addStretch(1)
         return body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QSizePolicy, QTabWidget, QWidget
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from .style import MARGIN, mix
 
@@ -27,9 +27,9 @@ class StepBar(QWidget):
         pages.tabBar().hide()
         self._group = QButtonGroup(self)
         self.buttons: list[QPushButton] = []
-        grid = QGridLayout(self)
-        grid.setContentsMargins(MARGIN - 4, 0, MARGIN - 4, 0)
-        grid.setSpacing(2)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(MARGIN - 4, 0, MARGIN - 4, 0)
+        rows.setSpacing(2)
         n = pages.count()
         columns = n if n <= _ONE_ROW else -(-n // 2)
         for k in range(n):
@@ -42,9 +42,11 @@ class StepBar(QWidget):
             button.clicked.connect(lambda _down=True, at=k: pages.setCurrentIndex(at))
             self._group.addButton(button)
             self.buttons.append(button)
-            grid.addWidget(button, k // columns, k % columns)
-        for column in range(columns):
-            grid.setColumnStretch(column, 1)
+            if k % columns == 0:
+                row = QHBoxLayout()  # of its own: long words of one row take no room from the other
+                row.setSpacing(2)
+                rows.addLayout(row)
+            row.addWidget(button, button.minimumWidth())
         pages.currentChanged.connect(self._follow)
         self._follow(pages.currentIndex())
         self._colour()

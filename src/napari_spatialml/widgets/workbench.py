@@ -15,6 +15,7 @@ from .desk import Desk, desk_of
 from .domains import DomainsDock
 from .history import HistoryDock
 from .learn import LearnDock
+from .looking import LookDock
 from .plane_slider import PlaneSlider
 from .register import RegisterDock
 from .review import ReviewDock
@@ -24,6 +25,7 @@ from .step import StepDock
 from .step_bar import StepBar
 from .style import MARGIN, PANEL_WIDTH, level_colour, mix, quiet_button
 from .tour import TourStrip
+from .transcripts import TranscriptsDock
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -32,6 +34,8 @@ __all__ = ["STEPS", "Header", "Workbench"]
 
 STEPS: tuple[type[StepDock], ...] = (
     SectionDock,
+    LookDock,
+    TranscriptsDock,
     SegmentDock,
     CorrectDock,
     ReviewDock,

@@ -35,6 +35,7 @@ class _Box(pg.ViewBox):
         self._lasso, self._corners = lasso, []
         self.outline = QGraphicsPathItem()
         self.outline.setZValue(1e9)
+        self.outline.hide()
         self.addItem(self.outline, ignoreBounds=True)
 
     def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:
@@ -47,9 +48,10 @@ class _Box(pg.ViewBox):
             self._corners = [self.mapToView(ev.buttonDownPos())]
         self._corners.append(self.mapToView(ev.pos()))
         self.outline.setPath(_path(self._corners))
+        self.outline.show()
         if ev.isFinish():
             corners, self._corners = self._corners, []
-            self.outline.setPath(QPainterPath())
+            self.outline.hide()
             self.lassoed.emit(np.array([(p.x(), p.y()) for p in corners]), how_of(ev.modifiers()))
 
     def mouseClickEvent(self, ev: Any) -> None:
@@ -108,9 +110,12 @@ class Board(pg.PlotWidget):
     """The corners (k, 2) as (x, y) on the axes, and how they join the selection."""
     clicked = Signal(float, float, str)
     """A place (x, y) on the axes, and how it joins the selection."""
+    hovered = Signal(float, float)
+    """The place (x, y) on the axes under the mouse."""
 
     def __init__(self, *, lasso: bool = False, names: bool = False, parent: QWidget | None = None) -> None:
         self._ready = False
+        self._span = ((0.0, 1.0), (0.0, 1.0))
         self.box = _Box(lasso=lasso)
         self.names = NamesAxis() if names else None
         super().__init__(parent, background=None, viewBox=self.box, axisItems={"bottom": self.names} if names else None)
@@ -118,10 +123,16 @@ class Board(pg.PlotWidget):
         self.setMinimumSize(200, 120)
         self.box.lassoed.connect(self.lassoed)
         self.box.clicked.connect(self.clicked)
+        self.scene().sigMouseMoved.connect(self._on_moved)
         for side in ("left", "bottom"):
             self.getAxis(side).enableAutoSIPrefix(False)
+        self.getAxis("bottom").setHeight(58 if names else 42)
         self._ready = True
         self.follow_theme()
+
+    def _on_moved(self, where: QPointF) -> None:
+        at = self.box.mapSceneToView(where)
+        self.hovered.emit(at.x(), at.y())
 
     def follow_theme(self) -> None:
         """Draw the axes in the tones of the theme."""
@@ -150,9 +161,14 @@ class Board(pg.PlotWidget):
         self.setLabel("bottom", bottom)
         self.setLabel("left", left)
 
+    def span(self, x: tuple[float, float], y: tuple[float, float]) -> None:
+        """Say from where to where the plot goes."""
+        self._span = (x, y)
+
     def fit(self) -> None:
         """Show everything."""
-        self.box.autoRange(padding=0.03)
+        (x0, x1), (y0, y1) = self._span
+        self.box.setRange(xRange=(x0, x1), yRange=(y0, y1), padding=0.03, disableAutoRange=True)
 
 
 def _path(corners: Sequence[QPointF]) -> QPainterPath:

@@ -78,10 +78,15 @@ class CompositionPane(Pane):
     def defaults(self) -> dict[str, str]:
         """Return what the canvas shows, in annotated regions, else in the first other category."""
         assert self.rows is not None and self.desk.session is not None
-        now = self.presenter.colour_of(self.rows.element)
+        document, now = self.desk.session.document, self.presenter.colour_of(self.rows.element)
         groupings, bars = self.offered("of"), self.offered("by")
-        of = first_of(groupings, lambda _n, c: c == now, lambda _n, _c: True)
-        return {"of": of, "by": first_of(bars, lambda n, _c: n != of, lambda _n, _c: True)}
+
+        def divides(choice: ColourBy) -> bool:
+            return not choice.key or is_grouping(document, choice, telling=True)  # what was annotated has no key
+
+        of = first_of(groupings, lambda _n, c: c == now, lambda _n, c: divides(c), lambda _n, _c: True)
+        by = first_of(bars, lambda n, c: n != of and divides(c), lambda n, _c: n != of, lambda _n, _c: True)
+        return {"of": of, "by": by}
 
     def draw(self) -> None:
         """Draw the bars."""
@@ -183,7 +188,7 @@ class CompositionPane(Pane):
         n = len(of.categories.names)
         self.counts, self.shares = shares(members, of.categories.codes, n)
         below = np.cumsum(self.shares, axis=1) - self.shares
-        x = np.arange(len(members)) + (np.arange(len(members)) >= len(self._groups.names)) * 0.5
+        x = self._places(len(members))
         for code in np.flatnonzero(self.counts.sum(axis=0)):
             at = np.flatnonzero(self.counts[:, code])
             bars = pg.BarGraphItem(
@@ -193,27 +198,48 @@ class CompositionPane(Pane):
             self.board.addItem(bars)
             self._bars.append(bars)
         assert self.board.names is not None
-        self.board.names.set_names(self._named(), [f"{int(t):,}" for t in self.counts.sum(axis=1)])
+        names, below = np.full((2, int(x[-1]) + 1 if len(x) else 0), "", dtype=object)
+        names[x], below[x] = self._named(), [f"{int(t):,}" for t in self.counts.sum(axis=1)]
+        self.board.names.set_names(list(names), list(below))
+        self.board.span((-0.5, len(names) - 0.5), (0.0, 1.0))
         self.board.label(f"{self._groups.title} (number of {self.rows.word} below)", f"share of {self.rows.word}")
         none = int((of.categories.codes < 0).sum())
         without = (f"{none:,} {self.rows.word} without {of.title} are not counted",) if none else ()
         self.notes = (*self._groups.left_out, *without)
         self.noted.emit()
 
+    def _places(self, n: int) -> npt.NDArray[np.int64]:
+        """Return where the bars stand: that of the selected rows after a gap."""
+        return np.arange(n) + (np.arange(n) >= len(self._groups.names))
+
     def _clear(self) -> None:
         for bars in self._bars:
             self.board.removeItem(bars)
         self._bars.clear()
 
+    def tip(self, x: float, y: float) -> str:
+        """Return the part under the mouse, with its rows and its share."""
+        found, of = self._part_at(x, y), self.axes[0] if self.axes else None
+        if found is None or of is None or of.categories is None or self.rows is None:
+            return ""
+        bar, code = found
+        n, share = self.counts[bar, code], 100 * self.shares[bar, code]
+        return f"{of.categories.names[code]} in {self._named()[bar]}: {n:,} {self.rows.word}, {share:.1f} %"
+
     def _on_click(self, x: float, y: float, how: str) -> None:
-        place, of = round(x), self.axes[0] if self.axes else None
-        if of is None or of.categories is None or not 0 <= place < len(self._groups.members):
+        found, of = self._part_at(x, y), self.axes[0] if self.axes else None
+        if found is None or of is None or of.categories is None or found[0] >= len(self._groups.members):
             return
-        tops = np.cumsum(self.shares[place])
-        if abs(x - place) > _HALF or not 0 <= y <= 1 or not tops[-1]:
-            return
-        code = int(np.searchsorted(tops, y))
+        bar, code = found
+        rows = self._groups.members[bar]
         which = np.zeros(len(of.categories.codes), bool)
-        rows = self._groups.members[place]
         which[rows[of.categories.codes[rows] == code]] = True
-        self.select(which, f"{of.title} is {of.categories.names[code]} in {self._groups.names[place]}", how)
+        self.select(which, f"{of.title} is {of.categories.names[code]} in {self._groups.names[bar]}", how)
+
+    def _part_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return the bar and the category at a place; None where no part is."""
+        bars = np.flatnonzero(np.abs(self._places(len(self.counts)) - x) <= _HALF)
+        if not self.drawn or not len(bars) or not 0 <= y <= 1 or not self.counts[bars[0]].any():
+            return None
+        code = np.searchsorted(np.cumsum(self.shares[bars[0]]), y)
+        return int(bars[0]), int(min(code, self.shares.shape[1] - 1))

@@ -9,15 +9,12 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
-    QMenu,
     QPushButton,
     QSizePolicy,
     QStackedLayout,
     QStackedWidget,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,8 +22,9 @@ from qtpy.QtWidgets import (
 from ...errors import SpatialMLError
 from ..desk import desk_of
 from ..messages import Message, MessageLine, tell
-from ..step import choose, title_label
+from ..step import title_label
 from ..style import MARGIN, SPACING, Quiet
+from .rows_field import RowsField
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -37,7 +35,6 @@ __all__ = ["NAME", "PlotsDock", "open_plots"]
 
 NAME = "Plots"
 _LEFT = 300
-_BETWEEN = "\n"
 _NOTHING = "No table annotates cells, spots or pixels of this section yet. Segment cells, or open a table of counts."
 
 
@@ -86,7 +83,7 @@ class PlotsDock(QWidget):
 
     def show_rows(self, table: str, element: str) -> None:
         """Plot the rows of a table that annotate an element."""
-        self.rows.setCurrentIndex(max(self.rows.findData(table + _BETWEEN + element), 0))
+        self.rows.set_rows(table, element)
         self.refresh_now()
 
     def refresh_now(self) -> None:
@@ -134,10 +131,7 @@ class PlotsDock(QWidget):
         from .scatter import ScatterPane
         from .violin import ViolinPane
 
-        self.rows = QComboBox()
-        self.rows.setToolTip("Which rows are plotted: those of a table that annotate an element.")
-        self.rows.setAccessibleName("Rows")
-        self.rows.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.rows = RowsField()
         self.rows.currentIndexChanged.connect(lambda _i: self.refresh_now())
         self.tabs, self.boards, self.key = QTabWidget(), QStackedWidget(), Key()
         self.tabs.setDocumentMode(True)
@@ -190,18 +184,14 @@ class PlotsDock(QWidget):
         return column
 
     def _buttons(self) -> tuple[QWidget, ...]:
-        self.draw_all, self.fit, self.write = QPushButton("Draw all"), QPushButton("Fit"), QToolButton()
+        from .export import ExportButton
+
+        self.draw_all, self.fit = QPushButton("Draw all"), QPushButton("Fit")
+        self.write = ExportButton(self._ask_where)
         self.draw_all.setToolTip("Take the thresholds away: every row is drawn again.")
         self.draw_all.clicked.connect(lambda _checked=False: self._draw_all())
         self.fit.setToolTip("Show the whole plot (the wheel zooms, the middle button moves).")
         self.fit.clicked.connect(lambda _checked=False: self.pane.board.fit())
-        self.write.setText("Export")
-        self.write.setToolTip("Write the plot as PNG or SVG, or its rows as CSV.")
-        self.write.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self.write)
-        for suffix, text in ((".png", "PNG, 300 dpi…"), (".svg", "SVG…"), (".csv", "CSV, the rows…")):
-            menu.addAction(text).triggered.connect(lambda _checked=False, s=suffix: self._ask_where(s))
-        self.write.setMenu(menu)
         for button in (self.draw_all, self.fit, self.write):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         return self.draw_all, self.fit, self.write
@@ -294,24 +284,12 @@ class PlotsDock(QWidget):
         if not there:
             self._empty.setText(_NOTHING)
             return
-        found = self._offer(there)
+        found = self.rows.offer(there, self.desk.visible)
         if found is not None:
             rows = rows_of(document, *found)
             self.pane.set_rows(rows, named_choices(document, rows))
             self.key.show_axis(*self.pane.keyed())
             self._seen = self._colouring()
-
-    def _offer(self, there: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
-        """Offer the rows; return the table and the element that are plotted."""
-        named = {table + _BETWEEN + element: (table, element) for table, element in there}
-        seen = next((key for key, (_, element) in named.items() if self.desk.visible(element)), next(iter(named)))
-        key = choose(self.rows, named, seen)
-        blocked = self.rows.blockSignals(True)
-        for i in range(self.rows.count()):
-            table, element = named[self.rows.itemData(i)]
-            self.rows.setItemText(i, f"{element} · table {table}")
-        self.rows.blockSignals(blocked)
-        return named.get(key)
 
     def _draw_all(self) -> None:
         histogram: Any = self.panes["Histogram"]

@@ -71,7 +71,9 @@ class EmbedRow(QWidget):
         settings = {"n_neighbours": self.neighbours.value(), "min_distance": self.distance.value()}
         chosen = method("embedding", "umap").from_settings(settings)
         held = session.document.table(table)
-        features = "X" if held.X is not None and held.n_vars else next((f"obsm/{k}" for k in held.obsm), "X")
+        features = (
+            "X" if held.X is not None and held.n_vars else next((f"obsm/{k}" for k in held.obsm if k != "spatial"), "X")
+        )
         job = prepare(session, chosen, EmbeddingSelection(table, features))
         self._started = (session, job)
 

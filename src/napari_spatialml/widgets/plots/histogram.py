@@ -19,7 +19,7 @@ from ...views.columns import PLAIN, Axis
 from ...views.state import TOTAL
 from ..style import level_colour, mix
 from .board import Board
-from .numbers import is_measured, said
+from .numbers import is_measured, logarithms, said
 from .pane import Fields, Pane, first_of
 
 __all__ = ["HistogramPane"]
@@ -85,7 +85,7 @@ class HistogramPane(Pane):
         return {
             "x": first_of(
                 self.choices,
-                lambda _n, c: is_measured(document, c),
+                lambda _n, c: is_measured(document, c, telling=True),
                 lambda _n, c: c.key == TOTAL,
                 lambda _n, c: c.part in ("X", "obsm"),
             )
@@ -103,6 +103,7 @@ class HistogramPane(Pane):
             raise BadInput(f"No row has a value of {axis.title} that can be drawn.", "Choose another column.")
         self._edges = bin_edges(finite)
         self._bar(self.bars, np.ones(len(self._values), bool), QColor(*PLAIN[:3], 190))
+        self._span()
         self.board.label(axis.label, f"{self.rows.word} in a bin")
         self.board.getAxis("bottom").setLogMode(self.log["x"].isChecked())
         self.board.getAxis("left").setLogMode(self.log["y"].isChecked())
@@ -154,6 +155,7 @@ class HistogramPane(Pane):
 
     def _check(self, axis: Axis | None) -> None:
         shown = axis is not None and axis.numbers is not None
+        self._timer.start()
         for part in (self.bars, self.marks, self.band):
             part.setVisible(shown)
         if axis is None:
@@ -164,8 +166,7 @@ class HistogramPane(Pane):
     def _placed(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if not self.log["x"].isChecked():
             return numbers
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(numbers > 0, np.log10(numbers), np.nan)
+        return logarithms(numbers)
 
     def _counts(self, which: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         held = self._values[which & np.isfinite(self._values)]
@@ -180,6 +181,12 @@ class HistogramPane(Pane):
             x0=self._edges[:-1], x1=self._edges[1:], y0=np.full(len(n), low), height=height,
             pen=None, brush=colour,
         )  # fmt: skip
+
+    def _span(self) -> None:
+        top = float(self._counts(np.ones(len(self._values), bool)).max())
+        log = self.log["y"].isChecked()
+        ends = (-0.3, float(np.log10(max(top, 1)))) if log else (0.0, top)
+        self.board.span((float(self._edges[0]), float(self._edges[-1])), ends)
 
     def _rule(self, axis: Axis) -> None:
         """Let the lines move over all values; for another column, lay them at the ends."""
@@ -204,7 +211,10 @@ class HistogramPane(Pane):
 
     def _filter(self) -> None:
         """Leave what lies between the lines on the canvas; everything while they stand at the ends."""
-        if self.presenter is None or self.rows is None or not self.axes or self.axes[0] is None:
+        if self.presenter is None or self.rows is None:
+            return
+        if not self.drawn:  # no line is in sight
+            self.presenter.selected.filter(None)
             return
         low, high = self.band.getRegion()
         if low <= self._edges[0] and high >= self._edges[-1]:
@@ -215,7 +225,7 @@ class HistogramPane(Pane):
         self._note()
 
     def _select(self) -> None:
-        if self.rows is not None and self.axes and self.axes[0] is not None and len(self._values):
+        if self.drawn:
             self.select(self._within(), self._said())
 
     def _said(self) -> str:

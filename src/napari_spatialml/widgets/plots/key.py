@@ -12,9 +12,11 @@ from ...views.columns import Axis, Colours
 from ..style import mix, swatch
 from .numbers import said
 
-__all__ = ["Key"]
+__all__ = ["Key", "draw_key", "key_width"]
 
 _WIDTH = 168
+_ROW = 18
+_MIDDLE = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
 
 class Key(QWidget):
@@ -66,6 +68,52 @@ class Key(QWidget):
             self.ramp.show_map(colours.palette[:-1], colours.ends)
 
 
+def key_width(axis: Axis | None, height: int) -> int:
+    """Return how wide a key is drawn beside a plot of some height, in as many columns as it needs."""
+    return 0 if axis is None else _WIDTH * len(_columns(axis, height))
+
+
+def draw_key(
+    painter: QPainter, left: int, height: int, axis: Axis | None, colours: Colours | None, text: QColor
+) -> None:
+    """Draw the key of a plot with every category, beside it."""
+    if axis is None:
+        return
+    painter.setPen(text)
+    painter.drawText(QRectF(left, 2, _WIDTH * len(_columns(axis, height)), _ROW), _MIDDLE, axis.label)
+    if axis.categories is None:
+        if colours is not None:
+            _draw_ramp(painter, QRectF(left, _ROW + 4, _WIDTH - 12, 10), _image(colours.palette[:-1]), colours.ends)
+        return
+    for k, column in enumerate(_columns(axis, height)):
+        for row, code in enumerate(column):
+            x, y = left + k * _WIDTH, (row + 1) * _ROW + 4
+            painter.fillRect(QRectF(x, y + 3, 11, 11), QColor(axis.categories.colours[code]))
+            words = f"{axis.categories.names[code]}  {int(axis.categories.counts[code]):,}"
+            cut = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, _WIDTH - 26)
+            painter.drawText(QRectF(x + 17, y, _WIDTH - 20, _ROW), _MIDDLE, cut)
+
+
+def _columns(axis: Axis, height: int) -> list[npt.NDArray[np.int64]]:
+    """Return the categories that have rows, a column of the key each."""
+    if axis.categories is None:
+        return [np.empty(0, np.int64)]
+    there, rows = np.flatnonzero(axis.categories.counts), max((height - _ROW - 8) // _ROW, 1)
+    return [there[k : k + rows] for k in range(0, len(there), rows)] or [there]
+
+
+def _image(palette: npt.NDArray[np.uint8]) -> QImage:
+    held = np.ascontiguousarray(palette)
+    return QImage(held.data, len(held), 1, QImage.Format.Format_RGBA8888).copy()
+
+
+def _draw_ramp(painter: QPainter, area: QRectF, image: QImage, ends: tuple[float, float]) -> None:
+    painter.drawImage(area, image)
+    below = QRectF(area.left(), area.bottom() + 1, area.width(), _ROW)
+    painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft), said(ends[0]))
+    painter.drawText(below, int(Qt.AlignmentFlag.AlignRight), said(ends[1]))
+
+
 class _Ramp(QWidget):
     """A map of colours with the values at its two ends."""
 
@@ -81,17 +129,12 @@ class _Ramp(QWidget):
 
     def show_map(self, palette: npt.NDArray[np.uint8], ends: tuple[float, float]) -> None:
         """Show a map."""
-        held = np.ascontiguousarray(palette)
-        self._image = QImage(held.data, len(held), 1, QImage.Format.Format_RGBA8888).copy()
-        self._ends = ends
+        self._image, self._ends = _image(palette), ends
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the map and its ends."""
         painter = QPainter(self)
-        painter.drawImage(QRectF(0, 2, self.width() - 4, 10), self._image)
-        painter.setPen(QColor(mix(self, 0.8)))
-        area = QRectF(0, 13, self.width() - 4, self.fontMetrics().height() + 2)
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft), said(self._ends[0]))
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignRight), said(self._ends[1]))
+        painter.setPen(mix(self, 0.8))
+        _draw_ramp(painter, QRectF(0, 2, self.width() - 4, 10), self._image, self._ends)
         painter.end()

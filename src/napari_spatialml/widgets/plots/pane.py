@@ -70,6 +70,7 @@ class Pane(QWidget):
         self._wanted: dict[str, str] = {}
         self._fields: dict[str, ColumnField] = {}
         self.board = self.make()
+        self.board.hovered.connect(lambda x, y: self.board.setToolTip(self.tip(x, y)))
 
     # what each kind says -----------------------------------------------------------------------
 
@@ -91,6 +92,10 @@ class Pane(QWidget):
     def keyed(self) -> tuple[Axis | None, Colours | None]:
         """Return what the key explains; nothing where there are no colours."""
         return None, None
+
+    def tip(self, x: float, y: float) -> str:
+        """Return what is said of a place on the axes; "" for nothing."""
+        return ""
 
     def frame(self) -> pd.DataFrame:
         """Return what is plotted, as a table for other programs."""

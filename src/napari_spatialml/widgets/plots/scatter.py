@@ -18,7 +18,7 @@ from ...views.state import TOTAL, ColourBy
 from .board import Board
 from .cloud import Cloud
 from .embed import EmbedRow
-from .numbers import is_measured
+from .numbers import is_measured, logarithms
 from .pane import Fields, Pane, first_of
 
 __all__ = ["ScatterPane"]
@@ -61,6 +61,7 @@ class ScatterPane(Pane):
         self.cloud.counting.connect(self._on_counting)
         self._at = np.empty((0, 2))
         self._there = np.empty(0, bool)
+        self._canvas = ""
         return board
 
     def defaults(self) -> dict[str, str]:
@@ -71,12 +72,22 @@ class ScatterPane(Pane):
         if block:
             x, y = (_of_block(self.choices, block, k) for k in (0, 1))
         else:
-            numbers = [n for n, c in self.choices.items() if is_measured(document, c)]
+            numbers = [n for n, c in self.choices.items() if is_measured(document, c, telling=True)]
             total = first_of(self.choices, lambda _n, c: c.key == TOTAL)
             gene = _strongest(document, self.rows.table, self.choices)
             x, y = (*numbers[:2], total, gene, total)[:2] if len(numbers) > 1 else (total, (*numbers, gene)[0])
         now = self.presenter.colour_of(self.rows.element)
         return {"x": x, "y": y, "colour": first_of(self.choices, lambda _n, c: c == now)}
+
+    def refresh(self, *, fit: bool = False) -> None:
+        """Draw anew; the colours follow those of the canvas until others are chosen here."""
+        if self.rows is not None and self.presenter is not None:
+            now = self.presenter.colour_of(self.rows.element)
+            name = first_of(self.choices, lambda _n, c: c == now)
+            if name and self._wanted.get("colour", "") == self._canvas:
+                self._wanted["colour"] = name
+            self._canvas = name
+        super().refresh(fit=fit)
 
     def draw(self) -> None:
         """Draw the points."""
@@ -96,6 +107,9 @@ class ScatterPane(Pane):
         self.colours = colours_of(self.desk.session.document, colour, self.rows, legend if same else None)
         self.cloud.set_points(self._at, replace(self.colours, codes=self.colours.codes[self._there]))
         self.board.label(x.label, y.label)
+        if len(self._at):
+            (x0, y0), (x1, y1) = self._at.min(axis=0), self._at.max(axis=0)
+            self.board.span(_wide(x0, x1), _wide(y0, y1))
         for side, name in (("bottom", "x"), ("left", "y")):
             self.board.getAxis(side).setLogMode(self.log[name].isChecked())
         self._note()
@@ -122,8 +136,7 @@ class ScatterPane(Pane):
             return np.where(axis.categories.codes < 0, np.nan, axis.categories.codes.astype(float))
         if not self.log[name].isChecked():
             return values
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(values > 0, np.log10(values), np.nan)
+        return logarithms(values)
 
     def _note(self) -> None:
         assert self.rows is not None
@@ -159,6 +172,11 @@ class ScatterPane(Pane):
         assert self.rows is not None and self.desk.session is not None
         self.choices = named_choices(self.desk.session.document, self.rows)
         self.set_columns(**{n: _of_block(self.choices, output, k) for n, k in (("x", 0), ("y", 1))})
+
+
+def _wide(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of an axis; a constant lies in its middle."""
+    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(high) + 0.5)
 
 
 def _embeddings(choices: dict[str, ColourBy]) -> list[str]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPainterPath, QPen
-from qtpy.QtWidgets import QGraphicsPathItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGraphicsPathItem, QVBoxLayout, QWidget
 
 from ...core.distributions import Density, densities
 from ...errors import BadInput
@@ -15,7 +15,7 @@ from ...views.columns import Axis, Colours
 from ...views.state import TOTAL, ColourBy
 from ..style import mix
 from .board import Board
-from .numbers import is_grouping, is_measured
+from .numbers import is_grouping, is_measured, logarithms, said
 from .pane import Fields, Pane, first_of
 
 __all__ = ["MOST", "ViolinPane", "most_numerous"]
@@ -39,11 +39,15 @@ class ViolinPane(Pane):
         fields = Fields(holder)
         self.column(fields, "value", "Of", "A measured column, a gene or an m/z.")
         self.column(fields, "by", "By", "The categories: domains, cell types, clusters.")
+        self.log = QCheckBox("values")
+        self.log.toggled.connect(lambda _on: self.refresh(fit=True))
+        fields.add("Log axis", self.log, "Draw the values in powers of ten; 0 and less have no place on it.")
         body.addWidget(holder)
         body.addStretch(1)
         self._items: list[QGraphicsPathItem] = []
         self._marks: list[QGraphicsPathItem] = []
         self._shown: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._values = np.empty(0)
         self.found: tuple[Density, ...] = ()
         board = Board(names=True)
         board.box.setMouseEnabled(x=True, y=True)
@@ -57,19 +61,23 @@ class ViolinPane(Pane):
         return {n: c for n, c in self.choices.items() if is_grouping(document, c) == (field == "by")}
 
     def defaults(self) -> dict[str, str]:
-        """Return the total by the category that the canvas shows, else by the first."""
+        """Return the total by the category that the canvas shows, else by the first that divides the rows."""
         assert self.rows is not None and self.desk.session is not None
         document, now = self.desk.session.document, self.presenter.colour_of(self.rows.element)
         return {
             "value": first_of(
-                self.choices, lambda _n, c: c.key == TOTAL, lambda _n, c: is_measured(document, c),
+                self.choices,
+                lambda _n, c: c.key == TOTAL,
+                lambda _n, c: is_measured(document, c, telling=True),
                 lambda _n, c: c.part in ("X", "obsm"),
             ),
             "by": first_of(
-                self.choices, lambda _n, c: c == now and is_grouping(document, c),
+                self.choices,
+                lambda _n, c: c == now and is_grouping(document, c),
+                lambda _n, c: is_grouping(document, c, telling=True),
                 lambda _n, c: is_grouping(document, c),
             ),
-        }  # fmt: skip
+        }
 
     def draw(self) -> None:
         """Draw the violins."""
@@ -81,14 +89,25 @@ class ViolinPane(Pane):
         assert self.rows is not None
         names, codes = by.categories.names, by.categories.codes
         self._shown = most_numerous(codes, len(names))
-        self.found = densities(value.numbers, codes, len(names))
+        self._values = logarithms(value.numbers) if self.log.isChecked() else value.numbers
+        self.found = densities(self._values, codes, len(names))
         for x, code in enumerate(self._shown):
             self._items.append(self._violin(x, self.found[code], QColor(by.categories.colours[code])))
+        self._span()
         below = [f"{self.found[c].n:,}" for c in self._shown]
         assert self.board.names is not None
         self.board.names.set_names([names[c] for c in self._shown], below)
         self.board.label(f"{by.title} (number of {self.rows.word} below)", value.label)
-        self._note(value, by)
+        self.board.getAxis("left").setLogMode(self.log.isChecked())
+        self._note(by)
+
+    def _span(self) -> None:
+        held = [self.found[c].at for c in self._shown if self.found[c].n]
+        if not held:
+            return
+        low, high = min(float(at[0]) for at in held), max(float(at[-1]) for at in held)
+        room = (high - low) * 0.02 or 0.5
+        self.board.span((-0.5, len(self._shown) - 0.5), (low - room, high + room))
 
     def mark(self) -> None:
         """Outline how the selected rows are spread within each category."""
@@ -98,7 +117,7 @@ class ViolinPane(Pane):
         if selected is None or value is None or value.numbers is None or by is None or by.categories is None:
             return
         codes = np.where(selected, by.categories.codes, -1)
-        found = densities(value.numbers, codes, len(by.categories.names))
+        found = densities(self._values, codes, len(by.categories.names))
         for x, code in enumerate(self._shown):
             if found[code].n:
                 self._marks.append(self._outline(x, found[code]))
@@ -142,22 +161,36 @@ class ViolinPane(Pane):
             self.board.removeItem(item)
         items.clear()
 
-    def _note(self, value: Axis, by: Axis) -> None:
-        assert self.rows is not None and value.numbers is not None and by.categories is not None
-        missing = int((~np.isfinite(value.numbers) | (by.categories.codes < 0)).sum())
+    def _note(self, by: Axis) -> None:
+        assert self.rows is not None and by.categories is not None
+        missing = int((~np.isfinite(self._values) | (by.categories.codes < 0)).sum())
         notes = []
         if missing:
-            notes.append(f"{missing:,} {self.rows.word} without a value or a category are not drawn")
+            why = " above 0" if self.log.isChecked() else ""
+            notes.append(f"{missing:,} {self.rows.word} without a value{why} or a category are not drawn")
         notes += more_than_shown(by, self._shown, self.rows.word)
         notes.append("lines: median and quartiles; every violin has the same greatest width")
         self.notes = tuple(notes)
 
+    def tip(self, x: float, y: float) -> str:
+        """Return the category under the mouse, with its rows and its median."""
+        code, by = self._code_at(x), self.axes[1] if len(self.axes) == 2 else None
+        if code is None or by is None or by.categories is None or self.rows is None:
+            return ""
+        density = self.found[code]
+        name, median = by.categories.names[code], density.quartiles[1]
+        said_median = said(10.0**median if self.log.isChecked() else median) if density.n else "none"
+        return f"{name}: {density.n:,} {self.rows.word}, median {said_median}"
+
     def _on_click(self, x: float, _y: float, how: str) -> None:
-        place, by = round(x), self.axes[1] if len(self.axes) == 2 else None
-        if by is None or by.categories is None or not 0 <= place < len(self._shown) or abs(x - place) > _HALF:
-            return
-        code = self._shown[place]
-        self.select(by.categories.codes == code, f"{by.title} is {by.categories.names[code]}", how)
+        code, by = self._code_at(x), self.axes[1] if len(self.axes) == 2 else None
+        if code is not None and by is not None and by.categories is not None:
+            self.select(by.categories.codes == code, f"{by.title} is {by.categories.names[code]}", how)
+
+    def _code_at(self, x: float) -> int | None:
+        place = round(x)
+        there = self.drawn and 0 <= place < len(self._shown) and abs(x - place) <= _HALF
+        return int(self._shown[place]) if there else None
 
 
 def most_numerous(codes: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
