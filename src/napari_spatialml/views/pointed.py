@@ -73,7 +73,7 @@ class Pointing:
         if document.type_of(element) == "labels":
             cell = label_at(document, place, um)
             return (cell, self._place_in_table(element, table, cell)) if cell else None
-        row = shape_at(document, element, place.system, um, self.of._memory, place.offset)
+        row = shape_at(document, element, place.system, um, self.of.memory, place.offset)
         if row < 0:
             return None
         found = document.element(element).index[row]
@@ -99,7 +99,7 @@ class Pointing:
         if row < 0:
             lines.append(f"not in '{table}'")
         elif colour is not None:
-            values, _ = coloured(document, colour, presenter._memory, element)
+            values, _ = coloured(document, colour, presenter.memory, element)
             if values is not None:
                 at = self._place_in_table(element, colour.table, instance)
                 own = document.rows(colour.table, element)

@@ -78,7 +78,7 @@ class Presenter:
         self.state, self.hand = ViewState(), Hand()
         self.canvas, self.marks = Canvas(viewer), Marks(viewer)
         self.tool, self.hint, self._last = "", "", ""
-        self._memory = Memory()
+        self.memory = Memory()
         self.selected = SelectedRows(self)
         self._tool: Tool | None = None
         self._options: dict[str, Any] = {}
@@ -139,7 +139,7 @@ class Presenter:
 
     def legends(self) -> tuple[Legend, ...]:
         """Return what the colours on the canvas mean."""
-        return legends(self.document, self.state, self._memory)
+        return legends(self.document, self.state, self.memory)
 
     def landmark_fit(self, landmarks: str = "") -> LandmarkFit:
         """Return how far the current fit misses each landmark of a set."""
@@ -162,7 +162,7 @@ class Presenter:
     @property
     def offset(self) -> tuple[float, float]:
         """The shift (y, x) in µm of the coordinate system that is drawn beside the first."""
-        return offset_of(self.document, self.state, self._memory)
+        return offset_of(self.document, self.state, self.memory)
 
     @property
     def boundary(self) -> float:
@@ -197,14 +197,14 @@ class Presenter:
         self._correcting.survey()
 
     def _refresh(self, *, again: bool) -> None:
-        told = dict(self._memory.problems)
-        self.canvas.apply(plan(self.document, self.state, self._memory), again=again)
+        told = dict(self.memory.problems)
+        self.canvas.apply(plan(self.document, self.state, self.memory), again=again)
         self._keep_width()
         self._painting.watch()
         for spec, layer in self.canvas.layers():
             if isinstance(spec, LabelsSpec):
                 self._gestures.watch(layer)
-        for element, sentence in self._memory.problems.items():
+        for element, sentence in self.memory.problems.items():
             if told.get(element) != sentence:
                 self.tell("warning", sentence)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ..core.inside import points_inside
 from ..errors import BadInput
@@ -15,7 +14,9 @@ from ..session import Document
 from ..session.row_places import RowPlaces
 from ..session.selected import Selected
 from .marks import circle, path_lines
+from .memory import Memory
 from .rasters import is_pixel_grid
+from .shape_picking import shape_at
 from .tools import Place, Point, Pointer, Stage, Tool, label_at
 
 __all__ = ["Select", "SelectPolygon", "rows_at", "rows_inside", "selectable", "word_for"]
@@ -46,25 +47,17 @@ def rows_inside(places: RowPlaces, place: Place, outline: Point) -> npt.NDArray[
     return places.rows[points_inside(places.where, place.own(outline))]
 
 
-def rows_at(document: Document, table: str, places: RowPlaces, place: Place, um: Point) -> npt.NDArray[np.int64]:
-    """Return the rows under a position in µm of the canvas; several where ids occur twice."""
+def rows_at(document: Document, table: str, place: Place, um: Point, memory: Memory) -> npt.NDArray[np.int64]:
+    """Return the rows of what is seen at a position in µm of the canvas; several where ids occur twice."""
     if document.type_of(place.element) == "labels":
-        cell = label_at(document, place, um)
-        rows = document.rows(table, place.element)
-        return rows[document.instances(table)[rows] == cell] if cell else rows[:0]
-    frame, own = document.element(place.element), place.own(um)[0]
-    if "radius" in frame.columns:
-        apart = np.linalg.norm(places.where - own, axis=1)
-        ids = pd.Index(document.instances(table)[places.rows])
-        radius = frame["radius"].to_numpy(dtype=float)[frame.index.get_indexer(ids)]
-        nearest = int(np.argmin(apart)) if len(apart) else 0
-        hit = len(apart) and apart[nearest] <= radius[nearest]
-        return places.rows[nearest : nearest + 1] if hit else places.rows[:0]
-    import shapely
-
-    hits = frame.index[frame.sindex.query(shapely.Point(own[1], own[0]), predicate="intersects")]
+        instance: Any = label_at(document, place, um)
+        found = instance != 0
+    else:
+        row = shape_at(document, place.element, place.system, um, memory, place.offset)
+        found = row >= 0
+        instance = document.element(place.element).index[row] if found else None
     rows = document.rows(table, place.element)
-    return rows[pd.Index(document.instances(table)[rows]).isin(hits)]
+    return rows[document.instances(table)[rows] == instance] if found else rows[:0]
 
 
 class Select(Tool):
@@ -140,7 +133,7 @@ class Select(Tool):
         self._take(rows_inside(self._places(), self._placed(), path), f"{self.shape} on the canvas", modifiers)
 
     def _one(self, at: Pointer) -> None:
-        rows = rows_at(self.stage.document, self.table, self._places(), self._placed(), at.um)
+        rows = rows_at(self.stage.document, self.table, self._placed(), at.um, self.stage.memory)
         self._take(rows, "click on the canvas", at.modifiers)
 
     def _take(self, rows: npt.NDArray[Any], said: str, modifiers: Collection[str]) -> None:

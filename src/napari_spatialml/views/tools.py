@@ -14,6 +14,7 @@ from ..session import Document
 from .canvas import Canvas
 from .hand import Hand
 from .marks import Marks
+from .memory import Memory
 from .selected import SelectedRows
 from .state import ViewState
 
@@ -76,6 +77,7 @@ class Stage(Protocol):
     state: ViewState
     hand: Hand
     selected: SelectedRows
+    memory: Memory
     after: Callable[[int, Callable[[], None]], Any] | None
 
     @property
