@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_spatialml.session import Session
 from napari_spatialml.session.bookmarks import Bookmark
 from napari_spatialml.views import Presenter
+from napari_spatialml.views.canvas import Canvas
 from napari_spatialml.views.channels import COLOURS, auto_limits, colours_by, histogram, light_images
 from napari_spatialml.views.colormaps import brightest, colormap_of, inked
 from napari_spatialml.views.looking import comparable
@@ -20,6 +22,7 @@ from napari_spatialml.views.looking_vectors import vectors
 from napari_spatialml.views.looking_views import go_to, view_now
 from napari_spatialml.views.memory import Memory
 from napari_spatialml.views.places import extent_of_system
+from napari_spatialml.views.specs import ImageSpec, Key
 
 
 def box(presenter, system, shift):
@@ -108,6 +111,18 @@ def test_the_small_picture_shows_each_place_in_its_colour(presenter):
     assert overview(presenter.canvas, 60, Memory()).rgb.any()
     presenter.show(shown=())
     assert overview(presenter.canvas, 60, Memory()) is None
+
+
+def test_the_small_picture_lets_the_tissue_through_where_there_is_no_value():
+    values = np.full((600, 600), np.nan, np.float32)
+    values[:301, ::2] = 1.0  # also among others that have none
+    canvas = Canvas(ViewerModel())
+    ground = ImageSpec(Key("he"), "he", "a", lambda: np.full((600, 600, 3), (200, 10, 10), np.uint8), rgb=True)
+    cells = ImageSpec(Key("nuclei", "colour"), "nuclei", "b", lambda: values, order=40, limits=(0.0, 1.0))
+    canvas.apply((ground, cells))
+    small = overview(canvas, 60, Memory())
+    assert (small.rgb[40:, :] == (200, 10, 10)).all()
+    assert (small.rgb[:25, :] == 255).all()
 
 
 def test_presets_give_nuclei_their_colour_and_limits_leave_out_what_they_say(presenter):

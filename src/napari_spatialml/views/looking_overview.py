@@ -90,7 +90,7 @@ def _lay(picture: npt.NDArray[np.float64], spec: LayerSpec, layer: Any, y: Any, 
         picture[inside] = np.where((at > 0)[:, None], _CELLS, ground)
         return True
     colour = _coloured(layer, at, spec.rgb)
-    cover = layer.opacity * (at[:, 3:4] / 255 if spec.rgb and at.shape[1] == 4 else 1.0)
+    cover = layer.opacity * _alpha(at, spec.rgb)
     if layer.blending == "additive":
         picture[inside] = ground + cover * colour
     elif layer.blending == "minimum":
@@ -98,6 +98,13 @@ def _lay(picture: npt.NDArray[np.float64], spec: LayerSpec, layer: Any, y: Any, 
     else:
         picture[inside] = (1 - cover) * ground + cover * colour
     return True
+
+
+def _alpha(values: npt.NDArray[Any], rgb: bool) -> Any:
+    """Return how far pixels cover what lies below; where there is no value, not at all."""
+    if rgb:
+        return values[:, 3:4] / 255 if values.shape[1] == 4 else 1.0
+    return 1.0 if values.dtype.kind != "f" else ~np.isnan(values)[:, None]
 
 
 def _coloured(layer: Any, values: npt.NDArray[Any], rgb: bool) -> npt.NDArray[np.float64]:
@@ -122,8 +129,18 @@ def _coarse(layer: Any, averaged: bool) -> tuple[npt.NDArray[Any], tuple[float, 
     if edge > 1:  # else fine structures would flicker between the pixels that are looked at
         h, w = (n // edge for n in values.shape[:2])
         blocks = values[: h * edge, : w * edge].reshape(h, edge, w, edge, *values.shape[2:])
-        values, every = blocks.mean((1, 3)).astype(values.dtype), every * edge
+        values, every = _mean(blocks).astype(values.dtype), every * edge
     return values, (every * fewer[0], every * fewer[1])
+
+
+def _mean(blocks: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the means of blocks (h, n, w, n, …) over what has a value; NaN where nothing has."""
+    if blocks.dtype.kind != "f":
+        return np.asarray(blocks.mean((1, 3)))
+    there = ~np.isnan(blocks)
+    n = there.sum((1, 3))
+    total = np.where(there, blocks, 0).sum((1, 3), dtype=np.float64)
+    return np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
 
 
 def _dot(picture: npt.NDArray[np.float64], layer: Any, low: npt.NDArray[np.float64], um: float) -> None:
