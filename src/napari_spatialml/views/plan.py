@@ -34,7 +34,7 @@ from .state import ColourBy, Legend, ViewState
 from .transcripts import is_waited_for, transcript_legend, transcript_spec
 from .values import Categories, Values, revision_of, scaled, values_of
 
-__all__ = ["legends", "plan"]
+__all__ = ["elements_shown", "legends", "plan"]
 
 Offset = tuple[float, float]
 _KEPT = 24

@@ -28,6 +28,7 @@ from ..views.channels import of_channel as layer_of
 from ..views.colormaps import code_of
 from ..views.images import channels_of
 from ..views.memory import Memory
+from ..views.plan import elements_shown
 from .limits_plot import LimitsPlot
 from .step import choose
 from .style import SPACING, Rows, Tool, swatch, tool_row
@@ -86,7 +87,8 @@ class ChannelPanel(QWidget):
         if session is None or presenter is None:
             return False
         document = session.document
-        here = [n for n in light_images(document) if presenter.state.coordinate_system in document.placed(n)]
+        drawn = elements_shown(document, presenter.state, presenter.state.coordinate_system)
+        here = [n for n in light_images(document) if n in drawn]
         with self._quiet():
             choose(self.images, here)
             for part in (self.images, self._image_label):

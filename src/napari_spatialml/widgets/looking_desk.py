@@ -120,9 +120,13 @@ class Looking(QObject):
             dock = window.add_dock_widget(self.second, name="Second view", area="right", add_vertical_stretch=False)
             beside = _dock_of(window, "workbench")
             if beside is not None:
-                across, wide = Qt.Orientation.Horizontal, self._native.width() // 2
-                window._qt_window.splitDockWidget(dock, beside, across)
-                window._qt_window.resizeDocks([dock, beside], [wide, beside.width()], across)
+                main, across, wide = window._qt_window, Qt.Orientation.Horizontal, self._native.width() // 2
+                main.splitDockWidget(dock, beside, across)
+                # a turn later: before it is laid out, a dock has no width that could be shared out
+                later = QTimer(self.second)
+                later.setSingleShot(True)
+                later.timeout.connect(lambda: main.resizeDocks([dock, beside], [wide, beside.width()], across))
+                later.start()
         self.changed.emit()
 
     def show_map(self, on: bool) -> None:

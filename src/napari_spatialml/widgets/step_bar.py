@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
-from .style import MARGIN, mix
+from .style import MARGIN, PANEL_WIDTH, mix
 
 __all__ = ["StepBar"]
 
@@ -30,15 +30,15 @@ class StepBar(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(MARGIN - 4, 0, MARGIN - 4, 0)
         rows.setSpacing(2)
-        n = pages.count()
-        columns = n if n <= _ONE_ROW else -(-n // 2)
-        for k in range(n):
+        words = [self.fontMetrics().horizontalAdvance(pages.tabText(k)) + 7 for k in range(pages.count())]
+        columns = _columns(words, PANEL_WIDTH - 2 * (MARGIN - 4))
+        for k in range(pages.count()):
             button = QPushButton(pages.tabText(k))
             button.setCheckable(True)
             button.setToolTip(pages.tabToolTip(k))
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 5)
+            button.setMinimumWidth(words[k] - 2)
             button.clicked.connect(lambda _down=True, at=k: pages.setCurrentIndex(at))
             self._group.addButton(button)
             self.buttons.append(button)
@@ -72,3 +72,13 @@ class StepBar(QWidget):
         )
         if sheet != self.styleSheet():
             self.setStyleSheet(sheet)
+
+
+def _columns(widths: list[int], room: int) -> int:
+    """Return how many words of these widths stand in a row, so that there are as few rows as fit the room."""
+    n = len(widths)
+    for rows in range(1 if n <= _ONE_ROW else 2, n + 1):
+        columns = -(-n // rows)
+        if all(sum(widths[k : k + columns]) <= room for k in range(0, n, columns)):
+            return columns
+    return 1

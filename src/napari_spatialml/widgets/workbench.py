@@ -143,7 +143,6 @@ class Workbench(QWidget):
         self.desk = desk_of(viewer)
         self.setObjectName("SpatialML workbench")
         self.setMaximumWidth(PANEL_WIDTH)
-        self.setMinimumWidth(340)
         self.header = Header(self.desk)
         self.tour = TourStrip(self)
         self.tabs = QTabWidget()
@@ -165,6 +164,8 @@ class Workbench(QWidget):
         layout.addWidget(self.bar)
         layout.addWidget(PlaneSlider(self.desk))
         layout.addWidget(self.tabs, 1)
+        # no narrower than its steps' words: a dock beside it takes its room from the canvas
+        self.setMinimumWidth(min(max(340, self.bar.minimumSizeHint().width()), PANEL_WIDTH))
 
     def sizeHint(self) -> QSize:
         """Return the width of the dock at its start."""
