@@ -68,6 +68,17 @@ def test_a_filter_leaves_only_its_rows_drawn(presenter):
     assert np.array_equal(raster(presenter, "colour").data > 0, labels > 0)
 
 
+def test_spots_that_a_filter_takes_away_are_not_drawn(presenter):
+    kept = presenter.document.instances("counts")[[0, 11]]
+    for colour in (ColourBy("counts", "obs/domain"), ColourBy("counts", "X"), None):
+        presenter.colour_by("spots", colour)
+        presenter.selected.filter(Selected("counts", np.array([0, 11])))
+        shown = np.asarray(presenter.layer_of("spots").shown)
+        assert np.array_equal(shown, np.isin(presenter.document.element("spots").index, kept))
+        presenter.selected.filter(None)
+        assert presenter.layer_of("spots").shown.all()
+
+
 def test_spots_that_are_not_selected_are_faint_also_without_colours(presenter):
     for colour in (ColourBy("counts", "obs/domain"), None):
         presenter.colour_by("spots", colour)

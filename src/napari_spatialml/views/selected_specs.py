@@ -120,5 +120,5 @@ def _among(document: Document, held: Selected, element: str, ids: npt.NDArray[An
 
 def _without(values: Values, gone: npt.NDArray[np.bool_]) -> Values:
     if isinstance(values, Categories):
-        return replace(values, codes=np.where(gone, -1, values.codes))
+        return replace(values, codes=np.where(gone, -1, values.codes), gone=gone)
     return replace(values, numbers=np.where(gone, np.float32(np.nan), values.numbers))

@@ -152,6 +152,8 @@ def colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.f
     if values.faint is not None:
         colours = colours.copy()
         colours[values.faint, 3] *= _FAINT
+    if isinstance(values, Categories) and values.gone is not None:
+        drawn = drawn & ~values.gone
     return colours, drawn
 
 

@@ -49,6 +49,8 @@ class Categories:
     colours: tuple[str, ...]
     faint: npt.NDArray[np.bool_] | None = None
     """(n,) the rows that a selection leaves out, or None."""
+    gone: npt.NDArray[np.bool_] | None = None
+    """(n,) the rows that a filter takes away: without a category like others, but not drawn at all; or None."""
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
