@@ -8,7 +8,7 @@ from .deconvolution import Deconvolver, Proportions, Reference, Spots
 from .domains import Cells, DomainDetector, Domains
 from .embedding import Embedder, Embedding, Features
 from .method import Advanced, Interval, Method, Parameter, Unit, method, parameters
-from .registration import Alignment, Pair, Registrar, Side
+from .registration import Alignment, Candidate, Certainty, Pair, Registrar, Side, Trust
 from .report import Report, part, silent
 from .segmentation import Masks, Pixels, Segmenter
 from .transform import Affine, Chain, ThinPlateSpline, Transform
@@ -17,7 +17,9 @@ __all__ = [
     "Advanced",
     "Affine",
     "Alignment",
+    "Candidate",
     "Cells",
+    "Certainty",
     "Chain",
     "Deconvolver",
     "DomainDetector",
@@ -40,6 +42,7 @@ __all__ = [
     "Spots",
     "ThinPlateSpline",
     "Transform",
+    "Trust",
     "Unit",
     "method",
     "parameters",

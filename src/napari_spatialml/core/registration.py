@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from .method import Method
 from .report import Report, silent
 from .transform import Transform
 
-__all__ = ["Alignment", "Pair", "Registrar", "Side"]
+__all__ = ["Alignment", "Candidate", "Certainty", "Pair", "Registrar", "Side", "Trust"]
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,106 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One way in which the sides may lie on each other, for a person to choose from.
+
+    Parameters
+    ----------
+    transform
+        Maps moving coordinates (y, x) in µm onto fixed ones.
+    score
+        Higher is better; to be compared within one run only.
+    """
+
+    transform: Transform
+    score: float
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far an alignment can be believed without looking at it.
+
+    Parameters
+    ----------
+    score
+        0 ≤ score ≤ 1: about the share of alignments with such figures that are right.
+    warning
+        One sentence that says what is wrong and what to do; empty where the alignment is likely right.
+    figures
+        What the score rests on, by name: mutual information before and after, effective rank of the
+        coupling, residual in µm.
+
+    Raises
+    ------
+    BadInput
+        When the score is no share.
+    """
+
+    score: float
+    warning: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(0 <= self.score <= 1, f"The trust is {self.score}.", "Give a number from 0 to 1.")
+        object.__setattr__(self, "figures", {str(k): float(v) for k, v in self.figures.items()})
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """Where an alignment is sure and where it is not.
+
+    Parameters
+    ----------
+    points
+        (n, 2) places of the fixed side as (y, x) in µm.
+    error_um
+        (n,) the expected error there in µm, ≥ 0.
+    """
+
+    points: npt.NDArray[np.float64]
+    error_um: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        points = as_coordinates(self.points, "The places")
+        error = as_finite(self.error_um, "The expected errors", 1)
+        require(len(points) == len(error), f"There are {len(error)} errors for {len(points)} places.", "Give one each.")
+        require(bool((error >= 0).all()), "An expected error is negative.", "Give distances.")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "error_um", error)
+
+
+@dataclass(frozen=True)
 class Alignment:
-    """The transform from moving to fixed, in µm, and the soft matching of points if there is one.
+    """The transform from moving to fixed, in µm, and what is known about it.
 
     Parameters
     ----------
     transform
         Maps moving coordinates (y, x) in µm onto fixed ones.
     coupling
-        Sparse (n_moving, n_fixed) weights, or None.
+        Sparse (n_moving, n_fixed) weights of a soft matching of points, or None.
+    candidates
+        Other ways in which the sides may lie on each other, the best first; the first is the one of
+        ``transform`` before it was refined. Empty where there is only one.
+    trust
+        How far the result can be believed, or None where the method cannot say.
+    certainty
+        Where it is sure and where not, or None where the method cannot say.
     """
 
     transform: Transform
     coupling: Any | None = None
+    candidates: tuple[Candidate, ...] = ()
+    trust: Trust | None = None
+    certainty: Certainty | None = None
 
 
 class Registrar(Method):
     """Base class of registration methods."""
 
     kind: ClassVar[str] = "registration"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What of a `Side` the method cannot do without: of "landmarks", "image", "points" and "features"."""
 
     @abstractmethod
     def __call__(self, pair: Pair, report: Report = silent) -> Alignment:

@@ -53,7 +53,7 @@ class SegmentationSelection:
 
 @dataclass(frozen=True)
 class RegistrationSelection:
-    """Register what lies in one coordinate system onto another, by a set of landmarks.
+    """Register what lies in one coordinate system onto another.
 
     Parameters
     ----------
@@ -61,12 +61,26 @@ class RegistrationSelection:
         Names of the coordinate systems.
     landmarks
         Name of the set of landmarks; that of the moving coordinate system if empty.
+    moving_image, fixed_image
+        Names of the images by which the sides are compared; empty: none.
+    moving_points, fixed_points
+        Names of the tables whose rows (cells, spots, pixels) are compared; empty: none.
+    features
+        What describes a row of either table, as in `DomainsSelection`.
+    refine
+        Whether to go on from how the sides lie on each other now.
     """
 
     kind: ClassVar[str] = "registration"
     moving: str
     fixed: str = GLOBAL
     landmarks: str = ""
+    moving_image: str = ""
+    fixed_image: str = ""
+    moving_points: str = ""
+    fixed_points: str = ""
+    features: str = "X"
+    refine: bool = False
 
     @property
     def landmark_set(self) -> str:

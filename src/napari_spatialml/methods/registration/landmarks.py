@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Landmarks(Registrar):
     landmark out in turn advises. "auto" takes the simplest of the three that predicts left-out
     landmarks no worse.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"landmarks"})
 
     model: Literal["auto", "similarity", "affine", "spline"] = "auto"
     """What the moving section may do: "auto" lets the landmarks decide."""
