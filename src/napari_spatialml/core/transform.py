@@ -15,12 +15,14 @@ import numpy.typing as npt
 from ..errors import BadInput
 from .affine import Affine
 from .arrays import as_coordinates, require
+from .field import DisplacementField
 from .spline import InverseTransform, ThinPlateSpline
 from .warp import warp_image, warp_labels
 
 __all__ = [
     "Affine",
     "Chain",
+    "DisplacementField",
     "InverseTransform",
     "ThinPlateSpline",
     "Transform",
@@ -125,6 +127,7 @@ def transform_from_dict(values: Mapping[str, Any]) -> Transform:
     types: dict[str, Any] = {
         "affine": Affine,
         "thin-plate spline": ThinPlateSpline,
+        "displacement field": DisplacementField,
         "inverse": InverseTransform,
         "chain": Chain,
     }
