@@ -16,6 +16,7 @@ from ..errors import BadInput
 from .affine import Affine
 from .arrays import as_coordinates, require
 from .field import DisplacementField
+from .local_warp import LocalWarp
 from .spline import InverseTransform, ThinPlateSpline
 from .warp import warp_image, warp_labels
 
@@ -24,6 +25,7 @@ __all__ = [
     "Chain",
     "DisplacementField",
     "InverseTransform",
+    "LocalWarp",
     "ThinPlateSpline",
     "Transform",
     "transform_from_dict",
@@ -128,6 +130,7 @@ def transform_from_dict(values: Mapping[str, Any]) -> Transform:
         "affine": Affine,
         "thin-plate spline": ThinPlateSpline,
         "displacement field": DisplacementField,
+        "local warp": LocalWarp,
         "inverse": InverseTransform,
         "chain": Chain,
     }
