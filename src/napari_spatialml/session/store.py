@@ -156,7 +156,8 @@ def _alignment(document: Document, selection: RegistrationSelection, result: Ali
     changes += beside
     kept = {"fixed": fixed, "landmarks": selection.landmark_set, "transform": values}
     changes.append(put_entry(document, "alignments", moving, kept))
-    changes += warped_elements(document, names, moving, fixed, result.transform, values)
+    if not isinstance(result.transform, Affine):
+        changes += warped_elements(document, names, moving, fixed, result.transform)
     return changes, _alignment_line(result, landmarks, moving, fixed)
 
 
