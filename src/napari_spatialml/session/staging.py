@@ -39,7 +39,7 @@ def stage(
     painted = sorted({stack_name(s[1]) for s in labels})
     wholes = (
         replaced
-        | _followers(document, labels)
+        | _followers(document, {s[1] for s in labels})
         | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
     )
     swaps = _stage_elements(document, staging, set(wholes))
@@ -108,13 +108,13 @@ def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> lis
     ]
 
 
-def _followers(document: Document, painted: set[Slot]) -> set[Slot]:
+def _followers(document: Document, painted: set[str]) -> set[Slot]:
     """Return the resampled labels whose originals were painted on; of a whole slide, those wait for the next run."""
     found: set[Slot] = set()
     for name in (n for n in document.names("labels") if painted and not document.planes(n)):
         grid = document.grid(name)
         small = grid.shape[0] * grid.shape[1] <= LARGE
-        if small and grid.recipe is not None and not grid.moment and ("labels", grid.recipe.source) in painted:
+        if small and grid.recipe is not None and not grid.moment and grid.recipe.source in painted:
             found.add(("labels", name))
     return found
 
