@@ -123,10 +123,10 @@ def _first_deviations(have: Array, places: Array) -> Array:
 
     own = 1 + (places**2).sum(1) + _SMOOTH**2
     if not len(have):
-        return np.sqrt(own)
+        return np.asarray(np.sqrt(own))
     outer = covariance(places, have)
     inner = covariance(have, have) + _SLIP**2 * np.eye(len(have))
-    return np.sqrt(np.maximum(own - (outer * np.linalg.solve(inner, outer.T).T).sum(1), 0))
+    return np.asarray(np.sqrt(np.maximum(own - (outer * np.linalg.solve(inner, outer.T).T).sum(1), 0)))
 
 
 def structure_of(image: Any, pixel_size_um: float, scale_um: float | None = None) -> tuple[Array, Array]:
@@ -163,7 +163,7 @@ def structure_of(image: Any, pixel_size_um: float, scale_um: float | None = None
     require(pixels.ndim == 3, f"The image has the shape {pixels.shape}.", "Give (channels, height, width).")
     require(pixel_size_um > 0, f"The pixel size is {pixel_size_um} µm.", "Give a number above 0.")
     require(min(pixels.shape[1:]) >= 8, f"The image has only {pixels.shape[1]} × {pixels.shape[2]} pixels.", "")
-    sigma = max(3.0, float(np.hypot(*pixels.shape[1:])) / 100 if scale_um is None else scale_um / pixel_size_um)
+    sigma = max(3.0, float(np.hypot(pixels.shape[1], pixels.shape[2])) / 100 if scale_um is None else scale_um / pixel_size_um)
     least, energy = _corners(pixels, sigma)
     require(float(energy.max()) > 0, "The image is the same everywhere.", "Choose an image that shows tissue.")
     tissue = _tissue(energy)
@@ -199,7 +199,8 @@ def _tissue(energy: Array) -> npt.NDArray[np.bool_]:
     from skimage.filters import threshold_otsu
 
     contrast = np.sqrt(np.maximum(energy, 0))
-    return np.asarray(contrast > 0.5 * threshold_otsu(contrast))
+    threshold: float = threshold_otsu(contrast)  # type: ignore[no-untyped-call]
+    return np.asarray(contrast > 0.5 * threshold)
 
 
 def _peaks(values: Array, cell: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -84,7 +84,7 @@ def _settled(field: MissField, flags: Flags) -> Flags:
 
 def _probability(field: MissField, flags: Flags) -> float:
     """Return the log evidence of the right ones, the wrong ones lying anywhere on the section."""
-    return field.evidence(flags) - flags.sum() * float(np.log(2 * field.scale**2))
+    return field.evidence(flags) - int(flags.sum()) * float(np.log(2 * field.scale**2))
 
 
 def _outside_majority(source: Array, target: Array) -> Flags:
