@@ -163,7 +163,9 @@ def structure_of(image: Any, pixel_size_um: float, scale_um: float | None = None
     require(pixels.ndim == 3, f"The image has the shape {pixels.shape}.", "Give (channels, height, width).")
     require(pixel_size_um > 0, f"The pixel size is {pixel_size_um} µm.", "Give a number above 0.")
     require(min(pixels.shape[1:]) >= 8, f"The image has only {pixels.shape[1]} × {pixels.shape[2]} pixels.", "")
-    sigma = max(3.0, float(np.hypot(pixels.shape[1], pixels.shape[2])) / 100 if scale_um is None else scale_um / pixel_size_um)
+    sigma = max(
+        3.0, float(np.hypot(pixels.shape[1], pixels.shape[2])) / 100 if scale_um is None else scale_um / pixel_size_um
+    )
     least, energy = _corners(pixels, sigma)
     require(float(energy.max()) > 0, "The image is the same everywhere.", "Choose an image that shows tissue.")
     tissue = _tissue(energy)

@@ -19,8 +19,8 @@ __all__ = ["suspects"]
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-_SURPRISE = (0.03, 0.004)
-"""The first landmark is suspect when one as far off, or farther, were that improbable; then every further one."""
+_SURPRISE = (0.3, 0.04)
+"""How many of all landmarks may be as far off by chance, for the first suspect and for every further one."""
 _TRIED = 300
 
 
@@ -38,11 +38,12 @@ def suspects(moving: Any, fixed: Any) -> Flags:
 
     Notes
     -----
-    Each is predicted from the others, by an affine transform and a smooth bend over it; flagged is
-    what would be as far off with a probability below 0.03. So 2 to 4 of 100 right landmarks are flagged
+    Each is predicted from the others, by an affine transform and a smooth bend over it. Flagged is
+    what is farther off than 0.3 of all landmarks would be by chance, and beside it what is farther off
+    than 0.04 of all would be: in about a quarter of all faultless sets one right landmark is flagged
     too. As two wrong ones can hide each other, the search starts twice: from all, and from those that
-    agree on an affine transform (least median of squares); of the two ends the more probable one is taken,
-    a wrong landmark lying anywhere on the section. O(k³).
+    agree on an affine transform (least median of squares); of the two ends the more probable one is
+    taken, a wrong landmark lying anywhere on the section. O(k³).
 
     References
     ----------
@@ -71,8 +72,8 @@ def _settled(field: MissField, flags: Flags) -> Flags:
     flags = flags.copy()
     for _ in range(2 * len(flags)):
         surprise = field.surprises(flags)
-        back = flags & (surprise >= _SURPRISE[int(flags.sum() > 1)])
-        worse = ~flags & (surprise < _SURPRISE[int(flags.any())])
+        back = flags & (surprise >= _SURPRISE[int(flags.sum() > 1)] / len(flags))
+        worse = ~flags & (surprise < _SURPRISE[int(flags.any())] / len(flags))
         if back.any():
             flags[np.argmax(np.where(back, surprise, -1))] = False
         elif worse.any() and (~flags).sum() > LEAST and flags.sum() < len(flags) // 2:

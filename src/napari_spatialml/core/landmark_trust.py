@@ -23,8 +23,8 @@ RIGHT = 0.01
 """An alignment is right when its mean error is below a hundredth of the diagonal of what the landmarks span."""
 _SPREAD, _SPREAD_FEW = 0.45, 0.8
 """By how much the expected error misses the error: standard deviations of the logarithm of their ratio."""
-_FEW = 0.6
-"""No more is believed of fewer than five landmarks."""
+_FEW, _EXACT = 0.6, 0.3
+"""No more is believed of fewer than five landmarks, and of so few that they fit exactly."""
 _GRID = 24
 
 
@@ -55,13 +55,14 @@ def trust_in(judged: Judged, moving: Array, fixed: Array, certainty: Certainty |
     -----
     With five landmarks and more: the probability that the error lies below a hundredth of what the
     landmarks span, the expected error being off by a factor that is log-normal. With fewer, the same
-    from the landmarks left out, which flatters nobody but says little: never above 0.6.
+    from the landmarks left out, which flatters nobody but says little: never above 0.6, and 0.3
+    where nothing can be left out.
     """
     extent = float(np.linalg.norm(np.ptp(fixed, axis=0)))
     known = judged.left_out[np.isfinite(judged.left_out)]
     left_out = float(np.sqrt((known**2).mean())) if len(known) else float("nan")
     expected = float("nan") if certainty is None else float(certainty.error_um.mean())
-    score = _probability(expected, _SPREAD, extent) if certainty is not None else _FEW
+    score = _probability(expected, _SPREAD, extent) if certainty is not None else _EXACT
     if certainty is None and len(known):
         score = _FEW * _probability(left_out, _SPREAD_FEW, extent)
     folded = _folded(judged, moving)
@@ -82,7 +83,7 @@ def _doubt(judged: Judged, k: int, score: float, expected: float, folded: float)
     names = ", ".join(str(i + 1) for i in np.flatnonzero(judged.suspects))
     mirrored = judged.transform is not None and judged.transform.reflects
     if folded > 0:
-        return f"The spline folds over {100 * folded:.1f} % of the section: check the landmarks there, or a stiffer model."
+        return f"The spline folds over {100 * folded:.1f} % of the section: check the landmarks, or choose the affine."
     if k < LEAST and mirrored:
         return f"Only {k} landmarks say that the section is turned over: place at least {LEAST} before you believe it."
     if k < LEAST:
@@ -91,7 +92,7 @@ def _doubt(judged: Judged, k: int, score: float, expected: float, folded: float)
         return f"The landmarks contradict each other: {expected:.0f} µm are expected to be off. Check their partners."
     if score < 0.5:
         return "The landmarks contradict each other, or lie on one line: check their partners and spread them."
-    if names:
+    if names and score < 0.8:
         more = int(judged.suspects.sum()) > 1
         return f"Landmark{'s' if more else ''} {names} contradict{'' if more else 's'} the others: check the partner."
     return ""
@@ -115,4 +116,4 @@ def _span(landmarks: Array) -> Array:
     margin = (high - low) / 10
     step = float((high - low).max()) * 1.2 / _GRID
     sides = [np.arange(a, b + step / 2, step) for a, b in zip(low - margin, high + margin, strict=True)]
-    return np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 2)
+    return np.asarray(np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 2))
