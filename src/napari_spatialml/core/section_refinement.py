@@ -223,9 +223,14 @@ def match_points(sections: Sections, transform: Transform, reach: float = 2.0, a
     distance, index = (a.reshape(len(where), -1) for a in cKDTree(sections.fixed).query(where, k=k))
     unlike = np.stack([((values - held[index[:, j]]) ** 2).sum(1) for j in range(k)], axis=1)
     inside = distance < 2.5 * um
+    # beyond the other section's edge there is no partner, however near that edge may be
+    on_fixed = still.coverage(still.at(where)[1]) ** 2
+    on_moving = Smoothed(where, values, still.width, still.most)
+    covered = on_moving.coverage(on_moving.at(sections.fixed)[1]) ** 2
     usual = float(np.median(np.where(inside, unlike, np.inf).min(1)[inside.any(1)])) if inside.any() else 1.0
     weight = alpha / (1 - alpha) / max(usual, 1e-12)
     fit = np.exp(-0.5 * (distance / um) ** 2 - 0.5 * weight * unlike) * inside
+    fit *= on_fixed[:, None] * covered[index]
     rows = np.repeat(np.arange(len(where)), k)
     kernel = sp.csr_matrix((fit.ravel(), (rows, index.ravel())), shape=(len(where), len(held)))
     kernel.eliminate_zeros()

@@ -13,6 +13,8 @@ __all__ = ["agreement", "information", "lead", "permuted", "trust_of"]
 
 Floats = npt.NDArray[np.float64]
 _WIDTH = 1.3
+_INSIDE = 0.9
+"""Coverage of a point that lies on the tissue: it is 1 from the edge inwards, and falls off outside."""
 _BLOCKS = 5
 """Blocks along the section: their means are taken for independent."""
 _BELIEVED = 0.5
@@ -40,7 +42,7 @@ def information(sections: Sections, transform: Transform) -> tuple[float, float,
     scale = np.sqrt((covered @ here**2).sum() * (covered @ there**2).sum())
     r = float((covered @ (here * there)).sum() / scale) if scale > 0 else 0.0
     area = min(len(sections.moving), len(sections.fixed) * (sections.pitches[0] / sections.pitches[1]) ** 2)
-    overlap = min(float(covered.sum()) / area, 1.0)
+    overlap = min(float((covered > _INSIDE).sum()) / area, 1.0)
     return max(-0.5 * float(np.log1p(-(min(abs(r), 0.9999) ** 2))) * overlap * np.sign(r), 0.0), r, overlap
 
 
