@@ -25,6 +25,10 @@ _WIDTHS = (3.0, 2.0, 1.3)
 _OUTLIERS = 0.05
 """Likelihood of a point without a counterpart, beside that of a perfect match."""
 _ROUNDS = 8
+_NOISY = 6.0
+"""Times the usual smallest mismatch that still counts as noise."""
+_ALONE = 0.01
+"""Kernel that stands for having no partner, beside the usual sum of a row."""
 _MOST = 400
 """Points looked at for one mean."""
 
@@ -227,8 +231,15 @@ def match_points(sections: Sections, transform: Transform, reach: float = 2.0, a
     on_fixed = still.coverage(still.at(where)[1]) ** 2
     on_moving = Smoothed(where, values, still.width, still.most)
     covered = on_moving.coverage(on_moving.at(sections.fixed)[1]) ** 2
-    usual = float(np.median(np.where(inside, unlike, np.inf).min(1)[inside.any(1)])) if inside.any() else 1.0
+    least = np.where(inside, unlike, np.inf).min(1, keepdims=True)
+    some = inside.any(1)
+    usual = float(np.median(least[some])) if some.any() else 1.0
     weight = alpha / (1 - alpha) / max(usual, 1e-12)
+    # a noisy point is not alone for its noise: only beyond a multiple of the usual mismatch
+    unlike = unlike - np.where(some[:, None], np.minimum(least, _NOISY * usual), 0.0)
+    lowest = np.full(len(held), np.inf)
+    np.minimum.at(lowest, index[inside], unlike[inside])
+    unlike = unlike - np.minimum(lowest, _NOISY * usual)[index]
     fit = np.exp(-0.5 * (distance / um) ** 2 - 0.5 * weight * unlike) * inside
     fit *= on_fixed[:, None] * covered[index]
     rows = np.repeat(np.arange(len(where)), k)
@@ -242,7 +253,7 @@ def _partial(kernel: sp.csr_matrix, capacity: float, rounds: int = 30) -> sp.csr
     m = kernel.shape[0]
     sums = np.asarray(kernel.sum(1)).ravel()
     # what it costs to have no partner, beside the usual row
-    alone = _OUTLIERS * float(np.median(sums[sums > 0])) if (sums > 0).any() else 1.0
+    alone = _ALONE * float(np.median(sums[sums > 0])) if (sums > 0).any() else 1.0
     turned = kernel.T.tocsr()
     rows, columns = np.ones(m), np.ones(kernel.shape[1])
     for _ in range(rounds):
