@@ -12,9 +12,10 @@ from ..core import Alignment, Certainty
 from ..core.registration import Registrar
 from ..core.report import Report, part, silent
 from ..core.transform import Affine, Transform
-from .alignments import affine_part, laid, moved_elements, places_within, stored
+from .alignments import affine_part, laid, moved_elements, places_within
 from .changes import Change
 from .document import Document
+from .fields import stored
 from .run import Finished, Job
 from .selection import RegistrationSelection
 from .sides import PairPlan, pair_plan
@@ -61,12 +62,16 @@ def stored_alignment(
     known = document.attribute("landmarks", {})
     name = selection.landmark_set if selection.landmark_set in known else ""
     trust, sure = result.trust, result.certainty
-    transform = stored(result.transform)
+    base, beside = stored(document, result.transform)
+    others = [stored(document, c.transform) for c in result.candidates]
     entry: dict[str, Any] = {
         "fixed": selection.fixed,
         "landmarks": name,
-        "base": transform,
-        "candidates": [{"transform": stored(c.transform), "score": float(c.score)} for c in result.candidates],
+        "base": base,
+        "candidates": [
+            {"transform": plain, "score": float(c.score)}
+            for (plain, _), c in zip(others, result.candidates, strict=True)
+        ],
         "chosen": 0,
         "trust": None
         if trust is None
@@ -77,6 +82,9 @@ def stored_alignment(
         "accepted": False,
     }
     changes = laid(document, selection.moving, entry, result.transform)
+    held = {c.touched for c in changes}
+    beside = [*beside, *(c for _, more in others for c in more)]
+    changes += {c.touched: c for c in beside if c.touched not in held}.values()
     return changes, _line(document, selection, result, known.get(name, {}))
 
 

@@ -13,15 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.landmarks import fit_affine
-from ..core.transform import Affine, Transform, transform_from_dict
+from ..core.transform import Affine, Transform
 from ..errors import BadInput
 from .changes import Change, Put
 from .document import ELEMENT_TYPES, Document
 from .extents import extent
+from .fields import restored, stored
 from .selection import RegistrationSelection
 from .warping import warped_elements
 
 __all__ = [
+    "ALIGNMENTS",
+    "KEPT",
     "affine_part",
     "alignment_of",
     "laid",
@@ -29,23 +32,11 @@ __all__ = [
     "places_within",
     "present_transform",
     "removed",
-    "restored",
-    "stored",
 ]
 
-ALIGNMENTS = "alignments"
+ALIGNMENTS, KEPT = "alignments", "alignments_kept"
 _GRID = 12
 """Places along each edge of an element at which a transform is looked at."""
-
-
-def stored(transform: Transform) -> dict[str, Any]:
-    """Return a transform as the document's attributes keep it."""
-    return transform.to_dict()
-
-
-def restored(document: Document, values: Mapping[str, Any]) -> Transform:
-    """Make a transform again from what the document's attributes hold."""
-    return transform_from_dict(values)
 
 
 def alignment_of(document: Document, moving: str) -> dict[str, Any]:
@@ -184,12 +175,13 @@ def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: T
             changes.append(_placement(document, n, system, onto @ places[n]))
     before = known.get(moving, {})
     again = before.get("fixed") == fixed
-    kept = {**entry, "transform": stored(transform)}
+    plain, beside = stored(document, transform)
+    kept = {**entry, "transform": plain}
     kept["before"] = before.get("before", {}) if again else _foreign(document, names, fixed)
     kept["stays"] = before.get("stays", []) if again else [n for n in _lying_in(document, moving) if n not in names]
     known[moving] = {k: v for k, v in kept.items() if v or k not in ("before", "stays")}
     changes.append(Put(("attrs", ALIGNMENTS), document.attribute(ALIGNMENTS), known))
-    return changes + _copies(document, names, moving, fixed, transform, gone)
+    return changes + beside + _copies(document, names, moving, fixed, transform, gone)
 
 
 def removed(document: Document, moving: str) -> list[Change]:

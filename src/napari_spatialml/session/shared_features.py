@@ -50,7 +50,9 @@ def shared_features(
     if part == "obs":
         return _types(document, one, other, name)
     values = tuple(features_of(document, table, features)[rows] for table, rows in (one, other))
-    names = tuple(_names(document, side[0], part, name, v.shape[1]) for side, v in zip((one, other), values, strict=True))
+    names = tuple(
+        _names(document, side[0], part, name, v.shape[1]) for side, v in zip((one, other), values, strict=True)
+    )
     shared = names[0][~names[0].duplicated()].intersection(names[1], sort=False)
     if not len(shared):
         if not required:

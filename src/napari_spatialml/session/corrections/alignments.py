@@ -14,7 +14,7 @@ from ...core.chaining import chained
 from ...core.local_warp import LocalWarp
 from ...core.transform import Transform
 from ...errors import BadInput
-from ..alignments import KEPT, alignment_of, laid, removed, restored, stored
+from ..alignments import KEPT, alignment_of, laid, removed, restored
 from ..document import Document
 from ..store import put_entry
 from .registry import Made, correction
