@@ -62,15 +62,17 @@ def spots(n: int, system: str, region: str, place: Affine, genes: list[str], see
     return circles, TableModel.parse(table, region=region, region_key="region", instance_key="instance_id")
 
 
-def two_sections(fixed: Affine = PLAIN, moving: Affine = PLAIN, truth: Affine = TRUTH) -> SpatialData:
+def two_sections(
+    fixed: Affine = PLAIN, moving: Affine = PLAIN, truth: Affine = TRUTH, seen: np.ndarray = MARKS_UM
+) -> SpatialData:
     """Return images "he" in "global" and "dapi" in "second", spots and transcripts of either."""
-    back = truth.inverse().apply(MARKS_UM)
+    back = truth.inverse().apply(seen)
     a, a_table = spots(30, "global", "spots_a", Affine.identity(), ["Actb", "Gapdh", "Mki67"])
     b, b_table = spots(20, "second", "spots_b", moving, ["Gapdh", "Actb", "Cd3e"], 1)
     where = pd.DataFrame({"x": np.arange(10.0), "y": np.arange(10.0) * 2, "gene": ["a"] * 10})
     laid = {"second": PlacedBy(moving.to_xy(), ("x", "y"), ("x", "y"))}
     elements = {
-        "he": image(marks(fixed, MARKS_UM), fixed, "global"),
+        "he": image(marks(fixed, seen), fixed, "global"),
         "dapi": image(marks(moving, back), moving, "second"),
         "spots_a": a,
         "counts_a": a_table,
@@ -115,7 +117,3 @@ class Marks(Registrar):
         report(1.0)
         trust = Trust(0.1 if self.warning else 0.97, self.warning, {"residual_um": 0.1})
         return Alignment(found, None, candidates, trust, Certainty(fixed, np.arange(1.0, 5.0)))
-
-
-class Seen(Exception):
-    """Carries what a method was given out of a run."""

@@ -24,6 +24,8 @@ _STRAIGHT = 1e-6
 """Pixels whose edges differ by less than this share count as square, and as parallel to the axes."""
 _BORDER = 33
 """Places along each edge of an image by which its extent is found where a transform bends it."""
+_WINDOW = 48
+"""Pixels along the windows by which a level is compared with the full resolution."""
 _BAND = 64
 """Rows that are averaged at once where an image has no coarser level."""
 
@@ -100,10 +102,10 @@ def side_image(document: Document, image: str, system: str, present: Transform |
             f"The image '{image}' does not lie in the coordinate system '{system}'.",
             f"It lies in {where}: choose an image of '{system}'.",
         )
-    level, factors = _level(document.element(image))
+    level, to_full = _level(document.element(image))
     shrink = -(-max(level.shape[-2:]) // EDGE)
     height, width = (max(n // shrink, 1) for n in level.shape[-2:])
-    own = document.affine(image, system) @ Affine.scale(factors[0] * shrink, factors[1] * shrink)
+    own = document.affine(image, system) @ to_full @ Affine.scale(shrink)
     if present is None and _is_straight(own):
         size = float(np.sqrt(np.prod(own.scale_factors)))
         y, x = own.apply([[0.5, 0.5]])[0]
@@ -137,27 +139,55 @@ def _is_straight(own: Affine) -> bool:
     return bool(np.abs(linear - linear[0, 0] * np.eye(2)).max() <= _STRAIGHT * abs(linear[0, 0])) and linear[0, 0] > 0
 
 
-def _level(element: Any) -> tuple[Any, tuple[float, float]]:
-    """Return the finest level that fits, and how many pixels of the full resolution make one of it, (y, x).
+def _level(element: Any) -> tuple[Any, Affine]:
+    """Return the finest level that fits, and the way from its pixels to those of the full resolution.
 
     Where none fits, it is the coarsest one.
     """
     from xarray import DataTree
 
     if not isinstance(element, DataTree):
-        return element.data, (1.0, 1.0)
+        return element.data, Affine.identity()
     scales: list[Any] = [element[name] for name in element.children]
     levels = [next(iter(scale.values())).data for scale in scales]
     level = next((one for one in levels if max(one.shape[-2:]) <= EDGE), levels[-1])
-    return level, _factors(levels[0].shape[-2:], level.shape[-2:])
+    return level, _to_full(levels[0], level)
 
 
-def _factors(full: tuple[int, int], shape: tuple[int, int]) -> tuple[float, float]:
+def _to_full(full: Any, level: Any) -> Affine:
+    """Return the way from a level's corner coordinates to those of the full resolution.
+
+    Notes
+    -----
+    Where the size is no multiple of the factor some rows are left out: at the end, or, by SpatialData's own
+    pyramids, at the start. The pixels tell which.
+    """
     try:
-        y, x = factor_between(full, shape)
+        factors = factor_between(full.shape, level.shape)
     except BadInput:  # made by another program, with no whole factor: the levels span the same place
-        return full[0] / shape[0], full[1] / shape[1]
-    return float(y), float(x)
+        return Affine.scale(full.shape[-2] / level.shape[-2], full.shape[-1] / level.shape[-1])
+    over = [max(n - f * m, 0) for n, f, m in zip(full.shape[-2:], factors, level.shape[-2:], strict=True)]
+    starts = [(y, x) for y in sorted({0, over[0]}) for x in sorted({0, over[1]})]
+    misses = [_miss(full, level, factors, start) for start in starts] if len(starts) > 1 else [0.0]
+    return Affine.translation(*starts[int(np.argmin(misses))]) @ Affine.scale(*factors)
+
+
+def _miss(full: Any, level: Any, factors: tuple[int, int], start: tuple[int, int]) -> float:
+    """Return how far a level is from the means of the full resolution in three windows, if it starts there."""
+    total = 0.0
+    edge = [min(_WINDOW, n) for n in level.shape[-2:]]
+    for share in (0.25, 0.5, 0.75):
+        low = [int(share * (n - e)) for n, e in zip(level.shape[-2:], edge, strict=True)]
+        rows, columns = (slice(a, a + e) for a, e in zip(low, edge, strict=True))
+        (y0, y1), (x0, x1) = (
+            (s + a * f, s + (a + e) * f) for s, a, e, f in zip(start, low, edge, factors, strict=True)
+        )
+        fine = np.asarray(full[:1, y0:y1, x0:x1], dtype=np.float64)
+        if fine.shape[1:] != (y1 - y0, x1 - x0):
+            return np.inf
+        mean = fine.reshape(edge[0], factors[0], edge[1], factors[1]).mean((1, 3))
+        total += float(np.abs(mean - np.asarray(level[0, rows, columns], dtype=np.float64)).sum())
+    return total
 
 
 def _shrunk(level: Any, factor: int, report: Report) -> npt.NDArray[Any]:

@@ -14,8 +14,9 @@ from ...core.chaining import chained
 from ...core.local_warp import LocalWarp
 from ...core.transform import Transform
 from ...errors import BadInput
-from ..alignments import KEPT, alignment_of, laid, removed, restored
+from ..alignments import KEPT, alignment_of, laid, removed
 from ..document import Document
+from ..fields import restored
 from ..store import put_entry
 from .registry import Made, correction
 
