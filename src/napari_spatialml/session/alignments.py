@@ -23,6 +23,7 @@ __all__ = [
     "KEPT",
     "affine_part",
     "alignment_of",
+    "candidate_affines",
     "lying_in",
     "moved_elements",
     "places_within",
@@ -131,3 +132,19 @@ def affine_part(document: Document, names: list[str], moving: str, transform: Tr
 def _of_size(document: Document, names: list[str]) -> list[str]:
     """Return the elements whose extent is known without reading all of them, or all if there is none."""
     return [n for n in names if document.type_of(n) != "points"] or names
+
+
+def candidate_affines(document: Document, moving: str) -> list[tuple[Affine, float]]:
+    """Return the affine part and the score of every candidate of a registration, the best one first.
+
+    Raises
+    ------
+    BadInput
+        When the moving system is not registered, or there was nothing to choose from.
+    """
+    entry = alignment_of(document, moving)
+    if not entry.get("candidates"):
+        raise BadInput(f"The registration of '{moving}' has no other candidates.", "Landmarks leave only one.")
+    names = moved_elements(document, moving, str(entry["fixed"]))
+    found = ((restored(document, c["transform"]), float(c["score"])) for c in entry["candidates"])
+    return [(affine_part(document, names, moving, transform), score) for transform, score in found]
