@@ -71,7 +71,7 @@ def landmark_fit(document: Document, landmarks: str, model: str = "similarity") 
         left_out = fits.leave_one_out(chosen, moving, fixed)
     except BadInput:
         left_out = unknown
-    missed, odd = fits.residuals(transform, moving, fixed), fits.suspects(moving, fixed, chosen)
+    missed, odd = fits.residuals(transform, moving, fixed), fits.suspects(moving, fixed)
     return LandmarkFit(chosen, missed, left_out, odd, transform.apply(moving))
 
 
