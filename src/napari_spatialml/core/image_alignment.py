@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import BadInput
 from .affine import Affine
 from .coarse_search import Pose, search
-from .image_affine import Fit, Model, placed, refine
+from .image_affine import Fit, Model, refine
 from .landmarks import fit_model
 from .pictures import Picture, extent_of, picture_of
 from .registration import Pair, Side

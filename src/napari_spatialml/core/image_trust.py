@@ -6,10 +6,10 @@ import numpy as np
 from scipy import ndimage
 
 from .affine import Affine
+from .elastic import Bent
 from .image_affine import refine
 from .image_alignment import Found, levels_of
 from .image_likeness import classes_of, information, joint_of
-from .elastic import Bent
 from .pictures import Picture
 from .registration import Certainty, Trust
 
@@ -57,9 +57,7 @@ def evidence(fixed: Picture, moving: Picture, found: Found) -> dict[str, float]:
 def mutual_information(fixed: Picture, moving: Picture, transform: Affine) -> float:
     """Return the mutual information in nats of what both pictures show where they overlap."""
     a, b = levels_of(fixed, moving, transform, _EDGE)
-    joint = joint_of(
-        classes_of(a, _CLASSES), classes_of(b, _CLASSES), b.grid.inverse() @ transform.inverse() @ a.grid
-    )
+    joint = joint_of(classes_of(a, _CLASSES), classes_of(b, _CLASSES), b.grid.inverse() @ transform.inverse() @ a.grid)
     return float(information(joint)) if joint.sum() > 0 else 0.0
 
 
@@ -108,7 +106,9 @@ def _warning(score: float, figures: dict[str, float]) -> str:
     if score >= _DOUBTFUL:
         return ""
     if figures["second"] < 0.15:
-        return "Another placement fits about as well: look at the candidates, and choose the right one or place landmarks."
+        return (
+            "Another placement fits about as well: look at the candidates, and choose the right one or place landmarks."
+        )
     if figures["overlap"] < 0.5:
         return "The images overlap little where they fit best: check it by eye, or place landmarks."
     return "The images hardly resemble each other in this placement: it is likely wrong, so place landmarks."
@@ -123,7 +123,13 @@ def certainty_of(fixed: Picture, bent: Bent) -> Certainty:
     left, over as many independent pixels as it has; no farther than a share of the picture, where nothing is seen.
     """
     gy, gx = bent.terms.slope
-    planes = [gy * gy, gx * gx, gy * gx, bent.terms.weight * (1 - bent.terms.squared) * bent.terms.squared, bent.terms.weight]
+    planes = [
+        gy * gy,
+        gx * gx,
+        gy * gx,
+        bent.terms.weight * (1 - bent.terms.squared) * bent.terms.squared,
+        bent.terms.weight,
+    ]
     yy, xx, yx, rest, known = (ndimage.gaussian_filter(p, _PATCH, truncate=2.5) for p in planes)
     count = 4 * np.pi * _PATCH**2 / _NOISE
     prior = (_FAR * np.hypot(*known.shape)) ** -2
