@@ -183,7 +183,7 @@ class InverseTransform:
     def apply(self, points: Any) -> npt.NDArray[np.float64]:
         """Map (n, 2) points."""
         wanted = as_coordinates(points, "The points")
-        found = self._start().apply(wanted)
+        found = self._start(wanted)
         error = self.forward.apply(found) - wanted
         size = np.linalg.norm(error, axis=1)
         tolerance = 1e-12 * (1.0 + np.abs(wanted).max(initial=0.0))
@@ -220,9 +220,12 @@ class InverseTransform:
             better[rest[good]] = True
         return better
 
-    def _start(self) -> Affine:
+    def _start(self, wanted: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        nearly_back = getattr(self.forward, "nearly_back", None)
+        if nearly_back is not None:
+            return np.array(nearly_back(wanted))
         part = getattr(self.forward, "affine", None)
-        return part.inverse() if isinstance(part, Affine) else Affine.identity()
+        return part.inverse().apply(wanted) if isinstance(part, Affine) else np.array(wanted)
 
     def inverse(self) -> Transform:
         """Return the forward transform itself."""
