@@ -21,7 +21,7 @@ def held_alignment(document: Document, moving: str) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def kept_transform(held: dict[str, Any], key: str = "transform") -> Transform | None:
+def kept_transform(document: Document, held: dict[str, Any], key: str = "transform") -> Transform | None:
     """Return a transform that is kept, or None where there is none, or none that can be read."""
     values = held.get(key)
     if not isinstance(values, dict):
@@ -52,7 +52,7 @@ def transform_now(document: Document, moving: str, model: str = "auto", *, by_la
         The identity where there are neither landmarks enough nor a registration.
     """
     fitted = landmark_fit(document, moving, model).transform
-    kept = kept_transform(held_alignment(document, moving))
+    kept = kept_transform(document, held_alignment(document, moving))
     ordered = (fitted, kept) if by_landmarks else (kept, fitted)
     return next((t for t in ordered if t is not None), Affine.identity())
 

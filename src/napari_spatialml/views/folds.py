@@ -22,7 +22,7 @@ def fold_lines(document: Document, moving: str) -> npt.NDArray[np.float64]:
 
     A fold is where the Jacobian's determinant has another sign than in most places.
     """
-    transform = kept_transform(held_alignment(document, moving))
+    transform = kept_transform(document, held_alignment(document, moving))
     none = np.zeros((0, 2, 2))
     if transform is None or isinstance(transform, Affine):
         return none

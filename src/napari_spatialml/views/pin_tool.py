@@ -94,7 +94,7 @@ class Pin(Tool):
         if self.begun:
             return
         self.stage.marks.clear()
-        now = kept_transform(held_alignment(self.stage.document, self.moving))
+        now = kept_transform(self.stage.document, held_alignment(self.stage.document, self.moving))
         if now is not None:
             self.stage.overlay.move(now)
 
@@ -120,10 +120,15 @@ class Pin(Tool):
         """Return how everything would lie, were the pin let go here; None where it cannot be bent so."""
         held = held_alignment(self.stage.document, self.moving)
         if self.began is not None:
-            before, sources, targets, radii = kept_transform(held), [self.began], [to], [self.radius_um]
+            before, sources, targets, radii = (
+                kept_transform(self.stage.document, held),
+                [self.began],
+                [to],
+                [self.radius_um],
+            )
         else:
             pins = held["pins"]
-            before = kept_transform(held, "base")
+            before = kept_transform(self.stage.document, held, "base")
             sources = [np.asarray(pin["fixed_um"], dtype=float) for pin in pins]
             targets = [np.asarray(pin["to_um"], dtype=float) for pin in pins]
             targets[self.number] = to
