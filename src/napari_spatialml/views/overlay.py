@@ -82,16 +82,18 @@ class Overlay:
         transform
             From there to the fixed one, in µm.
         look
-            "picture", or "edges": its contours alone.
+            "picture", in which the glass is clear; "whole", with its glass; or "edges": its contours alone.
         """
         changed = (element, system, look) != (self.element, self.system, self.look)
         self.element, self.system, self.look, self.transform = element, system, look, transform
         if changed or self._picture is None or not self.on:
             self._whole = self._picture = self._read(None)
+            self._mesh = None
         if self._picture is None:
             self.hide()
             return False
         self._draw(CELLS)
+        self.layer.opacity = self._shown_opacity
         return True
 
     def move(self, transform: Transform, *, dragging: bool = False) -> None:
@@ -129,7 +131,7 @@ class Overlay:
 
     @property
     def _shown_opacity(self) -> float:
-        return 1.0 if self.look == "edges" else self._opacity
+        return self._opacity if self.look == "picture" else 1.0
 
     def _read(self, box: Points | None) -> Picture | None:
         stage = self._stage
@@ -139,7 +141,8 @@ class Overlay:
             return None
         if self.look == "edges":
             return edges_of(found)
-        return transparent_glass(found) if any(getattr(s, "rgb", False) for s in specs) else found
+        photograph = self.look == "picture" and any(getattr(s, "rgb", False) for s in specs)
+        return transparent_glass(found) if photograph else found
 
     def _take(self, picture: Picture | None, asked: tuple[str, str, str] | None = None) -> None:
         if asked is not None and asked != (self.element, self.system, self.look):

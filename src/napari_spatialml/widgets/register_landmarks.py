@@ -61,6 +61,7 @@ class LandmarkPanel(QWidget):
         self.table.deleted.connect(lambda n: self._correct("delete-landmark", number=n))
         self.table.locked.connect(lambda n, on: self._correct("lock-landmark", number=n, locked=on))
         self.summary, self.advice = Quiet(), Quiet()
+        self.advice.setToolTip("Root mean square of how far the other landmarks miss each one.")
         self.error = QCheckBox("Expected error")
         self.error.setToolTip("Draw where the landmarks leave the fit uncertain, in µm.")
         self.error.clicked.connect(lambda _on=False: self.looked.emit())

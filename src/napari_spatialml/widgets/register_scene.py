@@ -63,7 +63,7 @@ class RegisterScene(QObject):
         if presenter is None or not self.moving or not self.fixed:
             return
         self._stop_comparing()
-        self.view = view
+        again, self.view = view != self.view and presenter.tool == "landmark", view
         if view == "beside":
             presenter.overlay.hide()
             self.beside()
@@ -75,6 +75,8 @@ class RegisterScene(QObject):
         if fit:
             presenter.fit()
             presenter.overlay.sharpen()
+        if again:  # on one side by side another gesture makes a pair than over each other
+            presenter.use("landmark", landmarks=self.moving, model=self.model)
         self.changed.emit()
 
     def compare(self, way: str, on: bool) -> None:
@@ -87,12 +89,11 @@ class RegisterScene(QObject):
         if presenter is None:
             return
         self.view = "overlaid" if self.view in ("", "beside") else self.view
-        self._live("edges" if self.view == "edges" else "picture")
+        self._live("edges" if self.view == "edges" else "whole")
         below = self.fixed_elements()
         if not presenter.overlay.on or not below:
             self._desk.told.emit("info", "There is nothing to compare: show an image of each side.")
             return
-        presenter.overlay.opacity = 1.0
         if self._desk.looking.compare(way, presenter.overlay.name, below[0]):
             self.way = way
             if way == "checkerboard":
@@ -108,10 +109,9 @@ class RegisterScene(QObject):
             return
         self._stop_comparing()
         self.view = "overlaid"
-        self._live("picture")
+        self._live("whole")
         self._other = Overlay(presenter, f"kept: {name}")
-        self._other.show(self.picture_element(), self.moving, kept)
-        presenter.overlay.opacity = self._other.opacity = 1.0
+        self._other.show(self.picture_element(), self.moving, kept, "whole")
         if self._desk.looking.compare("swipe", self._other.name, presenter.overlay.name):
             self.way = "swipe"
         self.changed.emit()

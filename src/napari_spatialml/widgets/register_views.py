@@ -40,15 +40,15 @@ class RegisterViews(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        tools = [Tool(text, help, self._caller(self.view_wanted, name), stays_down=True)
+        looks = [Tool(text, help, self._caller(self.view_wanted, name), stays_down=True)
                  for text, (name, help) in VIEWS.items()]  # fmt: skip
-        tools += [Tool(text, help, self._comparer(name), stays_down=True) for text, (name, help) in WAYS.items()]
-        row = tool_row(tools)
+        ways = [Tool(text, help, self._comparer(name), stays_down=True) for text, (name, help) in WAYS.items()]
+        rows = tool_row(looks), tool_row(ways)
         self.buttons: dict[str, QPushButton] = {}
-        for text, (name, _) in (*VIEWS.items(), *WAYS.items()):
-            button: Any = row.findChild(QPushButton, text)
-            button.setStyleSheet("QPushButton { padding: 3px 7px; }")
-            self.buttons[name] = button
+        for row, held in zip(rows, (VIEWS, WAYS), strict=True):
+            for text, (name, _) in held.items():
+                found: Any = row.findChild(QPushButton, text)
+                self.buttons[name] = found
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 100)
         self.slider.setValue(55)
@@ -64,8 +64,8 @@ class RegisterViews(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        layout.addWidget(row)
-        layout.addWidget(self._mix)
+        for part in (*rows, self._mix):
+            layout.addWidget(part)
 
     def follow(self, view: str, way: str) -> None:
         """Show which view and which way to compare are in use."""
