@@ -18,6 +18,7 @@ import pandas as pd
 from ..core.transform import Affine
 from ..errors import DocumentError
 from .changes import Slot
+from .displacements import Displacements
 from .elements import LabelsElement, labels_of, matrices, stack_of, with_matrices
 from .grid import LabelGrid
 from .planes import Stack, n_planes, plane_name, plane_of_image, split_plane, stack_name, z_step
@@ -49,6 +50,7 @@ class Document:
         self._revisions: dict[Slot, int] = {}
         self._labels: dict[str, LabelsElement] = {}
         self._stacks: dict[str, Stack] = {}
+        self._fields = Displacements(sdata)
         self._depths: dict[str, tuple[Any, int]] = {}
         self._height = 0.0
         if not isinstance(sdata.attrs.get(_ATTRS), dict):
@@ -235,6 +237,8 @@ class Document:
         head = slot[0]
         if head == "attrs":
             return self.sdata.attrs[_ATTRS].get(slot[1])
+        if head == "fields":
+            return self._fields.get(slot[1])
         if head == "transforms":
             return matrices(getattr(self.sdata, slot[1])[stack_name(slot[2])]).get(slot[3])
         if head == "labels" and len(slot) == 2:
@@ -262,6 +266,8 @@ class Document:
             )
         if head == "attrs":
             _set(self.sdata.attrs[_ATTRS], slot[1], value)
+        elif head == "fields":
+            self._fields.put(slot[1], value)
         elif head == "transforms":
             self._put_transform(slot, value)
         elif head == "labels" and len(slot) == 2:
@@ -341,6 +347,8 @@ class Document:
                 yield from ((element_type, plane_name(name, k)) for k in range(n)) if n else [(element_type, name)]
         for key in sorted(self.sdata.attrs[_ATTRS]):
             yield ("attrs", key)
+        for name in self._fields.names():
+            yield ("fields", name)
 
     def fingerprint(self, slot: Slot) -> str:
         """Return a hash of the bits at an address: equal bits, equal hash."""
