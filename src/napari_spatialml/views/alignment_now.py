@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..core.registration import Certainty
-from ..core.transform import Affine, Transform, transform_from_dict
+from ..core.transform import Affine, Transform
 from ..errors import BadInput
 from ..session import Document
+from ..session.fields import restored
 from .landmark_fit import landmark_fit
 
 __all__ = ["certainty_of", "held_alignment", "kept_transform", "transform_now"]
@@ -27,7 +28,7 @@ def kept_transform(document: Document, held: dict[str, Any], key: str = "transfo
     if not isinstance(values, dict):
         return None
     try:
-        return transform_from_dict(values)
+        return restored(document, values)
     except BadInput:
         return None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ..core.folding import folds
 from ..core.transform import Affine
 from ..session import Document
 from .alignment_now import held_alignment, kept_transform
-from .marks import outline_of
 from .places import extent_of_system
 
 __all__ = ["fold_lines"]
@@ -18,25 +18,11 @@ _CELLS = 220
 
 
 def fold_lines(document: Document, moving: str) -> npt.NDArray[np.float64]:
-    """Return the outlines of all folds as lines (n, 2, 2) in µm of the fixed side: starts and directions.
-
-    A fold is where the Jacobian's determinant has another sign than in most places.
-    """
+    """Return the outlines of all folds as lines (n, 2, 2) in µm of the fixed side: starts and directions."""
     transform = kept_transform(document, held_alignment(document, moving))
-    none = np.zeros((0, 2, 2))
-    if transform is None or isinstance(transform, Affine):
-        return none
     low, high = extent_of_system(document, moving)
-    step = float(np.max(high - low)) / _CELLS
-    if step <= 0:
-        return none
-    shape = np.maximum(np.ceil((high - low) / step).astype(int), 1)
-    at = np.stack(np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij"), -1).reshape(-1, 2)
-    sign = np.linalg.det(transform.jacobian(low + step * (at + 0.5))) > 0
-    folded = (sign != (sign.mean() >= 0.5)).reshape(shape)
-    if not folded.any():
-        return none
-    lines = outline_of(folded, (0, 0), Affine.translation(*low) @ Affine.scale(step))
-    ends = np.concatenate([lines[:, 0], lines[:, 0] + lines[:, 1]])
-    moved = transform.apply(ends).reshape(2, -1, 2)
-    return np.stack([moved[0], moved[1] - moved[0]], axis=1)
+    spacing = float(np.max(high - low)) / _CELLS
+    if transform is None or isinstance(transform, Affine) or not (high > low).all():
+        return np.zeros((0, 2, 2))
+    squares = folds(transform, low, high, spacing).outlines_um(transform)
+    return np.stack([squares, np.roll(squares, -1, axis=1) - squares], axis=2).reshape(-1, 2, 2)

@@ -7,15 +7,17 @@ pair. While the hand drags, the moving side follows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from ..core.landmarks import fit_model
 from ..errors import BadInput
 from .alignment_now import transform_now
-from .landmark_fit import LandmarkFit, fit_pairs, landmark_fit, locked_of, pairs_of
+from .landmark_fit import landmark_fit, locked_of, pairs_of
 from .landmark_specs import landmark_key, misses_key
 from .marks import Lines, circle, path_lines
+from .overlay import still
 from .tools import Point, Pointer, Stage, Tool
 
 __all__ = ["Landmark"]
@@ -150,25 +152,28 @@ class Landmark(Tool):
         sides = [np.array(points) for points in pairs_of(self.stage.document, self.landmarks)]
         sides[side][number] = self._own(side, um)
         if layer is not None:
-            layer.data = sides[side]
-            layer.editable = False
+            with still(self.stage.viewer, layer):
+                layer.data = sides[side]
+                layer.editable = False
         self._preview(*sides)
 
     def _preview(self, fixed: Point, moving: Point) -> None:
         """Fit the pairs as they would be, and let the moving side and the lines to it follow."""
-        fit = fit_pairs(fixed, moving, self._fitted)
-        if fit.transform is None:
+        try:
+            transform = fit_model(cast(Any, self._fitted), moving, fixed)
+        except BadInput:  # two of them lie on one place just now
             return
-        self.stage.overlay.move(fit.transform, dragging=True)
-        self._draw_misses(fixed, fit)
+        self.stage.overlay.move(transform, dragging=True)
+        self._draw_misses(fixed, transform.apply(moving))
 
-    def _draw_misses(self, fixed: Point, fit: LandmarkFit) -> None:
+    def _draw_misses(self, fixed: Point, landed: Point) -> None:
         layer: Any = self.stage.canvas.layer(misses_key())
         if layer is not None and len(layer.data):
             colour = np.asarray(layer.edge_color)
-            layer.data = np.stack([fixed, fit.landed_um - fixed], axis=1)
-            if len(colour) == len(fixed):
-                layer.edge_color = colour
+            with still(self.stage.viewer, layer):
+                layer.data = np.stack([fixed, landed - fixed], axis=1)
+                if len(colour) == len(fixed):
+                    layer.edge_color = colour
 
     def _forget(self, number: int) -> None:
         self.stage.correct("delete-landmark", landmarks=self.landmarks, number=number + 1)

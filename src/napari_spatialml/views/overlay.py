@@ -7,7 +7,8 @@ as it is, never inverted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .layers import ELEMENT, UNITS
 from .memory import Memory
 from .overlay_picture import LONGEST, Picture, drawn_specs, edges_of, picture_of, transparent_glass
 
-__all__ = ["NAME", "Overlay", "mesh_of"]
+__all__ = ["NAME", "Overlay", "mesh_of", "still"]
 
 NAME = "moving, as it lies now"
 CELLS = 72
@@ -99,8 +100,13 @@ class Overlay:
     def move(self, transform: Transform, *, dragging: bool = False) -> None:
         """Lay the same picture elsewhere; while dragging, on a coarser mesh."""
         self.transform = transform
-        if self.on and self._picture is not None:
-            self._draw(_WHILE_DRAGGING if dragging else CELLS)
+        if not self.on or self._picture is None:
+            return
+        if dragging:
+            with still(self._stage.viewer, self.layer):
+                self._draw(_WHILE_DRAGGING)
+        else:
+            self._draw(CELLS)
 
     def hide(self) -> None:
         """Take the layer away."""
@@ -208,6 +214,15 @@ class Overlay:
         margin = 0.15 * np.ptp(found, axis=0) + step
         low, high = _corners(self._whole)
         return np.clip(np.stack([found.min(0) - margin, found.max(0) + margin]), low, high)
+
+
+@contextmanager
+def still(viewer: Any, *layers: Any) -> Iterator[None]:
+    """Change the data of layers without napari measuring the scene: it would read every other layer anew."""
+    with ExitStack() as held:
+        for layer in layers:
+            held.enter_context(layer.events.data.blocker(viewer._on_layers_change))
+        yield
 
 
 def mesh_of(picture: Picture, cells: int) -> Mesh:
