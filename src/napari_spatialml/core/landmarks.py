@@ -116,8 +116,7 @@ def judge(
         left_out = leave_one_out(used, source, target, reflection, ridge)
     except BadInput:
         left_out = unknown  # just enough for the fit
-    flags = np.zeros(len(source), bool) if on_a_line(source) or on_a_line(target) else suspects(source, target)
-    return Judged(used, transform, residuals(transform, source, target), left_out, flags)
+    return Judged(used, transform, residuals(transform, source, target), left_out, suspects(source, target))
 
 
 def choose_model(moving: Any, fixed: Any, reflection: Reflection = "auto", ridge: float | None = None) -> Model:
