@@ -135,7 +135,9 @@ def _of_run(document: Document, record: dict[str, Any]) -> Iterator[_Made]:
     elif isinstance(selection, EmbeddingSelection):
         yield _Made("embedding", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
     elif isinstance(selection, RegistrationSelection):
-        yield _Made("registration", ("attrs", "alignments", selection.moving), selection.moving, slots)
+        # how the sides lie now is also what the hand corrects, which makes nothing old
+        inputs = tuple(s for s in slots if s != ("attrs", "alignments"))
+        yield _Made("registration", ("attrs", "alignments", selection.moving), selection.moving, inputs)
 
 
 def _of_correction(document: Document, record: dict[str, Any]) -> Iterator[_Made]:

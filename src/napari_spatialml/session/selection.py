@@ -66,7 +66,8 @@ class RegistrationSelection:
     moving_points, fixed_points
         Names of the tables whose rows (cells, spots, pixels) are compared; empty: none.
     features
-        What describes a row of either table, as in `DomainsSelection`.
+        What describes a row of either table: "X", "layers/<name>" or "obsm/<name>" (what both tables
+        have of it), or "obs/<column>" (cell types); empty: nothing.
     refine
         Whether to go on from how the sides lie on each other now.
     """
@@ -88,8 +89,17 @@ class RegistrationSelection:
         return self.landmarks or self.moving
 
     def slots(self, document: Document) -> tuple[Slot, ...]:
-        """Return what is read from the document."""
-        return (("attrs", "landmarks"),)
+        """Return what is read from the document: images, tables and landmarks, and where they lie."""
+        found: list[Slot] = []
+        if self.landmark_set in document.attribute("landmarks", {}):
+            found.append(("attrs", "landmarks"))
+        for image, points, system in (
+            (self.fixed_image, self.fixed_points, self.fixed),
+            (self.moving_image, self.moving_points, self.moving),
+        ):
+            found += [("images", image), ("transforms", "images", image, system)] if image else []
+            found += _rows_of(document, points, self.features, system) if points else []
+        return (*found, ("attrs", "alignments")) if self.refine else tuple(found)
 
 
 @dataclass(frozen=True)
@@ -193,6 +203,14 @@ def _places(document: Document, table: str) -> tuple[Slot, ...]:
     elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
     found = [(document.type_of(e), e) for e in elements]
     return (*found, *(("transforms", *slot) for slot in found))
+
+
+def _rows_of(document: Document, table: str, features: str, system: str) -> list[Slot]:
+    """Return the addresses of what describes a table's rows, and of where they lie in a coordinate system."""
+    elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
+    found = [(document.type_of(e), e) for e in elements if system in document.placed(e)]
+    part: list[Slot] = [("tables", table, *features.split("/", 1))] if features else []
+    return [*part, *found, *(("transforms", *slot, system) for slot in found)]
 
 
 def by_hand(column: str) -> str:
