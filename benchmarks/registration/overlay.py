@@ -104,7 +104,7 @@ def _run() -> dict[str, float | int | str]:
     for step in range(2 * MOVES + 6):
         begun, before, moves = time.perf_counter(), len(painted), step % 2 == 0
         if moves:
-            tool.move(Pointer(start + [3.0 * step, 2.0 * step]))
+            tool.move(Pointer(start + np.array([3.0, 2.0]) * step))
             ready.append(time.perf_counter() - begun)
         scene.update()
         while len(painted) == before:

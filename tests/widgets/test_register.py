@@ -48,8 +48,9 @@ def found(monkeypatch):
     """Offer the method in the dock."""
     from napari_spatialml.widgets import step
 
-    known = step.methods("registration")
-    monkeypatch.setattr(step, "methods", lambda kind: {**known, "found": Found} if kind == "registration" else {})
+    known = step.methods
+    more = {"registration": {"found": Found}}
+    monkeypatch.setattr(step, "methods", lambda kind: {**known(kind), **more.get(kind, {})})
     return Found
 
 
@@ -216,18 +217,6 @@ def test_the_suggested_model_is_said_with_its_errors():
     said = suggested({"moving_um": moving.tolist(), "fixed_um": sheared.tolist()})
     assert said.startswith("Affine suggested: left-out error") and "(similarity)" in said
     assert suggested({"moving_um": moving[:2].tolist(), "fixed_um": sheared[:2].tolist()}) == ""
-
-
-def test_a_locked_landmark_says_so_and_cannot_be_deleted(dock, desk):
-    from qtpy.QtCore import Qt
-
-    dock.table.item(1, 0).setCheckState(Qt.CheckState.Checked)
-    assert desk.session.document.attribute("landmarks")["msi"]["locked"][1]
-    dock.refresh_now()
-    assert dock.table.rows[1].locked and not dock.table.cellWidget(1, 4).isEnabled()
-    desk.undo()
-    dock.refresh_now()
-    assert not dock.table.rows[1].locked
 
 
 def test_over_each_other_the_hand_drags_what_lies_wrong(dock, desk):

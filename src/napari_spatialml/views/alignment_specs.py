@@ -40,7 +40,7 @@ def alignment_specs(document: Document, state: ViewState, memory: Memory) -> lis
         specs.append(_error_spec(found))
     if aligned.folds:
         specs += _fold_specs(document, state, memory)
-    if aligned.pins:
+    if aligned.pins and held_alignment(document, aligned.moving):
         specs.append(_pin_spec(document, state))
     return specs
 
@@ -56,7 +56,7 @@ def alignment_legends(document: Document, state: ViewState, memory: Memory) -> l
         made.append(
             Legend(ERROR, "expected error", "continuous", colormap=found.colormap, low=low, high=high, unit="µm")
         )
-    if state.aligned.pins:
+    if state.aligned.pins and held_alignment(document, state.aligned.moving):
         made.append(_pin_legend(document, state))
     return made
 
@@ -82,7 +82,7 @@ def _map_of(document: Document, state: ViewState, memory: Memory) -> ErrorMap | 
     if not source:
         return None
     slot = ("attrs", "landmarks" if source == "landmarks" else "alignments")
-    key = ("error map", state.aligned.moving, state.coordinate_system, source, state.model, document.revision(slot))
+    key = ("error map", state.aligned, state.coordinate_system, state.model, document.revision(slot))
     return memory.get(key, partial(error_map, document, state))
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..core.registration import Certainty
 from ..session import Document
 from .alignment_now import certainty_of
+from .next_landmark import landmark_certainty
 from .state import ViewState
 
 __all__ = ["ErrorMap", "error_map", "spread"]
@@ -48,7 +49,12 @@ class ErrorMap:
 def error_map(document: Document, state: ViewState) -> ErrorMap | None:
     """Return the map that is asked for, or None where nothing is known of the error."""
     assert state.aligned is not None
-    certainty = certainty_of(document, state.aligned.moving)
+    moving = state.aligned.moving
+    if state.aligned.error == "landmarks":
+        fixed = state.coordinate_system
+        certainty = landmark_certainty(document, moving, fixed, state.aligned.over, state.model)
+    else:
+        certainty = certainty_of(document, moving)
     return None if certainty is None else spread(certainty)
 
 

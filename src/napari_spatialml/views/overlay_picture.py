@@ -13,7 +13,6 @@ from ..core.transform import Affine
 from ..session import Document
 from .colormaps import colormap_of
 from .memory import Memory
-from .plan import plan
 from .specs import ImageSpec, LayerSpec, RasterSpec
 from .state import ViewState
 
@@ -47,6 +46,8 @@ class Picture:
 
 def drawn_specs(document: Document, state: ViewState, memory: Memory, element: str, system: str) -> list[LayerSpec]:
     """Return what is drawn of an element in its own coordinate system, the lowest first."""
+    from .plan import plan  # which itself asks here what the tissue looks like
+
     own = replace(
         state, coordinate_system=system, shown=(element,), beside="", landmarks="", also=(), compared=None, loose=None,
         correcting=None, aligned=None,

@@ -137,12 +137,15 @@ class Aligned:
         Whether pins are drawn: those that are set, and places where one is offered.
     folds
         Whether folds of the transform are drawn.
+    over
+        The element of the fixed side over whose tissue the map of the landmarks' error lies; "" for none.
     """
 
     moving: str
     error: str = ""
     pins: bool = False
     folds: bool = False
+    over: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from ..errors import BadInput
 from ..session import RegistrationSelection, Selection
 from ..views.alignment_now import certainty_of, held_alignment, kept_transform
 from ..views.candidate_pictures import candidate_pictures
+from ..views.next_landmark import next_place
 from ..views.state import Aligned
-from .messages import Message
+from .messages import Message, tell
 from .register_correct import CorrectRegistration
 from .register_inputs import RegisterInputs
 from .register_kept import NOW
@@ -185,6 +186,7 @@ class RegisterDock(MethodStep):
             "accept": lambda: self.desk.correct("accept-alignment", moving=self._moving),
             "remove": self._remove,
             "refine": self._refine,
+            "next": self._next,
         }
         acts[what]()
 
@@ -197,6 +199,21 @@ class RegisterDock(MethodStep):
         self.refresh_now()
         self.fields.refine.setChecked(True)
         self.panel.run()
+
+    def _next(self) -> None:
+        """Find beside the window where the next landmark helps most, and go there."""
+        document, scene, moving = self.session.document, self.scene, self._moving
+        over, model = next(iter(scene.fixed_elements()), ""), self._model()
+        if self.desk.presenter is not None and self.desk.presenter.tool != "landmark":
+            self.landmarks.tools.buttons["landmark"].click()
+        self.desk.runner.run(
+            lambda _report: next_place(document, moving, scene.fixed, over, model),
+            on_result=lambda found: scene.suggest(*found),
+            on_error=lambda error: self.panel.message.show_message(tell(error)),
+            key="next landmark",
+            replace=True,
+            listed=False,
+        )
 
     def _choose(self, number: int) -> None:
         if self.desk.correct("choose-candidate", moving=self._moving, number=number):
@@ -243,7 +260,8 @@ class RegisterDock(MethodStep):
         error = "result" if result and held else "landmarks" if marks else ""
         pins = bool(held) and over and presenter.tool != "landmark"
         folds = bool(held) and over and self.hand.folds.isChecked()
-        self.scene.draw(Aligned(self._moving, error, pins, folds) if error or pins or folds else None)
+        tissue = next(iter(self.scene.fixed_elements()), "") if error == "landmarks" else ""
+        self.scene.draw(Aligned(self._moving, error, pins, folds, tissue) if error or pins or folds else None)
 
     def _fill_hand(self) -> None:
         held = held_alignment(self.session.document, self._moving)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from ..core.transform import Transform
 from ..views.alignment_now import held_alignment, kept_transform, transform_now
 from ..views.overlay import Overlay
+from ..views.places import extent_of_system
 from ..views.state import Aligned
 from .register_inputs import images_of
 from .register_views import Sharpening
@@ -123,6 +125,24 @@ class RegisterScene(QObject):
             return
         if presenter.tool not in _LIVE_TOOLS:
             presenter.overlay.move(self.transform())
+
+    def suggest(self, fixed_um: Any, moving_um: Any) -> None:
+        """Mark a place on both sides, and go there."""
+        presenter = self._desk.presenter
+        tool: Any = presenter.current if presenter is not None else None
+        if presenter is None or presenter.tool != "landmark":
+            return
+        tool.suggest(fixed_um, moving_um)
+        here, camera = np.asarray(fixed_um, dtype=float), presenter.viewer.scene.camera
+        if presenter.state.beside:  # both marks stay in view
+            there = np.asarray(moving_um, dtype=float) + np.asarray(presenter.offset)
+            wide = float(presenter.viewer.canvas.size[1])
+            y, x = (here + there) / 2
+            self._desk.look_at(float(y), float(x), 0.75 * wide / max(float(np.linalg.norm(there - here)), 1e-9))
+            return
+        whole = np.ptp(extent_of_system(presenter.document, self.fixed), axis=0)
+        close = 3.0 * float(min(np.asarray(presenter.viewer.canvas.size) / np.maximum(whole, 1e-9)))
+        self._desk.look_at(float(here[0]), float(here[1]), max(close, float(camera.zoom)))
 
     def mix(self, opacity: float) -> None:
         """Say how much the moving side hides of the fixed one."""
