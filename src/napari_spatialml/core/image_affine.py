@@ -19,6 +19,8 @@ Model = Literal["rigid", "similarity", "affine"]
 _RADIUS = 6
 """Half the window of the local correlation, in pixels."""
 _ROUNDS = 12
+_FLOOR = 0.25
+"""Standard deviation of a blend, of 1 in the whole picture, below which a window shows only noise."""
 _LEAST_WEIGHT = 400
 """Pixels on which the sides must lie upon each other."""
 
@@ -30,6 +32,11 @@ class Fit:
     transform: Affine
     likeness: float
     overlap: float
+
+    @property
+    def score(self) -> float:
+        """The likeness, less where little overlaps: to compare placements on the same level."""
+        return float(self.likeness * np.sqrt(min(self.overlap, 1.0)))
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Terms:
         return float((self.squared * self.weight).sum() / max(float(self.weight.sum()), 1.0))
 
 
-def terms_of(fixed: Float, moving: Float, weight: Float, radius: int, floor: tuple[float, float]) -> Terms:
+def terms_of(fixed: Float, moving: Float, weight: Float, radius: int, both: bool = False) -> Terms:
     """Return the linearised local correlation of two planes on the same pixels.
 
     Parameters
@@ -70,30 +77,39 @@ def terms_of(fixed: Float, moving: Float, weight: Float, radius: int, floor: tup
         (h, w), 0 where one of them is unknown.
     radius
         Half the window in pixels.
-    floor
-        Standard deviation of each side below which a window shows only noise.
+    both
+        Whether the slope is the mean of both sides' slopes, and what is little correlated counts less.
 
     References
     ----------
     Cachier, Bardinet, Dormont, Pennec, Ayache 2003, Iconic feature based nonrigid registration,
     doi:10.1016/S1077-3142(03)00002-X, section 3.3: the linear correlation coefficient in Gaussian windows.
     """
-    from .likeness_kernels import window_means
-
     f, m = fixed * weight, moving * weight
     planes = np.stack([weight, f, m, f * fixed, m * moving, f * moving]).astype(np.float32)
-    means = np.empty_like(planes)
-    window_means(planes, radius, means)
-    share = np.maximum(means[0], 1e-3)
-    mu_f, mu_m, ff, mm, fm = means[1:] / share
-    var_f = np.maximum(ff - mu_f**2, 0) + np.float32(floor[0] ** 2)
-    var_m = np.maximum(mm - mu_m**2, 0) + np.float32(floor[1] ** 2)
-    sd_f, sd_m = np.sqrt(var_f), np.sqrt(var_m)
+    means = _windows(planes, radius, both)
+    mu_f, mu_m, ff, mm, fm = means[1:] / np.maximum(means[0], 1e-3)
+    sd_f = np.sqrt(np.maximum(ff - mu_f**2, 0) + np.float32(_FLOOR**2))
+    sd_m = np.sqrt(np.maximum(mm - mu_m**2, 0) + np.float32(_FLOOR**2))
     rho = np.clip((fm - mu_f * mu_m) / (sd_f * sd_m), -1, 1)
     rest = ((fixed - mu_f) / sd_f - rho * (moving - mu_m) / sd_m) * weight
-    inner = ndimage.minimum_filter(weight, 3)
-    slope = np.stack(np.gradient(moving)) * (rho / sd_m * inner)
+    slope = np.stack(np.gradient(moving)) * (rho / sd_m)
+    if both:
+        slope = 0.5 * (slope + np.stack(np.gradient(fixed)) / sd_f) * np.abs(rho)
+        rest = rest * np.abs(rho)
+    slope *= ndimage.minimum_filter(weight, 3)
     return Terms(slope.astype(np.float32), rest.astype(np.float32), (rho**2).astype(np.float32), weight)
+
+
+def _windows(planes: Float, radius: int, gaussian: bool) -> Float:
+    """Return local means: in squares, or in Gaussian windows of the same variance."""
+    if gaussian:
+        return np.stack([ndimage.gaussian_filter(p, radius / 1.8, truncate=2.5) for p in planes])
+    from .likeness_kernels import window_means
+
+    means = np.empty_like(planes)
+    window_means(planes, radius, means)
+    return means
 
 
 def placed(moving: Picture, fixed: Picture, transform: Affine) -> tuple[Float, Float]:
@@ -107,7 +123,7 @@ def placed(moving: Picture, fixed: Picture, transform: Affine) -> tuple[Float, F
     return out, np.asarray((weight > 0.9) * fixed.known, np.float32)
 
 
-def blend(fixed: Float, moving: Float, weight: Float, radius: int) -> tuple[Float, Float, float]:
+def blend(fixed: Float, moving: Float, weight: Float, radius: int) -> tuple[Float, Float]:
     """Return the weights of the features of either side under which both sides look most alike.
 
     Notes
@@ -115,21 +131,17 @@ def blend(fixed: Float, moving: Float, weight: Float, radius: int) -> tuple[Floa
     The first canonical correlation of the features after their local means are taken off, with a ridge of a
     hundredth of the variance: so a stain of one side finds its counterpart on the other, inverted or not.
     """
-    from .likeness_kernels import window_means
-
     both = np.concatenate([fixed, moving]) * weight
-    planes = np.concatenate([weight[None], both]).astype(np.float32)
-    means = np.empty_like(planes)
-    window_means(planes, radius, means)
+    means = _windows(np.concatenate([weight[None], both]).astype(np.float32), radius, False)
     flat = (both - means[1:] / np.maximum(means[0], 1e-3)) * weight
     flat = flat[:, weight > 0]
     n = len(fixed)
     cov = (flat @ flat.T / max(flat.shape[1], 1)).astype(np.float64)
     a, b = _whitener(cov[:n, :n]), _whitener(cov[n:, n:])
-    left, values, right = np.linalg.svd(a @ cov[:n, n:] @ b)
+    left, _, right = np.linalg.svd(a @ cov[:n, n:] @ b)
     wf, wm = a @ left[:, 0], b @ right[0]
     sign = 1.0 if wf.sum() >= 0 else -1.0
-    return np.asarray(sign * wf, np.float32), np.asarray(sign * wm, np.float32), float(values[0])
+    return np.asarray(sign * wf, np.float32), np.asarray(sign * wm, np.float32)
 
 
 def _whitener(cov: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -178,9 +190,9 @@ class _Aligned:
     def __init__(self, fixed: Picture, moving: Picture, transform: Affine):
         self.fixed, self.transform = fixed, transform
         values, weight = placed(moving, fixed, transform)
-        wf, wm, _ = blend(fixed.values, values, weight, 2 * _RADIUS)
+        wf, wm = blend(fixed.values, values, weight, 2 * _RADIUS)
         f, m = np.tensordot(wf, fixed.values, 1), np.tensordot(wm, values, 1)
-        self.terms = terms_of(f, m, weight, _RADIUS, (0.25, 0.25))
+        self.terms = terms_of(f, m, weight, _RADIUS)
         scale = moving.spacing / fixed.spacing * np.sqrt(abs(np.linalg.det(transform.matrix[:2, :2])))
         area = min(float(fixed.known.sum()), float(moving.known.sum()) * scale**2)
         self.overlap = float(weight.sum()) / max(area, 1.0)
