@@ -35,7 +35,7 @@ def transform(presenter):
 
 
 def test_pins_are_offered_where_it_is_sure_and_where_it_is_not(registered):
-    where, sure = offered_pins(registered.document, "msi")
+    where, sure = offered_pins(registered.document, "msi", registered.memory)
     assert sure.any() and (~sure).any()
     assert where[~sure][:, 1].min() > where[sure][:, 1].max()
     assert len(registered.layer_of("pins").data) == len(where)

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from ..core.pins import pin_places
 from ..core.transform import Affine
 from ..session import Document
-from .alignment_now import certainty_of, held_alignment
+from .alignment_now import held_alignment
 from .error_map import ErrorMap, error_map
 from .folds import fold_lines
 from .memory import Memory
+from .next_landmark import tissue_certainty
 from .places import as_matrix, extent_of_system
 from .specs import Dots, ImageSpec, Key, LayerSpec, PointsSpec, VectorsSpec
 from .state import Legend, ViewState
@@ -41,7 +42,7 @@ def alignment_specs(document: Document, state: ViewState, memory: Memory) -> lis
     if aligned.folds:
         specs += _fold_specs(document, state, memory)
     if aligned.pins and held_alignment(document, aligned.moving):
-        specs.append(_pin_spec(document, state))
+        specs.append(_pin_spec(document, state, memory))
     return specs
 
 
@@ -57,7 +58,8 @@ def alignment_legends(document: Document, state: ViewState, memory: Memory) -> l
             Legend(ERROR, "expected error", "continuous", colormap=found.colormap, low=low, high=high, unit="µm")
         )
     if state.aligned.pins and held_alignment(document, state.aligned.moving):
-        made.append(_pin_legend(document, state))
+        legend = _pin_legend(document, state, memory)
+        made += [legend] if legend.categories else []
     return made
 
 
@@ -67,9 +69,9 @@ def pins_of(document: Document, moving: str) -> Points:
     return np.asarray([pin["to_um"] for pin in held], dtype=float).reshape(-1, 2)
 
 
-def offered_pins(document: Document, moving: str) -> tuple[Points, npt.NDArray[np.bool_]]:
+def offered_pins(document: Document, moving: str, memory: Memory) -> tuple[Points, npt.NDArray[np.bool_]]:
     """Return places (n, 2) in µm of the fixed side at which a pin is offered, and whether each is a sure one."""
-    places = pin_places(certainty_of(document, moving), OFFERED)
+    places = pin_places(tissue_certainty(document, moving, memory), OFFERED)
     taken = pins_of(document, moving)
     free = [p for p in places if not len(taken) or np.linalg.norm(taken - [p.y, p.x], axis=1).min() > 1.0]
     where = np.array([[p.y, p.x] for p in free], dtype=float).reshape(-1, 2)
@@ -83,13 +85,13 @@ def _map_of(document: Document, state: ViewState, memory: Memory) -> ErrorMap | 
         return None
     slot = ("attrs", "landmarks" if source == "landmarks" else "alignments")
     key = ("error map", state.aligned, state.coordinate_system, state.model, document.revision(slot))
-    return memory.get(key, partial(error_map, document, state))
+    return memory.get(key, partial(error_map, document, state, memory))
 
 
 def _error_spec(found: ErrorMap) -> LayerSpec:
     affine = as_matrix(Affine.translation(*found.origin_um) @ Affine.scale(found.pixel_um))
     return ImageSpec(
-        Key(ERROR, "map"), ERROR, ("error map", found), lambda: found.values, affine, order=60, opacity=0.6,
+        Key(ERROR, "map"), ERROR, ("error map", found), lambda: found.values, affine, order=60, opacity=0.8,
         colormap=found.colormap, limits=found.limits, smooth=True,
     )  # fmt: skip
 
@@ -106,7 +108,7 @@ def _fold_specs(document: Document, state: ViewState, memory: Memory) -> list[La
     return [VectorsSpec(Key(FOLDS, "lines"), FOLDS, token, lambda: (lines, colours), order=88, width=width)]
 
 
-def _pin_spec(document: Document, state: ViewState) -> LayerSpec:
+def _pin_spec(document: Document, state: ViewState, memory: Memory) -> LayerSpec:
     assert state.aligned is not None
     moving = state.aligned.moving
 
@@ -114,7 +116,7 @@ def _pin_spec(document: Document, state: ViewState) -> LayerSpec:
         from napari.utils.colormaps.standardize_color import transform_color
 
         mine = pins_of(document, moving)
-        offered, sure = offered_pins(document, moving)
+        offered, sure = offered_pins(document, moving, memory)
         names = [SET] * len(mine) + [SURE if s else UNSURE for s in sure]
         where = np.concatenate([mine, offered])
         colours = np.concatenate([transform_color(n) for n in names]) if names else np.zeros((0, 4))
@@ -126,10 +128,10 @@ def _pin_spec(document: Document, state: ViewState) -> LayerSpec:
     return PointsSpec(Key(PINS, "dots"), PINS, token, make, order=92, symbol="diamond", rim="#000000")
 
 
-def _pin_legend(document: Document, state: ViewState) -> Legend:
+def _pin_legend(document: Document, state: ViewState, memory: Memory) -> Legend:
     assert state.aligned is not None
     moving = state.aligned.moving
-    _, sure = offered_pins(document, moving)
+    _, sure = offered_pins(document, moving, memory)
     counts = (("set by hand", SET, len(pins_of(document, moving))), ("least certain", UNSURE, int((~sure).sum())),
               ("most certain", SURE, int(sure.sum())))  # fmt: skip
-    return Legend(PINS, "pins", "categories", tuple(c for c in counts if c[2]) or counts, note="drag one to correct")
+    return Legend(PINS, "pins", "categories", tuple(c for c in counts if c[2]), note="drag one to correct")

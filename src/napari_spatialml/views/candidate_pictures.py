@@ -84,7 +84,8 @@ def one_picture(below: Picture, above: Picture, transform: Transform, size: int)
     y, x = np.meshgrid((np.arange(shape[0]) + 0.5) * edge, (np.arange(shape[1]) + 0.5) * edge, indexing="ij")
     at = np.stack([y.ravel(), x.ravel()], 1)
     there = above.affine.inverse().apply(transform.inverse().apply(below.affine.apply(at)))
-    dark_fixed, dark_moving = _darkness(below), _darkness(above)
+    dark_fixed = _darkness(below, edge)
+    dark_moving = _darkness(above, edge * below.pixel_um / above.pixel_um)
     fixed = _sampled(dark_fixed, at).reshape(shape)
     moved = _sampled(dark_moving, there).reshape(shape)
     # tissue takes light away: the fixed side takes magenta and leaves green, the moving one the other way round
@@ -92,15 +93,20 @@ def one_picture(below: Picture, above: Picture, transform: Transform, size: int)
     return np.round(255 * np.clip(light, 0, 1)).astype(np.uint8)
 
 
-def _darkness(picture: Picture) -> npt.NDArray[np.float64]:
-    """Return how much of the picture's contrast each pixel has from its ground, 0 to 1."""
+def _darkness(picture: Picture, step: float) -> npt.NDArray[np.float64]:
+    """Return how much of the picture's contrast each pixel has from its ground, 0 to 1.
+
+    What lies between two pixels of the small picture is averaged: every ``step``-th alone would flicker.
+    """
+    from scipy.ndimage import gaussian_filter
+
     grey = picture.rgba[..., :3].astype(float).mean(-1)
     drawn = picture.rgba[..., 3] > 0
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground = float(np.median(edge))
     away = np.where(drawn, np.abs(grey - ground), 0.0)
     high = float(np.percentile(away[drawn], 98)) if drawn.any() else 1.0
-    return np.clip(away / max(high, 1e-6), 0, 1)
+    return np.asarray(gaussian_filter(np.clip(away / max(high, 1e-6), 0, 1), 0.4 * step))
 
 
 def _sampled(values: npt.NDArray[np.float64], at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from ..core.registration import Certainty
 from ..session import Document
-from .alignment_now import certainty_of
-from .next_landmark import landmark_certainty
+from .colormaps import ERRORS
+from .memory import Memory
+from .next_landmark import landmark_certainty, tissue_certainty
 from .state import ViewState
 
 __all__ = ["ErrorMap", "error_map", "spread"]
@@ -36,7 +37,7 @@ class ErrorMap:
     values: npt.NDArray[np.float32]
     origin_um: tuple[float, float]
     pixel_um: float
-    colormap: str = "inferno"
+    colormap: str = ERRORS
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -46,7 +47,7 @@ class ErrorMap:
         return (0.0 if low < 0.5 * high else low), max(high, low + 1e-6)
 
 
-def error_map(document: Document, state: ViewState) -> ErrorMap | None:
+def error_map(document: Document, state: ViewState, memory: Memory) -> ErrorMap | None:
     """Return the map that is asked for, or None where nothing is known of the error."""
     assert state.aligned is not None
     moving = state.aligned.moving
@@ -54,7 +55,7 @@ def error_map(document: Document, state: ViewState) -> ErrorMap | None:
         fixed = state.coordinate_system
         certainty = landmark_certainty(document, moving, fixed, state.aligned.over, state.model)
     else:
-        certainty = certainty_of(document, moving)
+        certainty = tissue_certainty(document, moving, memory)
     return None if certainty is None else spread(certainty)
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import KDTree
 
 from ..core.landmark_advice import expected_error, next_landmark, structure_of
 from ..core.registration import Certainty
 from ..errors import BadInput
 from ..session import Document
-from .alignment_now import transform_now
+from .alignment_now import certainty_of, held_alignment, transform_now
 from .landmark_fit import pairs_of
 from .memory import Memory
 from .overlay_picture import drawn_specs, picture_of
 from .places import extent_of_system
 from .state import ViewState
 
-__all__ = ["landmark_certainty", "next_place", "tissue_places"]
+__all__ = ["landmark_certainty", "next_place", "tissue_certainty", "tissue_places"]
 
 _PIXELS = 512
 _GRID = 40
+_NEAR = 2.0
+"""What is farther from tissue than so many distances between two places of it is glass."""
 Points = npt.NDArray[np.float64]
 
 
@@ -80,3 +83,33 @@ def landmark_certainty(document: Document, landmarks: str, fixed: str, element: 
         return Certainty(places, expected_error(*pairs_of(document, landmarks), model, places))
     except BadInput:
         return None
+
+
+def tissue_certainty(document: Document, moving: str, memory: Memory) -> Certainty | None:
+    """Return where a registration that is kept is sure, in tissue: nobody asks how well glass lies on glass.
+
+    Parameters
+    ----------
+    document
+        The document.
+    moving
+        The moving coordinate system.
+    memory
+        Keeps where tissue is.
+
+    Returns
+    -------
+    Certainty or None
+        None where the method could not say. All of it where the fixed side has no image, or no tissue in it.
+    """
+    held = held_alignment(document, moving)
+    whole, image = certainty_of(document, moving), next(iter(held.get("images") or ()), "")
+    fixed = str(held.get("fixed", ""))
+    if whole is None or image not in document.names("images") or fixed not in document.placed(image):
+        return whole
+    key = ("tissue", image, document.revision(("images", image)), document.revision(("transforms", "images", image)))
+    tissue, _ = memory.get(key, lambda: tissue_places(document, fixed, image))
+    near, _ = KDTree(tissue).query(whole.points)
+    apart = float(np.median(KDTree(tissue).query(tissue, k=2)[0][:, 1])) if len(tissue) > 1 else 0.0
+    inside = near <= _NEAR * apart
+    return Certainty(whole.points[inside], whole.error_um[inside]) if inside.sum() >= 3 else whole

@@ -99,11 +99,11 @@ def edges_of(picture: Picture, colour: tuple[int, int, int] = (255, 214, 0)) -> 
 
     grey = picture.rgba[..., :3].astype(np.float32).mean(-1)
     grey[picture.rgba[..., 3] == 0] = np.median(grey)
-    sigma = max(grey.shape) / 700 + 0.7
+    sigma = max(grey.shape) / 350 + 0.7
     smooth = ndimage.gaussian_filter(grey, sigma)
     dy, dx = np.gradient(smooth)
     slope = np.hypot(dy, dx)
-    strong = np.quantile(slope, 0.9)
+    strong = np.quantile(slope, 0.93)
     # the crest of the slope: not lower than its neighbours along the gradient
     across = np.abs(dx) > np.abs(dy)
     left, right = np.roll(slope, 1, 1), np.roll(slope, -1, 1)

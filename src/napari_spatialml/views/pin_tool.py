@@ -150,7 +150,7 @@ class Pin(Tool):
 
     def _snapped(self, um: Point) -> Point:
         """Return the offered pin under the mouse, or the place itself."""
-        offered, _ = offered_pins(self.stage.document, self.moving)
+        offered, _ = offered_pins(self.stage.document, self.moving, self.stage.memory)
         far = np.linalg.norm(offered - um, axis=1)
         return np.asarray(offered[int(far.argmin())] if len(far) and far.min() <= _REACH / self._zoom else um)
 

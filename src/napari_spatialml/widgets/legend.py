@@ -205,9 +205,9 @@ def _middle(legend: Legend) -> float:
 
 
 def _gradient(name: str) -> QImage:
-    from napari.utils.colormaps import ensure_colormap
+    from ..views.colormaps import colormap_of
 
-    rgba = np.ascontiguousarray(ensure_colormap(name or "viridis").map(np.linspace(0, 1, 256)) * 255, dtype=np.uint8)
+    rgba = np.ascontiguousarray(colormap_of(name or "viridis").map(np.linspace(0, 1, 256)) * 255, dtype=np.uint8)
     return QImage(rgba.data, 256, 1, QImage.Format.Format_RGBA8888).copy()
 
 

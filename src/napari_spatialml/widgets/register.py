@@ -12,9 +12,11 @@ from ..session import RegistrationSelection, Selection
 from ..views.alignment_now import certainty_of, held_alignment, kept_transform
 from ..views.candidate_pictures import candidate_pictures
 from ..views.next_landmark import next_place
+from ..views.places import extent_of_system
 from ..views.state import Aligned
 from .messages import Message, tell
 from .register_correct import CorrectRegistration
+from .register_files import ask_for_landmarks, ask_where_to_export, read_pairs, write_pairs
 from .register_inputs import RegisterInputs
 from .register_kept import NOW
 from .register_landmarks import LandmarkPanel
@@ -89,13 +91,16 @@ class RegisterDock(MethodStep):
         before = (scene.moving, scene.fixed)
         scene.moving, scene.fixed = chosen.moving, chosen.fixed
         scene.moving_image, scene.fixed_image = chosen.moving_image, chosen.fixed_image
-        self.landmarks.fill(self._moving, self._landmarks(), self._model())
+        needed = method is not None and "landmarks" in method.needs
+        self.landmarks.fill(self._moving, self._landmarks(), self._model(), needed=needed)
         scene.model = self._model()
         self._inputs.setEnabled(bool(self._moving))
         self._fill_hand()
         self._draw()
-        if before != (scene.moving, scene.fixed) and scene.view and scene.moving:
-            scene.go(scene.view)
+        if before != (scene.moving, scene.fixed) and scene.moving:
+            self._suit_radius()
+            if scene.view:
+                scene.go(scene.view)
         scene.follow()
         self._on_view()
 
@@ -187,6 +192,8 @@ class RegisterDock(MethodStep):
             "remove": self._remove,
             "refine": self._refine,
             "next": self._next,
+            "import": self._import,
+            "export": self._export,
         }
         acts[what]()
 
@@ -199,6 +206,16 @@ class RegisterDock(MethodStep):
         self.refresh_now()
         self.fields.refine.setChecked(True)
         self.panel.run()
+
+    def _import(self) -> None:
+        desk, moving, fixed = self.desk, self._moving, self.scene.fixed
+        ask_for_landmarks(self, lambda path: desk.attempt(lambda: read_pairs(desk, path, moving, fixed)))
+
+    def _export(self) -> None:
+        desk, moving, fixed = self.desk, self._moving, self.scene.fixed
+        ask_where_to_export(
+            self, moving, lambda path, form: desk.attempt(lambda: write_pairs(desk, path, form, moving, fixed))
+        )
 
     def _next(self) -> None:
         """Find beside the window where the next landmark helps most, and go there."""
@@ -226,6 +243,13 @@ class RegisterDock(MethodStep):
             y, x = np.asarray(held["fixed_um"][number - 1], dtype=float)
             self.desk.look_at(float(y), float(x))
 
+    def _suit_radius(self) -> None:
+        """Let a pin reach a seventh of the section at first."""
+        wide = float(np.ptp(extent_of_system(self.session.document, self.scene.fixed), axis=0).max())
+        blocked = self.hand.radius.blockSignals(True)
+        self.hand.radius.setValue(float(f"{wide / 7:.2g}"))
+        self.hand.radius.blockSignals(blocked)
+
     def _look(self, view: str) -> None:
         self.scene.go(view)
         self._draw()
@@ -239,7 +263,7 @@ class RegisterDock(MethodStep):
     def _on_view(self) -> None:
         state = self.desk.presenter.state if self.desk.presenter is not None else None
         view = "beside" if state is not None and state.beside else self.scene.view
-        self.views.follow(view or "overlaid", self.scene.way)
+        self.views.follow(view, self.scene.way)
 
     def _on_tool(self, tool: str) -> None:
         """Let the moving side follow the hand while a tool is in it, and show the document when it is put down."""

@@ -15,7 +15,7 @@ from .style import ACCENT, SPACING, Quiet
 __all__ = ["MOST", "CandidateCards"]
 
 MOST = 4
-_EDGE = 84
+_EDGE = 66
 _SHEET = f"""
 QToolButton {{ background: rgba(128, 128, 128, 38); border: 2px solid transparent; border-radius: 5px; padding: 2px; }}
 QToolButton:hover {{ background: rgba(128, 128, 128, 85); }}

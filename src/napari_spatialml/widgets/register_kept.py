@@ -8,8 +8,10 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -62,7 +64,9 @@ class KeptTable(QWidget):
         for column, width in ((1, 78), (2, 52), (3, 66)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.table.setColumnWidth(column, width)
-        keep = tool_row([Tool("Keep as", "Keep this registration to compare another with it.", self._keep)])
+        keep = QPushButton("Keep as")
+        keep.setToolTip("Keep this registration under the name on the left, to compare another with it (Enter).")
+        keep.clicked.connect(lambda _checked=False: self._keep())
         others = tool_row(
             [
                 Tool(
@@ -74,10 +78,14 @@ class KeptTable(QWidget):
             ]
         )
         self._others = others
+        line = QHBoxLayout()
+        line.addWidget(self.name, 1)
+        line.addWidget(keep)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.name, keep, self.table, others):
+        layout.addLayout(line)
+        for part in (self.table, others):
             layout.addWidget(part)
 
     @property

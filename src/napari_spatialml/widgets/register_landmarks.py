@@ -76,8 +76,18 @@ class LandmarkPanel(QWidget):
         """The model by which the landmarks were judged last."""
         return "auto" if self._judged is None else self._judged[1][1]
 
-    def fill(self, name: str, landmarks: dict[str, Any], model: str) -> None:
-        """Show a set of landmarks, judged by a model, "auto" for the one that they suggest."""
+    def fill(self, name: str, landmarks: dict[str, Any], model: str, *, needed: bool) -> None:
+        """Show a set of landmarks, judged by a model, "auto" for the one that they suggest.
+
+        Parameters
+        ----------
+        name, landmarks
+            The set.
+        model
+            The model.
+        needed
+            Whether the chosen method runs on them.
+        """
         self._set = name
         token = (name, repr(landmarks), model)
         if self._judged is None or self._judged[0] != token:
@@ -86,6 +96,7 @@ class LandmarkPanel(QWidget):
         rows, used, advice = self._judged[1]
         self.table.set_rows(rows)
         self.summary.setText(summary(rows, used))
+        self.summary.setVisible(bool(rows) or needed)
         self.advice.setText(advice)
         self.advice.setVisible(bool(advice))
         enough = len(rows) >= _ENOUGH
