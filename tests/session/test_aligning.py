@@ -280,7 +280,7 @@ def test_what_lies_on_a_moved_system_moves_along_and_a_ring_is_refused(session: 
     assert np.allclose(document.affine("dapi", "atlas_um").matrix[:2, 2],
                        (document.affine("dapi", "global").matrix[:2, 2] + 5), atol=0.5)  # fmt: skip
     with pytest.raises(BadInput, match="lies on 'second' already"):
-        from napari_spatialml.session.alignments import laid
+        from napari_spatialml.session.laying import laid
 
         document.sdata.attrs["spatialml"]["alignments"]["atlas_um"] = {"fixed": "far", "transform": {}}
         document.sdata.attrs["spatialml"]["alignments"]["far"] = {"fixed": "second", "transform": {}}

@@ -192,9 +192,7 @@ def _settled(fixed: Picture, moving: Picture, poses: list[Pose], report: Report)
     return _distinct(settled, len(settled))
 
 
-def _climb(
-    pose: Pose, a: Picture, b: Picture, la: npt.NDArray[np.int8], lb: npt.NDArray[np.int8]
-) -> Pose:
+def _climb(pose: Pose, a: Picture, b: Picture, la: npt.NDArray[np.int8], lb: npt.NDArray[np.int8]) -> Pose:
     from scipy.optimize import minimize
 
     start = pose.transform

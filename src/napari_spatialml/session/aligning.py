@@ -12,10 +12,11 @@ from ..core import Alignment, Certainty
 from ..core.registration import Registrar
 from ..core.report import Report, part, silent
 from ..core.transform import Affine, Transform
-from .alignments import affine_part, laid, moved_elements, places_within
+from .alignments import affine_part, moved_elements, places_within
 from .changes import Change
 from .document import Document
 from .fields import stored
+from .laying import laid
 from .run import Finished, Job
 from .selection import RegistrationSelection
 from .sides import PairPlan, pair_plan

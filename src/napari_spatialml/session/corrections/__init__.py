@@ -35,6 +35,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     review,
     selections,
     shaping,
+    transferring,
 )
 from .registry import COMPLETED, MADE, packed, unpacked
 

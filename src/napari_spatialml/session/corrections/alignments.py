@@ -14,9 +14,10 @@ from ...core.chaining import chained
 from ...core.local_warp import LocalWarp
 from ...core.transform import Transform
 from ...errors import BadInput
-from ..alignments import KEPT, alignment_of, laid, removed
+from ..alignments import KEPT, alignment_of
 from ..document import Document
 from ..fields import restored
+from ..laying import laid, removed
 from ..store import put_entry
 from .registry import Made, correction
 
