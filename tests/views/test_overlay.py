@@ -7,6 +7,7 @@ import pytest
 
 from napari_spatialml.core.landmarks import fit_spline
 from napari_spatialml.core.transform import Affine
+from napari_spatialml.session import correct
 from napari_spatialml.views.memory import Memory
 from napari_spatialml.views.overlay_picture import drawn_specs, edges_of, picture_of
 from napari_spatialml.views.state import ViewState
@@ -114,3 +115,12 @@ def test_dragging_what_lies_wrong_to_where_it_belongs_makes_a_pair(presenter, mo
     held = presenter.document.attribute("landmarks")["msi"]
     assert held["fixed_um"][-1] == pytest.approx([14.0, 15.0])
     assert fit.transform.apply([held["moving_um"][-1]])[0] == pytest.approx([12.0, 12.0], abs=0.01)
+
+
+def test_a_locked_landmark_stays(presenter, mouse):
+    held = presenter.document.attribute("landmarks")["msi"]
+    presenter.use("landmark", landmarks="msi")
+    presenter.session.execute(correct(presenter.document, "lock-landmark", landmarks="msi", number=2, locked=True))
+    mouse.drag((25.0, 6.0), (28.0, 9.0))
+    assert presenter.document.attribute("landmarks")["msi"]["fixed_um"] == held["fixed_um"]
+    assert "locked" in presenter.said[-1][1]

@@ -17,6 +17,8 @@ from napari_spatialml.session import correct
 from napari_spatialml.widgets.landmark_table import suggested
 from napari_spatialml.widgets.register import RegisterDock
 from napari_spatialml.widgets.register_correct import trust_message
+from napari_spatialml.widgets.register_files import read_pairs, write_pairs
+from napari_spatialml.widgets.register_inputs import images_of
 from napari_spatialml.widgets.workbench import Workbench
 
 TURN = Affine(np.array([[0.0, 1.0, 10.0], [1.0, 0.0, 20.0], [0.0, 0.0, 1.0]]))
@@ -52,6 +54,12 @@ def found(monkeypatch):
     more = {"registration": {"found": Found}}
     monkeypatch.setattr(step, "methods", lambda kind: {**known(kind), **more.get(kind, {})})
     return Found
+
+
+def test_at_first_the_method_fits_the_pair(dock, desk):
+    assert type(dock.panel.method()).__name__ == "Landmarks", "ions have no image"
+    names = [n for n in desk.session.document.names("images") if n != "he"]
+    assert images_of(desk.session.document, "global", "msi") == ["he", *names]
 
 
 @pytest.fixture
@@ -161,18 +169,25 @@ def test_refining_goes_on_from_how_the_sides_lie(dock, desk, ran, qtbot):
     assert asked[0].refine and not dock.fields.refine.isChecked()
 
 
-def test_two_registrations_are_kept_and_compared(dock, desk, ran):
+def test_two_registrations_are_kept_and_compared(dock, desk, ran, qtbot, tmp_path):
+    kept = dock.hand.kept
     registered(dock, ran)
-    dock.hand.kept.name.setText("first")
-    dock.hand.kept.name.returnPressed.emit()
+    kept.name.setText("first")
+    kept.name.returnPressed.emit()
     registered(dock, ran, shift=30.0)
+    assert [kept.names.itemData(k) for k in range(kept.names.count())] == ["first"]
+    kept.run_row.button.click()
+    qtbot.waitUntil(lambda: kept.report is not None, timeout=30_000)
+    heads = [kept.table.horizontalHeaderItem(c).text() for c in range(kept.table.columnCount())]
+    assert heads == ["", "before", "first", "now"] and kept.table.item(0, 0).text() == "landmark error, median, µm"
+    assert "30.0 µm apart" in kept.said.text()
+    kept.write(tmp_path / "report.csv")
+    assert "landmark error, median" in (tmp_path / "report.csv").read_text()
+    lay = desk.session.document.affine("msi_pixels", "global").matrix
+    kept.used.emit("first")
     dock.refresh_now()
-    assert dock.hand.kept.names == ["now", "first"]
-    a, b = (dock.hand.kept.table.item(r, 1).text() for r in (0, 1))
-    assert a != b and a.endswith("µm")
-    dock.hand.kept.used.emit("first")
-    dock.refresh_now()
-    assert dock.hand.kept.table.item(0, 1).text() == b
+    moved = desk.session.document.affine("msi_pixels", "global").matrix - lay
+    assert np.allclose(moved[:2, 2], [-30.0, 0.0]) and kept.report is None
 
 
 # the map and the pins ------------------------------------------------------------------------
@@ -219,6 +234,18 @@ def test_the_suggested_model_is_said_with_its_errors():
     assert suggested({"moving_um": moving[:2].tolist(), "fixed_um": sheared[:2].tolist()}) == ""
 
 
+def test_a_locked_landmark_says_so_and_cannot_be_deleted(dock, desk):
+    from qtpy.QtCore import Qt
+
+    dock.table.item(1, 0).setCheckState(Qt.CheckState.Checked)
+    assert desk.session.document.attribute("landmarks")["msi"]["locked"][1]
+    dock.refresh_now()
+    assert dock.table.rows[1].locked and not dock.table.cellWidget(1, 4).isEnabled()
+    desk.undo()
+    dock.refresh_now()
+    assert not dock.table.rows[1].locked
+
+
 def test_over_each_other_the_hand_drags_what_lies_wrong(dock, desk):
     dock.views.buttons["overlaid"].click()
     assert desk.presenter.overlay.on and desk.presenter.state.beside == ""
@@ -239,6 +266,26 @@ def test_the_overlay_follows_an_undo(dock, desk):
     desk.undo()
     dock.refresh_now()
     assert np.allclose(desk.presenter.overlay.layer.data[0], before)
+
+
+def test_landmarks_go_to_a_file_and_come_back(dock, desk, tmp_path):
+    held = desk.session.document.attribute("landmarks")["msi"]
+    write_pairs(desk, tmp_path / "pairs.csv", "plain", "msi", "global")
+    desk.correct("delete-landmark", landmarks="msi", number=2)
+    desk.correct("clear-landmarks", landmarks="msi")
+    read_pairs(desk, tmp_path / "pairs.csv", "msi", "global")
+    back = desk.session.document.attribute("landmarks")["msi"]
+    assert np.allclose(back["fixed_um"], held["fixed_um"]) and np.allclose(back["moving_um"], held["moving_um"])
+    assert desk.session.history[-1].label.startswith("import")
+
+
+def test_the_next_landmark_is_marked_on_both_sides(dock, desk, qtbot):
+    dock._act("next")
+    qtbot.waitUntil(lambda: getattr(desk.presenter.current, "suggested", None) is not None, timeout=20_000)
+    fixed, moving = desk.presenter.current.suggested
+    landed = desk.presenter.landmark_fit().transform.apply([moving])[0]
+    assert np.allclose(landed, fixed, atol=1e-6)
+    assert len(desk.presenter.marks.lines) > 0 and "blue ring" in dock.tools.hint.text()
 
 
 def test_no_field_is_wider_than_the_dock(dock, ran):

@@ -162,7 +162,7 @@ class Legends(QWidget):
         title = legend.title.replace("_", " ")
         title = f"m/z {title}" if legend.kind == "continuous" and re.fullmatch(r"\d{2,5}\.\d+", title) else title
         title = f"{title} (log)" if legend.log else title
-        return f"{legend.element}: {title}" if len(self.shown) > 1 else title
+        return f"{legend.element}: {title}" if len(self.shown) > 1 and title != legend.element else title
 
     def _advance(self, text: str, *, bold: bool = False) -> int:
         font = QFont(self.font())

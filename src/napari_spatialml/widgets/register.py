@@ -8,7 +8,9 @@ import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..errors import BadInput
+from ..methods import methods
 from ..session import RegistrationSelection, Selection
+from ..session.alignment_report import report_of_alignments
 from ..views.alignment_now import certainty_of, held_alignment, kept_transform
 from ..views.candidate_pictures import candidate_pictures
 from ..views.next_landmark import next_place
@@ -17,8 +19,7 @@ from ..views.state import Aligned
 from .messages import Message, tell
 from .register_correct import CorrectRegistration
 from .register_files import ask_for_landmarks, ask_where_to_export, read_pairs, write_pairs
-from .register_inputs import RegisterInputs
-from .register_kept import NOW
+from .register_inputs import RegisterInputs, images_of
 from .register_landmarks import LandmarkPanel
 from .register_scene import RegisterScene
 from .register_views import RegisterViews
@@ -39,6 +40,7 @@ class RegisterDock(MethodStep):
 
     def make_inputs(self) -> QWidget:
         """Make the fields for the two sides, the views, and the landmarks."""
+        self._suited = ("", "")
         self.fields = RegisterInputs(self._follow_sides)
         self.moving, self.fixed = self.fields.moving, self.fields.fixed
         self.scene = RegisterScene(self.desk, self)
@@ -63,7 +65,7 @@ class RegisterDock(MethodStep):
 
     def make_correct(self) -> QWidget:
         """Make the hand's tools for a registration that is there."""
-        self.hand = CorrectRegistration(self.desk, self._pin_options)
+        self.hand = CorrectRegistration(self.desk, self._pin_options, self._report)
         self.hand.act.connect(self._act)
         self.hand.looked.connect(self._draw)
         self.hand.cards.chosen.connect(self._choose)
@@ -72,8 +74,8 @@ class RegisterDock(MethodStep):
         kept.used.connect(lambda name: self.desk.correct("use-alignment", name=name))
         kept.forgotten.connect(lambda name: self.desk.correct("forget-alignment", name=name))
         kept.swiped.connect(self.scene.compare_kept)
-        kept.exported.connect(lambda: self._act("report"))
         self._drawn: Any = None
+        self._reported: dict[str, Any] = {}
         return self.hand
 
     def make(self) -> QWidget:
@@ -85,8 +87,11 @@ class RegisterDock(MethodStep):
 
     def fill(self) -> None:
         """Offer what the document holds, judge the landmarks, and show what is known of the registration."""
-        document, method = self.session.document, self._method_class()
-        self.fields.fill(document, method)
+        document = self.session.document
+        self.fields.fill(document, self._method_class())
+        if self._suit_method():
+            self.fields.fill(document, self._method_class())
+        method = self._method_class()
         scene, chosen = self.scene, self.fields.selection()
         before = (scene.moving, scene.fixed)
         scene.moving, scene.fixed = chosen.moving, chosen.fixed
@@ -243,6 +248,19 @@ class RegisterDock(MethodStep):
             y, x = np.asarray(held["fixed_um"][number - 1], dtype=float)
             self.desk.look_at(float(y), float(x))
 
+    def _suit_method(self) -> bool:
+        """Choose at first what fits the pair: by images where both sides have one, else by landmarks."""
+        document = self.session.document
+        pair = (str(self.moving.currentData() or ""), str(self.fixed.currentData() or ""))
+        if pair == self._suited or not pair[0]:
+            return False
+        self._suited = pair
+        both = images_of(document, *pair) and images_of(document, pair[1], pair[0])
+        known = methods(self.kind)
+        wanted = known.get("images" if both else "landmarks", known["landmarks"])
+        self.panel.set_method(wanted())
+        return True
+
     def _suit_radius(self) -> None:
         """Let a pin reach a seventh of the section at first."""
         wide = float(np.ptp(extent_of_system(self.session.document, self.scene.fixed), axis=0).max())
@@ -293,27 +311,26 @@ class RegisterDock(MethodStep):
         document, method = self.session.document, self._method_class()
         certain = bool(held) and certainty_of(document, self._moving) is not None
         refinable = method is not None and not self.waiting_for() and "landmarks" not in method.needs
-        self.hand.fill(held, self._rows(held), certain=certain, refinable=refinable)
+        self.hand.fill(held, certain=certain, refinable=refinable)
+        self.hand.kept.fill(self._kept_names())
+        if held != self._reported:
+            self._reported = held
+            self.hand.kept.forget_report()
         self.panel._correct_heading.setVisible(bool(held))
         self._draw_cards(held)
 
-    def _rows(self, held: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        if not held:
-            return {}
-        document = self.session.document
-        kept = {n: k for n, k in document.attribute("alignments_kept", {}).items() if k.get("moving") == self._moving}
-        landmarks = self._landmarks()
-        moving, fixed = (
-            np.asarray(landmarks.get(k, []), dtype=float).reshape(-1, 2) for k in ("moving_um", "fixed_um")
-        )
-        rows = {}
-        for name, entry in {NOW: held, **kept}.items():
-            trust, transform = entry.get("trust"), kept_transform(document, entry)
-            row: dict[str, Any] = {"trust": None if not trust else float(trust.get("score", 0.0))}
-            if len(moving) and transform is not None:
-                row["landmarks_um"] = float(np.median(np.linalg.norm(transform.apply(moving) - fixed, axis=1)))
-            rows[name] = row
-        return rows
+    def _kept_names(self) -> list[str]:
+        """Return the names of the registrations that are kept of this pair."""
+        known = self.session.document.attribute("alignments_kept", {})
+        pair = (self._moving, self.scene.fixed)
+        return [name for name, entry in known.items() if (entry.get("moving"), entry.get("fixed")) == pair]
+
+    def _report(self) -> Any:
+        images = self.fields.selection()
+        return report_of_alignments(
+            self.session.document, self._moving, self._kept_names(),
+            fixed_image=images.fixed_image, moving_image=images.moving_image,
+        )  # fmt: skip
 
     def _draw_cards(self, held: dict[str, Any]) -> None:
         """Draw the candidates beside the window, once for each set of them."""

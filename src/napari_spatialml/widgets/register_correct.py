@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from ..core.report import Report
+from ..session.alignment_report import AlignmentReport
 from .hand import HandTools, length_field
 from .messages import Message, MessageLine
 from .register_candidates import CandidateCards
-from .register_kept import KeptTable
+from .register_kept import KeptRegistrations
 from .style import SPACING, Heading, Rows, Tool
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class CorrectRegistration(QWidget):
         The desk.
     options
         Returns what the presenter has to know for the pin tool.
+    report
+        Returns what makes the report of the registrations.
     """
 
     act = Signal(str)
@@ -59,10 +63,16 @@ class CorrectRegistration(QWidget):
     looked = Signal()
     """Another map was asked for."""
 
-    def __init__(self, desk: Desk, options: Callable[[str], dict[str, Any]], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        options: Callable[[str], dict[str, Any]],
+        report: Callable[[], Callable[[Report], AlignmentReport]],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.trust = MessageLine()
-        self.cards, self.kept = CandidateCards(), KeptTable()
+        self.cards, self.kept = CandidateCards(), KeptRegistrations(report)
         self.radius = length_field(300.0, 1.0, 50_000.0)
         self.radius.valueChanged.connect(lambda _v: self.tools.options_changed())
         others = [
@@ -80,15 +90,13 @@ class CorrectRegistration(QWidget):
         self.accept_button: QPushButton = self._button("Accept")
         self.refine_button: QPushButton = self._button("Refine from here")
 
-    def fill(self, held: dict[str, Any], rows: dict[str, dict[str, Any]], *, certain: bool, refinable: bool) -> None:
+    def fill(self, held: dict[str, Any], *, certain: bool, refinable: bool) -> None:
         """Show what is kept of a registration.
 
         Parameters
         ----------
         held
             Its entry; empty where there is none.
-        rows
-            For the table of registrations: the present one and those that are kept.
         certain
             Whether its method said where it is sure.
         refinable
@@ -101,7 +109,6 @@ class CorrectRegistration(QWidget):
         self.error.setVisible(certain)
         self.accept_button.setEnabled(bool(held) and not held.get("accepted", False))
         self.refine_button.setEnabled(refinable)
-        self.kept.fill(rows)
         self._pin_rows.setVisible(bool(held))
 
     def _lay_out(self) -> None:

@@ -1,13 +1,15 @@
-"""Several registrations of one pair: kept under names, compared in a table, and swiped between."""
+"""Several registrations of one pair: kept under names, swiped between, and compared in a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
@@ -18,17 +20,27 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .landmark_table import length
-from .style import SPACING, Tool, tool_row
+from ..core.report import Report
+from ..session.alignment_report import AlignmentReport
+from .file_dialogs import ask_where_to_save
+from .run_row import RunRow
+from .step import choose
+from .style import SPACING, Quiet, Rows, Tool, tool_row
 
-__all__ = ["NOW", "KeptTable"]
+__all__ = ["KeptRegistrations"]
 
-NOW = "now"
+Prepare = Callable[[], Callable[[Report], AlignmentReport]]
 _ROW = 24
 
 
-class KeptTable(QWidget):
-    """A row for the present registration and one for each that is kept."""
+class KeptRegistrations(QWidget):
+    """Keep a registration, take one up again, and compare them.
+
+    Parameters
+    ----------
+    report
+        Returns what makes the report of the present registration and of those that are kept, beside the window.
+    """
 
     kept = Signal(str)
     """A name under which the present one is to be kept."""
@@ -38,46 +50,37 @@ class KeptTable(QWidget):
     """A kept one that is no longer wanted."""
     swiped = Signal(str)
     """A kept one that is to be compared with the present one in place."""
-    exported = Signal()
-    """The table is to be written to a file."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, report: Callable[[], Callable[[Report], AlignmentReport]], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self.name = QLineEdit()
+        self.report: AlignmentReport | None = None
+        self.name, self.names = QLineEdit(), QComboBox()
         self.name.setPlaceholderText("name to keep it by")
         self.name.setAccessibleName("Name of the registration")
         self.name.returnPressed.connect(self._keep)
-        self.table = QTableWidget(0, 4)
-        self.table.setHorizontalHeaderLabels(["registration", "landmarks", "trust", "likeness"])
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setAccessibleName("Registrations of this pair")
-        self.table.setToolTip(
-            "Landmarks: the median distance between pairs. Likeness: mutual information of the images, in bits."
-        )
-        header = self.table.horizontalHeader()
-        header.setSectionsClickable(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 78), (2, 52), (3, 66)):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            self.table.setColumnWidth(column, width)
         keep = QPushButton("Keep as")
         keep.setToolTip("Keep this registration under the name on the left, to compare another with it (Enter).")
         keep.clicked.connect(lambda _checked=False: self._keep())
-        others = tool_row(
+        self._others = Rows()
+        self._others.add("Kept", self.names, "A registration of this pair that was kept.")
+        self._tools = tool_row(
             [
-                Tool(
-                    "Swipe", "Compare the marked registration with the present one in place.", self._send(self.swiped)
-                ),
-                Tool("Use", "Lay the moving side as the marked registration says.", self._send(self.used)),
-                Tool("Forget", "Keep the marked registration no longer.", self._send(self.forgotten)),
-                Tool("Export…", "Write this comparison to a table.", self.exported.emit),
+                Tool("Swipe between", "Compare the kept registration with the present one in place.",
+                     self._send(self.swiped)),
+                Tool("Use it", "Lay the moving side as the kept registration says.", self._send(self.used)),
+                Tool("Forget", "Keep this registration no longer.", self._send(self.forgotten)),
             ]
-        )
-        self._others = others
+        )  # fmt: skip
+        self.run_row = RunRow(
+            "Report", "Landmark error, likeness of the images, folds and bend of every registration.",
+            report, self._done,
+        )  # fmt: skip
+        self.table, self.said = _table(), Quiet()
+        self.export = QPushButton("Export…")
+        self.export.setToolTip("Write the report as a table (.csv) or with the places where two differ (.json).")
+        self.export.clicked.connect(lambda _checked=False: self._ask())
         line = QHBoxLayout()
         line.addWidget(self.name, 1)
         line.addWidget(keep)
@@ -85,54 +88,77 @@ class KeptTable(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
         layout.addLayout(line)
-        for part in (self.table, others):
+        for part in (self._others, self._tools, self.run_row, self.table, self.said, self.export):
             layout.addWidget(part)
+        self._show(None)
 
-    @property
-    def marked(self) -> str:
-        """The kept registration that is marked; the only one where none is; "" for the present one."""
-        row = self.table.currentRow()
-        names = self.names
-        if row >= 1:
-            return names[row]
-        return names[1] if len(names) == 2 else ""
+    def fill(self, names: Sequence[str]) -> None:
+        """Offer the registrations that are kept of this pair."""
+        choose(self.names, names)
+        for part in (self._others, self._tools):
+            part.setVisible(bool(names))
 
-    @property
-    def names(self) -> list[str]:
-        """What the rows are called, the present one first."""
-        items = (self.table.item(row, 0) for row in range(self.table.rowCount()))
-        return [item.text() for item in items if item is not None]
+    def forget_report(self) -> None:
+        """Take the report away: what it tells of has changed."""
+        self._show(None)
 
-    def fill(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
-        """Show registrations by name: "landmarks_um", "trust" and "likeness" of each, where they are known."""
+    def write(self, path: Path) -> None:
+        """Write the report to a file, as its ending says."""
+        if self.report is not None:
+            text = self.report.to_json() if path.suffix == ".json" else self.report.to_csv()
+            path.write_text(text, encoding="utf-8")
+
+    def _done(self, report: AlignmentReport) -> str:
+        self._show(report)
+        return ""
+
+    def _show(self, report: AlignmentReport | None) -> None:
+        self.report = report
+        for part in (self.table, self.said, self.export):
+            part.setVisible(report is not None)
+        if report is None:
+            return
+        rows = report.rows()
+        self.table.setColumnCount(1 + len(report.columns))
+        self.table.setHorizontalHeaderLabels(["", *(c.name for c in report.columns)])
         self.table.setRowCount(len(rows))
-        for at, (name, row) in enumerate(rows.items()):
-            trust, likeness = row.get("trust"), row.get("likeness")
-            texts = (
-                name,
-                length(row.get("landmarks_um")),
-                "–" if trust is None else f"{100 * trust:.0f} %",
-                "–" if likeness is None else f"{likeness:.3f}",
-            )
+        for at, row in enumerate(rows):
             self.table.setRowHeight(at, _ROW)
-            for column, text in enumerate(texts):
+            for column, text in enumerate(row):
                 item = QTableWidgetItem(text)
-                right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-                item.setTextAlignment(left if column == 0 else right)
+                side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
+                item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+                item.setToolTip(text)
                 self.table.setItem(at, column, item)
-        several = len(rows) > 1
-        self.table.setVisible(several)
-        self._others.setVisible(several)
-        head = self.table.horizontalHeader().height() or _ROW
-        self.table.setFixedHeight(min(len(rows), 6) * _ROW + max(head, _ROW) + 2 * self.table.frameWidth() + 2)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in range(1, self.table.columnCount()):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.setFixedHeight(len(rows) * _ROW + max(header.height(), _ROW) + 2 * self.table.frameWidth() + 2)
+        self.said.setText("\n".join(report.sentences()))
+        self.said.setVisible(bool(report.sentences()))
+
+    def _ask(self) -> None:
+        ask_where_to_save(self, "Export the report", "registration.csv", ".csv", self.write)
 
     def _keep(self) -> None:
         self.kept.emit(self.name.text().strip())
 
-    def _send(self, signal: Any) -> Any:
+    def _send(self, signal: Any) -> Callable[[], None]:
         def pressed() -> None:
-            if self.marked:
-                signal.emit(self.marked)
+            if self.names.currentData():
+                signal.emit(str(self.names.currentData()))
 
         return pressed
+
+
+def _table() -> QTableWidget:
+    made = QTableWidget(0, 0)
+    made.verticalHeader().hide()
+    made.setShowGrid(False)
+    made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    made.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+    made.horizontalHeader().setSectionsClickable(False)
+    made.setAccessibleName("Report of the registrations")
+    return made
