@@ -204,7 +204,8 @@ def _step(field: Float, terms: Terms, level: Level, stiffness: float) -> Float:
 
 
 def _smooth(field: Float, sigma: float) -> Float:
-    return np.stack([ndimage.gaussian_filter(p, sigma, truncate=2.5, mode="nearest") for p in field]).astype(np.float32)
+    smooth = [ndimage.gaussian_filter(p, sigma, truncate=2.5, mode="nearest") for p in field]
+    return np.asarray(np.stack(smooth), np.float32)
 
 
 def _unfolded(field: Float) -> Float:
