@@ -89,10 +89,12 @@ def _cut(shapes: Any, whole: Chain) -> Any:
 
     cut = np.array(shapes, dtype=object)
     finest = smooth_below(whole) / np.sqrt(np.abs(np.linalg.det(whole.jacobian(np.zeros((1, 2)))))[0])
+    bent = np.flatnonzero(_edges(cut) > _short(cut, whole, float(finest)))
+    if not len(bent):
+        return cut
     longest = np.maximum(shapely.length(cut) / _PIECES, 1e-300)
     if np.isfinite(finest):  # what bends and bends back within an edge shows neither at its ends nor at its middle
-        cut = shapely.segmentize(cut, np.maximum(finest, longest))
-    bent = np.arange(len(cut))
+        cut[bent] = shapely.segmentize(cut[bent], np.maximum(finest, longest[bent]))
     for _ in range(_TURNS):
         piece = _straight(cut[bent], whole)
         rough = np.isfinite(piece) & (piece > longest[bent])
@@ -101,6 +103,30 @@ def _cut(shapes: Any, whole: Chain) -> Any:
             break
         cut[bent] = shapely.segmentize(cut[bent], piece)
     return cut
+
+
+def _edges(shapes: Any) -> npt.NDArray[np.float64]:
+    """Return the length of the longest edge of each outline."""
+    import shapely
+
+    xy, of = shapely.get_coordinates(shapes, return_index=True)
+    longest = np.zeros(len(shapes))
+    within = of[:-1] == of[1:]
+    np.maximum.at(longest, of[:-1][within], np.hypot(*np.diff(xy, axis=0).T)[within])
+    return longest
+
+
+def _short(shapes: Any, whole: Chain, finest: float) -> float:
+    """Return a length below which no edge bends noticeably: most cells' outlines need no look at each edge."""
+    import shapely
+
+    low, high = np.array(shapely.total_bounds(shapes)).reshape(2, 2)
+    sides = [np.linspace(low[k], high[k], 65) for k in (0, 1)]
+    moved = _moved(whole, np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 2)).reshape(65, 65, 2)
+    steps = np.maximum((high - low) / 64, 1e-300)
+    bend = max(float(np.abs(np.diff(moved, 2, axis)).max()) / steps[axis] ** 2 for axis in (0, 1))
+    # the sag is an eighth of the bend times the square; next to a landmark it bends more than between two nodes
+    return float(min(np.sqrt(8 * _TOLERANCE_UM / max(4 * bend, 1e-300)), finest / 2))
 
 
 def _straight(shapes: Any, whole: Chain) -> npt.NDArray[np.float64]:
