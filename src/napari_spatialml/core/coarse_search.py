@@ -135,7 +135,7 @@ class _Shifts:
     def _score(self, joint: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         total = joint.sum((0, 1))
         enough = total > _LEAST_OVERLAP * self.area
-        score = np.zeros_like(total)
+        score: npt.NDArray[np.float32] = np.zeros_like(total)
         score[enough] = information(joint[:, :, enough]) * np.sqrt(total[enough] / self.area)
         return score
 
@@ -192,9 +192,7 @@ def _settled(fixed: Picture, moving: Picture, poses: list[Pose], report: Report)
     return _distinct(settled, len(settled))
 
 
-def _climb(
-    pose: Pose, a: Picture, b: Picture, la: npt.NDArray[np.int8], lb: npt.NDArray[np.int8]
-) -> Pose:
+def _climb(pose: Pose, a: Picture, b: Picture, la: npt.NDArray[np.int8], lb: npt.NDArray[np.int8]) -> Pose:
     from scipy.optimize import minimize
 
     start = pose.transform

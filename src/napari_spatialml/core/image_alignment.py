@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ..errors import BadInput
 from .affine import Affine
 from .coarse_search import Pose, search
-from .image_affine import Fit, Model, placed, refine
+from .image_affine import Fit, Model, refine
 from .landmarks import fit_model
-from .pictures import Picture, extent_of, picture_of
+from .pictures import Picture, check, extent_of, picture_of
 from .registration import Pair, Side
 from .report import Report, part, silent
 
@@ -81,12 +81,13 @@ def pictures_of(pair: Pair, resolution_um: float = 0.0) -> tuple[Picture, Pictur
     if resolution_um <= 0:
         extents = extent_of(fixed, sizes[0]) + extent_of(moving, sizes[1])
         resolution_um = max(max(extents) / _EDGE, max(sizes) / 2)
-    return picture_of(fixed, sizes[0], resolution_um, "fixed"), picture_of(moving, sizes[1], resolution_um, "moving")
+    return picture_of(fixed, sizes[0], resolution_um), picture_of(moving, sizes[1], resolution_um)
 
 
 def _image(side: Side, name: str) -> npt.NDArray[np.generic]:
     if side.image is None:
         raise BadInput(f"The {name} side has no image.", "Choose an image on both sides.")
+    check(side.image, name)
     return side.image
 
 
