@@ -76,6 +76,16 @@ class Picture:
         known = (weight > 0.5).astype(np.float32)
         return Picture(values / np.maximum(weight, 1e-3) * known, known, spacing, now.origin)
 
+    def stretched(self, factor: float) -> Picture:
+        """Return the picture with rows pulled apart by ``factor`` and columns pressed together by it."""
+        if factor == 1:
+            return self
+        steps = (1 / factor, factor)
+        at = [np.arange(0, n - 1 + 1e-6, step) for n, step in zip(self.shape, steps, strict=True)]
+        known = (_sampled(self.known, at) > 0.5).astype(np.float32)
+        values = np.stack([_sampled(v, at) for v in self.values]) * known
+        return Picture(values, known, self.spacing, (self.origin[0] * factor, self.origin[1] / factor))
+
 
 def extent_of(image: npt.NDArray[Any], pixel_size_um: float) -> tuple[float, float]:
     """Return the height and width in µm of the part of an image in which something is to be seen."""
