@@ -18,7 +18,7 @@ from napari_spatialml.errors import DocumentError
 from napari_spatialml.session import transcripts
 from napari_spatialml.session.document import Document
 from napari_spatialml.session.index_files import FOLDER
-from napari_spatialml.session.transcripts import TranscriptIndex, index_of
+from napari_spatialml.session.transcripts import TranscriptIndex, index_of, index_to_see
 
 warnings.simplefilter("ignore")
 GENES = ["EPCAM", "PTPRC", "VIM", "never seen"]
@@ -160,8 +160,27 @@ def test_points_without_a_place_or_without_genes_are_told_in_words(tmp_path: Pat
     bare = Document(SpatialData(points={"rna": PointsModel.parse(molecules(9).drop(columns="gene"))}))
     with pytest.raises(DocumentError, match="not in the section"):
         index_of(bare, "rna")
-    with pytest.raises(DocumentError, match="do not say which gene"):
-        TranscriptIndex.open_or_build(bare, "rna", tmp_path)
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+@pytest.mark.parametrize("sorted_on_disk", [False, True])
+def test_points_that_name_no_gene_can_be_looked_at_but_not_counted(monkeypatch, sorted_on_disk, partitions) -> None:
+    import dask.dataframe as dd
+
+    if sorted_on_disk:
+        monkeypatch.setattr(transcripts, "IN_MEMORY", 0)
+    frame = molecules(900).drop(columns="gene")
+    elsewhere = {"slide": Affine([[0.5, 0, 3], [0, 0.5, 4], [0, 0, 1]], ("x", "y"), ("x", "y"))}
+    parsed = PointsModel.parse(dd.from_pandas(frame, npartitions=partitions), transformations=elsewhere)
+    document = Document(SpatialData(points={"dots": parsed}))
+    index = index_to_see(document, "dots")
+    placed = frame.dropna()
+    assert (index.placed, index.total, index.genes) == (len(placed), 900, ("",))
+    found = index.window(-1e6, 1e6, -1e6, 1e6)[0]
+    expected = placed[["y", "x"]].to_numpy() * 0.5 + [4, 3]
+    assert np.allclose(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)])
+    with pytest.raises(DocumentError, match="not in the section"):
+        index_of(document, "dots")
 
 
 def test_the_index_follows_its_points_when_they_are_moved() -> None:

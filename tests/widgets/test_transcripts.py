@@ -183,3 +183,46 @@ def test_transcripts_under_cells_are_hidden_until_they_are_ticked(viewer, states
     qtbot.waitUntil(lambda: desk.presenter.state.pictures["transcripts"] is not before, timeout=20_000)
     following.change("transcripts", lambda look: look.with_gene(following.index("transcripts").genes[0]))
     assert isinstance(desk.presenter.state.transcripts["transcripts"], TranscriptLook)
+
+
+def nameless(n=5000, system="slide"):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({a: rng.uniform(0, 300, n) for a in "xy"})
+    return PointsModel.parse(frame, transformations={system: Identity()})
+
+
+def test_points_that_name_no_gene_are_drawn_view_by_view(viewer, show, qtbot):
+    desk = desk_of(viewer)
+    desk.take(Session.start(SpatialData(points={"rna": nameless(system="global")}), source="dots"))
+    dock = show(TranscriptsDock(viewer))
+    picture = settled(desk, qtbot)
+    assert picture.in_view == 5000 and picture.of_points
+    dock.refresh_now()
+    assert "5,000 points" in dock.status.text() and "gene" not in dock.status.text()
+    assert not dock.search.isEnabled() and dock.genes.topLevelItemCount() == 0
+    desk.look_at(150.0, 150.0, 20.0)
+    y0, y1, x0, x1 = settled(desk, qtbot).view.box
+    frame = table(desk)
+    inside = frame["y"].ge(y0) & frame["y"].lt(y1) & frame["x"].ge(x0) & frame["x"].lt(x1)
+    qtbot.waitUntil(lambda: now(desk).in_view == int(inside.sum()), timeout=5000)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_points_beside_are_drawn_as_a_density_of_every_point_without_a_pass_on_the_window(
+    viewer, qtbot, monkeypatch, indexed
+):
+    if indexed:
+        monkeypatch.setattr(transcripts, "IN_MEMORY", 0)
+        monkeypatch.setattr(transcripts, "QUICK_BYTES", 0)
+        monkeypatch.setattr("napari_spatialml.views.density._counts", lambda *_: pytest.fail("every point was read"))
+    desk = desk_of(viewer)
+    both = SpatialData(points={"rna": points(), "dots": nameless()})
+    desk.take(Session.start(both, source="two"))
+    settled(desk, qtbot)
+    desk.presenter.show(beside="slide")
+
+    def drawn():
+        return [layer for spec, layer in desk.presenter.canvas.layers() if spec.key.element == "dots"]
+
+    qtbot.waitUntil(lambda: len(drawn()) == 1 and desk.runner.state == "idle", timeout=20_000)
+    assert np.nansum(drawn()[0].data) == 5000

@@ -77,6 +77,8 @@ class Choice:
 
 
 ALL = Choice()
+UNNAMED = ""
+"""The feature of points that do not say which they are."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Source:
     frame
         Its y, x and feature columns, a lazy dask frame.
     key
-        The feature column.
+        The feature column; without one, all points are of one feature without a name.
     files
         The parquet files that the frame reads; none where it is held in memory.
     choice
@@ -147,8 +149,10 @@ class Source:
         return self._split(self._chosen(delayed.compute(scheduler="synchronous")))
 
     def _split(self, held: Any) -> Piece:
-        genes = held[self.key].astype("category")
         where = held[["y", "x"]].to_numpy(dtype=self.dtype)
+        if not self.key:
+            return where, np.zeros(len(where), np.int64), np.array([UNNAMED], dtype=object)
+        genes = held[self.key].astype("category")
         codes = genes.cat.codes.to_numpy().astype(np.int64)
         return where, codes, np.array([_text(g) for g in genes.cat.categories], dtype=object)
 
@@ -182,8 +186,19 @@ def quality_column(element: Any) -> str:
     return next((c for c in QUALITY if c in element.columns), "")
 
 
-def source_of(element: Any, name: str, key: str, choice: Choice = ALL, *, measured: bool = False) -> Source:
+def source_of(
+    element: Any, name: str, key: str, choice: Choice = ALL, *, measured: bool = False, named: bool = True
+) -> Source:
     """Return the points element as a source; if so asked, with the quality and height that it has.
+
+    Parameters
+    ----------
+    element, name, key, choice
+        The points, what they are called, the column of their features, and which of them there are.
+    measured
+        Read quality and height.
+    named
+        Whether they must say which feature each is.
 
     Raises
     ------
@@ -194,7 +209,7 @@ def source_of(element: Any, name: str, key: str, choice: Choice = ALL, *, measur
     """
     from spatialdata import get_dask_backing_files
 
-    if not key:
+    if named and not key:
         raise DocumentError(f"The points '{name}' do not say which gene each is.", "Give them a feature key.")
     files = tuple(Path(f) for f in get_dask_backing_files(element))
     gone = [f for f in files if not f.exists()]
@@ -207,7 +222,7 @@ def source_of(element: Any, name: str, key: str, choice: Choice = ALL, *, measur
         raise BadInput(f"The points '{name}' do not say how high each transcript lies.", "Count all of them.")
     measures = _measures(element, quality) if measured else ()
     more = [quality] * (choice.quality is not None) + ["z"] * (choice.z is not None)
-    columns = dict.fromkeys(["y", "x", key, *more, *(column for _, column in measures)])
+    columns = dict.fromkeys(["y", "x", *filter(None, [key]), *more, *(column for _, column in measures)])
     return Source(name, element[list(columns)], key, files, choice, quality, measures)
 
 

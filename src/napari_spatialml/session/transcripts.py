@@ -39,6 +39,7 @@ __all__ = [
     "growing_of",
     "index_beside",
     "index_of",
+    "index_to_see",
     "is_quick",
     "opened_index",
     "points_with_genes",
@@ -69,7 +70,7 @@ class TranscriptIndex:
     total
         How many transcripts there are, those without a place or a gene included.
     to_um
-        From the points' own coordinates, as kept here, to µm in "global".
+        From the points' own coordinates, as kept here, to µm in "global", or where they lie if not there.
     """
 
     genes: tuple[str, ...]
@@ -96,7 +97,7 @@ class TranscriptIndex:
         document
             The document.
         points
-            A points element with a feature key that lies in "global".
+            A points element.
         home
             The session's folder; a temporary one if None.
         report
@@ -109,10 +110,10 @@ class TranscriptIndex:
         Raises
         ------
         DocumentError
-            When the points have no feature key or do not lie in "global", or the disk is full.
+            When a file behind the points is gone, or the disk is full.
         """
-        to_um = document.affine(points, GLOBAL)
-        source = transcript_source(document, points, choice, measured=choice == ALL)
+        to_um = _to_um(document, points)
+        source = transcript_source(document, points, choice, measured=choice == ALL, named=False)
         edge = TILE_UM / to_um.scale_factors[1]
         with _LOCK:
             if source.held_in_memory and source.rows() < IN_MEMORY:
@@ -236,9 +237,18 @@ def points_with_genes(document: Document) -> tuple[str, ...]:
     return tuple(n for n in names if GLOBAL in document.placed(n) and feature_key(document, n))
 
 
-def transcript_source(document: Document, points: str, choice: Choice = ALL, *, measured: bool = False) -> Source:
-    """Return the points element as a source of transcripts; if so asked, with their quality and height."""
-    return source_of(document.element(points), points, feature_key(document, points), choice, measured=measured)
+def transcript_source(
+    document: Document, points: str, choice: Choice = ALL, *, measured: bool = False, named: bool = True
+) -> Source:
+    """Return the points element as a source of transcripts: see `transcript_source.source_of`."""
+    key = feature_key(document, points)
+    return source_of(document.element(points), points, key, choice, measured=measured, named=named)
+
+
+def _to_um(document: Document, points: str) -> Affine:
+    """Return the way from the points' own coordinates to µm in "global", or in the first system where they lie."""
+    placed = document.placed(points)
+    return document.affine(points, GLOBAL if GLOBAL in placed else placed[0])
 
 
 def growing_of(document: Document, points: str) -> Growing | None:
@@ -251,18 +261,19 @@ def opened_index(document: Document, points: str, choice: Choice = ALL) -> Trans
     held = _OPEN.get(document, {}).get((points, choice.of_points))
     if held is None or held[0] != document.revision(("points", points)):
         return None
-    return replace(held[1], to_um=document.affine(points, GLOBAL))
+    return replace(held[1], to_um=_to_um(document, points))
 
 
 def glimpse_of(document: Document, points: str) -> TranscriptIndex | None:
     """Return an index to look at now: the one that is open, or the one on disk before all of it was read and checked.
 
     What counts transcripts must wait for `index_of`, which reads every byte and makes a damaged index again.
+    Points of any kind may be looked at: see `index_to_see`.
     """
     found = opened_index(document, points)
     if found is not None or document.home is None:
         return found
-    source, to_um = transcript_source(document, points, measured=True), document.affine(points, GLOBAL)
+    source, to_um = transcript_source(document, points, measured=True, named=False), _to_um(document, points)
     if source.held_in_memory and source.rows() < IN_MEMORY:
         return None
     arrays = opened_files(source, folder_of(document.home, points, ALL), source.fingerprint(), whole=False)
@@ -289,13 +300,33 @@ def index_of(document: Document, points: str, report: Report = silent, choice: C
         When the points are not there, have no feature key, or do not lie in "global"; or, by a caller that
         gives no report, while the index is made beside the window.
     """
-    kept, wanted = _OPEN.setdefault(document, {}), (points, choice.of_points)
-    revision = document.revision(("points", points))
     if points not in document.names("points") or not feature_key(document, points):
         raise DocumentError(
             f"The transcripts '{points}', which the cells count, are not in the section.",
             "Undo their removal; or remove the table of counts, if only the labels are to be corrected.",
         )
+    to_um = document.affine(points, GLOBAL)
+    return replace(_kept(document, points, report, choice), to_um=to_um)
+
+
+def index_to_see(document: Document, points: str, report: Report = silent) -> TranscriptIndex:
+    """Return the index of any points, to look at them.
+
+    Those that do not say which gene each is are all of one gene without a name, and they may lie in any
+    coordinate system. Otherwise it is what `index_of` returns.
+
+    Raises
+    ------
+    DocumentError
+        When the points are not there, or a file behind them is gone.
+    """
+    return _kept(document, points, report, ALL)
+
+
+def _kept(document: Document, points: str, report: Report, choice: Choice) -> TranscriptIndex:
+    """Return the index of points, opened or made at the first call and kept while the points stay."""
+    kept, wanted = _OPEN.setdefault(document, {}), (points, choice.of_points)
+    revision = document.revision(("points", points))
     if wanted not in kept or kept[wanted][0] != revision:
         if report is silent and document in _BESIDE and not is_quick(document, points):
             _BESIDE[document](*wanted)
@@ -306,12 +337,12 @@ def index_of(document: Document, points: str, report: Report = silent, choice: C
         with _growth(document, points) as seen:
             made = TranscriptIndex.open_or_build(document, points, document.home, report, choice, seen)
         kept[wanted] = (revision, made)
-    return replace(kept[wanted][1], to_um=document.affine(points, GLOBAL))
+    return replace(kept[wanted][1], to_um=_to_um(document, points))
 
 
 def is_quick(document: Document, points: str) -> bool:
     """Whether the index is made in some tenths of a second."""
-    source = transcript_source(document, points)
+    source = transcript_source(document, points, named=False)
     if source.held_in_memory:
         return source.rows() < IN_MEMORY
     return sum(file.stat().st_size for file in source.files) < QUICK_BYTES

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from ..core.transform import Affine
 from ..session import Document
+from ..session.transcript_view import whole_density
+from ..session.transcripts import TranscriptIndex, is_quick, opened_index
 from .memory import Memory
 from .places import as_matrix, extent
 from .specs import ImageSpec, Key
@@ -18,6 +20,7 @@ __all__ = ["bin_um", "density_spec"]
 
 _LONGEST = 512
 """Bins along the longer side, at most."""
+_CENTRE = Affine.translation(0.5, 0.5)
 
 
 def bin_um(box: npt.NDArray[np.float64]) -> float:
@@ -29,21 +32,47 @@ def bin_um(box: npt.NDArray[np.float64]) -> float:
 
 def density_spec(
     document: Document, points: str, system: str, memory: Memory, *, beside: bool, offset: tuple[float, float]
-) -> tuple[ImageSpec, float]:
-    """Return the layer of a density, and the bin's edge in µm."""
+) -> tuple[ImageSpec, float] | None:
+    """Return the layer of a density, and the bin's edge in µm; None for many points that nobody has indexed yet."""
     affine = document.affine(points, system)
+    shift = Affine.translation(*offset)
+    if is_quick(document, points):
+        return _counted(document, points, system, affine, shift, memory, beside)
+    index = opened_index(document, points)
+    return None if index is None else _indexed(document, points, affine, shift, index, beside)
+
+
+def _counted(
+    document: Document, points: str, system: str, affine: Affine, shift: Affine, memory: Memory, beside: bool
+) -> tuple[ImageSpec, float]:
+    """Count every point."""
     token = ("density", points, document.revision(("points", points)), as_matrix(affine))
     box = memory.get((*token, "box"), partial(extent, document, points, system))
     edge = bin_um(box)
     low = np.floor(box[0] / edge) * edge
     h, w = (int(n) for n in np.floor((box[1] - low) / edge) + 1)
     counts = partial(memory.get, token, partial(_counts, document.element(points), affine, low, edge, (h, w)))
-    placed = Affine.translation(*offset) @ Affine.translation(*low) @ Affine.scale(edge) @ Affine.translation(0.5, 0.5)
-    spec = ImageSpec(
-        Key(points, "", beside), points, token, partial(_drawn, counts), as_matrix(placed), 20,
-        opacity=0.9, colormap="magma",
-    )  # fmt: skip
-    return spec, edge
+    placed = shift @ Affine.translation(*low) @ Affine.scale(edge) @ _CENTRE
+    return _spec(points, token, counts, placed, beside), edge
+
+
+def _indexed(
+    document: Document, points: str, affine: Affine, shift: Affine, index: TranscriptIndex, beside: bool
+) -> tuple[ImageSpec, float]:
+    """Take the bins of the index, without looking at a point."""
+    lattice = index.lattice
+    low, high = lattice.low, lattice.low + np.array(lattice.shape) * lattice.edge
+    corners = affine.apply(np.array([[y, x] for y in (low[0], high[0]) for x in (low[1], high[1])]))
+    (y0, x0), (y1, x1) = corners.min(0), corners.max(0)
+    counts, corner, edge = whole_density(index, affine, (y0, y1, x0, x1), bin_um(np.array([[y0, x0], [y1, x1]])))
+    token = ("indexed density", points, document.revision(("points", points)), as_matrix(affine))
+    placed = shift @ affine @ Affine.translation(*corner) @ Affine.scale(edge) @ _CENTRE
+    return _spec(points, token, lambda: counts, placed, beside), edge * affine.scale_factors[1]
+
+
+def _spec(points: str, token: Any, counts: Any, placed: Affine, beside: bool) -> ImageSpec:
+    make, matrix = partial(_drawn, counts), as_matrix(placed)
+    return ImageSpec(Key(points, "", beside), points, token, make, matrix, 20, opacity=0.9, colormap="magma")
 
 
 def counts_of(spec: ImageSpec) -> npt.NDArray[np.float32]:

@@ -31,7 +31,7 @@ from .selected_specs import dimming_specs, marked_values
 from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
-from .transcripts import is_waited_for, transcript_legend, transcript_spec
+from .transcripts import transcript_legend, transcript_spec
 from .values import Categories, Values, revision_of, scaled, values_of
 
 __all__ = ["elements_shown", "legends", "plan"]
@@ -115,10 +115,10 @@ def _of_element(
         return list(image_specs(document, element, system, memory, beside=beside, offset=offset))
     if kind == "points":
         pictured = transcript_spec(document, state, element, beside=beside, offset=offset)
-        if pictured is not None or is_waited_for(document, element):
-            return [] if pictured is None else [pictured]
-        spec, _ = density_spec(document, element, system, memory, beside=beside, offset=offset)
-        return [replace(spec, limits=_density_limits(spec, memory))]
+        if pictured is not None:
+            return [pictured]
+        found = density_spec(document, element, system, memory, beside=beside, offset=offset)
+        return [] if found is None else [replace(found[0], limits=_density_limits(found[0], memory))]
     if kind == "shapes" and is_annotations(document, element):
         hidden, marked = frozenset(state.hidden_categories.get(element, frozenset())), state.regions
         return annotation_specs(document, element, system, hidden, marked, memory, beside=beside, offset=offset)
@@ -212,10 +212,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if kind == "images":
         return None
     if kind == "points":
-        found = transcript_legend(document, state, element)
-        if found is not None or is_waited_for(document, element):
-            return found
-        return _density_legend(document, memory, element, system)
+        return transcript_legend(document, state, element) or _density_legend(document, memory, element, system)
     if kind == "shapes" and is_annotations(document, element):
         return annotation_legend(document, element, frozenset(state.hidden_categories.get(element, frozenset())))
     colour = colour_of(document, state, element)
@@ -246,8 +243,11 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     )
 
 
-def _density_legend(document: Document, memory: Memory, points: str, system: str) -> Legend:
-    spec, edge = density_spec(document, points, system, memory, beside=False, offset=(0.0, 0.0))
+def _density_legend(document: Document, memory: Memory, points: str, system: str) -> Legend | None:
+    found = density_spec(document, points, system, memory, beside=False, offset=(0.0, 0.0))
+    if found is None:
+        return None
+    spec, edge = found
     low, high = _density_limits(spec, memory)
     n = int(np.nansum(counts_of(spec), dtype=np.float64))
     title = f"{n:,} {points}, bins of {edge:g} µm"

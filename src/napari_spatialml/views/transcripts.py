@@ -13,8 +13,7 @@ import numpy as np
 from ..core.symbols import GLYPHS
 from ..core.transform import Affine
 from ..session import Document
-from ..session.document import GLOBAL
-from ..session.transcripts import TranscriptIndex, feature_key, is_quick
+from ..session.transcripts import TranscriptIndex, feature_key
 from .places import as_matrix
 from .specs import ImageSpec, Key
 from .state import Legend, ViewState
@@ -22,8 +21,6 @@ from .transcript_looks import Picture, TranscriptLook, View
 from .transcript_picture import COLORMAP, Sitter
 
 __all__ = [
-    "is_followed",
-    "is_waited_for",
     "look_of",
     "said_of",
     "see_all",
@@ -35,11 +32,6 @@ __all__ = [
 
 _ORDER = 20
 TOKEN = "transcripts"
-
-
-def is_followed(document: Document, points: str) -> bool:
-    """Whether points are drawn view by view: they name their genes and lie in "global"."""
-    return GLOBAL in document.placed(points) and bool(feature_key(document, points))
 
 
 def look_of(state: ViewState, points: str) -> TranscriptLook:
@@ -102,11 +94,6 @@ def transcript_spec(
     return ImageSpec(Key(points, "", beside), points, token, make, matrix, _ORDER, opacity=0.9, rgb=True)
 
 
-def is_waited_for(document: Document, points: str) -> bool:
-    """Whether nothing of points can be drawn before somebody has read them beside the window."""
-    return is_followed(document, points) and not is_quick(document, points)
-
-
 def transcript_legend(document: Document, state: ViewState, points: str) -> Legend | None:
     """Return what the last picture of points means, and how much of what is in view it draws."""
     picture = picture_now(document, state, points)
@@ -117,7 +104,8 @@ def transcript_legend(document: Document, state: ViewState, points: str) -> Lege
         rows = [(gene, *colours[gene], n) for gene, n in picture.counts.items()]
         named = tuple((f"{glyph} {gene}" if picture.of_points else gene, c, n) for gene, glyph, c, n in rows)
         if not picture.look.genes:
-            named = ((f"{GLYPHS['disc']} all genes", "#ffd24d", picture.in_view),)
+            every = "all genes" if feature_key(document, points) else "all points"
+            named = ((f"{GLYPHS['disc']} {every}", "#ffd24d", picture.in_view),)
         return Legend(points, said_of(picture), "categories", named, note=_chosen(picture))
     high = next(iter((picture.high or {"": 1.0}).values()))
     what = next(iter(picture.counts), "")

@@ -15,7 +15,7 @@ from ..session.transcripts import TranscriptIndex, glimpse_of, growing_of, opene
 from ..views.places import as_matrix
 from ..views.transcript_looks import Picture, TranscriptLook
 from ..views.transcript_picture import growing_picture, picture_of
-from ..views.transcripts import is_followed, look_of, picture_now, sitter_of, view_of
+from ..views.transcripts import look_of, picture_now, sitter_of, view_of
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -75,7 +75,17 @@ class Following(QObject):
         if session is None or presenter is None:
             return ()
         document, here = session.document, presenter.state.coordinate_system
-        return tuple(n for n in document.names("points") if is_followed(document, n) and here in document.placed(n))
+        return tuple(n for n in document.names("points") if here in document.placed(n))
+
+    def _elsewhere(self) -> tuple[str, ...]:
+        """Return the points that are drawn in other systems alone: as the density that their indexes hold."""
+        session, presenter = self._desk.session, self._desk.presenter
+        if session is None or presenter is None:
+            return ()
+        document, state, here = session.document, presenter.state, self.elements()
+        systems = {state.beside, *state.also} - {""}
+        names = (n for n in document.names("points") if n not in here and systems & set(document.placed(n)))
+        return tuple(n for n in names if state.shown is None or n in state.shown)
 
     def index(self, points: str) -> TranscriptIndex | None:
         """Return the index by which points are drawn now, or None."""
@@ -104,6 +114,9 @@ class Following(QObject):
                 self._ask(session, points)
             elif self._wanted(points):
                 self._draw(session, points)
+        for points in self._elsewhere():
+            if self.index(points) is None:
+                self._ask(session, points)
 
     def _wanted(self, points: str) -> bool:
         """Whether points are drawn, or have no picture yet and may be."""
@@ -205,6 +218,8 @@ class Following(QObject):
         self._growing.stop()
         self.problems.pop(points, None)
         self.progressed.emit(points, 1.0, "")
+        if points in self._elsewhere() and self._desk.presenter is not None:
+            self._desk.presenter.window_moved()
         self.look()
 
     def _take_failure(self, points: str, sentence: str) -> None:

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ..core.report import Report
 from ..session.transcript_source import ALL, Choice
-from ..session.transcripts import index_beside, index_of
+from ..session.transcripts import index_beside, index_of, index_to_see
 from .runner import Job, Progress
 
 if TYPE_CHECKING:
@@ -99,4 +99,7 @@ def _call(ask: WeakMethod[Callable[[str, Choice], None]], points: str, choice: C
 
 
 def _made(document: Document, points: str, choice: Choice, report: Report) -> None:
-    index_of(document, points, report, choice)
+    if choice == ALL:
+        index_to_see(document, points, report)
+    else:
+        index_of(document, points, report, choice)

@@ -10,6 +10,7 @@ from functools import partial
 from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QCompleter, QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
+from ..session.transcript_source import UNNAMED
 from ..session.transcripts import TranscriptIndex
 from ..views.transcript_looks import TranscriptLook
 from ..views.transcripts import look_of, picture_now, said_of
@@ -81,12 +82,13 @@ class TranscriptsDock(StepDock):
         choose(self.points, elements)
         for part in (self.points, self._points_label):
             part.setVisible(len(elements) > 1)
-        self.search.setEnabled(bool(elements))
         index, look = self._index(), self._look()
-        names = list(index.genes) if index is not None else []
+        names = [gene for gene in index.genes if gene != UNNAMED] if index is not None else []
         if names != self._names.stringList():
             self._names.setStringList(names)
-        self.search.setPlaceholderText(f"type one of {len(names):,} genes" if names else "known when they are indexed")
+        self.search.setEnabled(bool(names))
+        waiting = "known when they are indexed" if index is None else "these points name no genes"
+        self.search.setPlaceholderText(f"type one of {len(names):,} genes" if names else waiting)
         self.filters.refresh(look, index)
         self._show_genes(look, index)
         self._show_status()
@@ -182,16 +184,16 @@ class TranscriptsDock(StepDock):
     def _show_status(self) -> None:
         presenter, index = self.desk.presenter, self._index()
         if not self.element or presenter is None:
-            self.status.setText("No points of this section name their genes.")
+            self.status.setText("No points lie in this coordinate system.")
             return
         picture = picture_now(self.session.document, presenter.state, self.element)
         parts = [] if picture is None else [said_of(picture)]
         if index is not None:
             left = index.total - index.placed
-            parts.append(
-                f"{index.placed:,} transcripts of {len(index.genes):,} genes"
-                + (f", {left:,} without a place or gene" if left else "")
-            )
+            named = self._names.stringList()
+            what = f"{index.placed:,} transcripts of {len(named):,} genes" if named else f"{index.placed:,} points"
+            lost = " without a place or gene" if named else " without a place"
+            parts.append(what + (f", {left:,}{lost}" if left else ""))
         problem = self.desk.following.problems.get(self.element, "")
         self.status.setText(problem or " · ".join(parts) or "Looking for the index of the transcripts.")
         if index is not None:
