@@ -51,7 +51,7 @@ def fit_sheared(source: Array, target: Array, reflect: bool, stiffness: float) -
 
 
 def sheared_left_out(source: Array, target: Array, reflect: bool) -> Array:
-    """Return (stiffnesses, k) distances in µm of each landmark, k >= 4, as predicted from the others."""
+    """Return (stiffnesses, k) distances in µm of each landmark, k >= 3, as predicted from the others."""
     design, w, _ = _design(source, target, reflect)
     errors = []
     for stiffness in STIFFNESSES:
