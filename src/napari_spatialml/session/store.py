@@ -18,6 +18,7 @@ from .changes import Change, Put
 from .counting import Counts, count_all, counted_points, with_counts
 from .document import ELEMENT_TYPES, GLOBAL, Document
 from .elements import LabelsElement, matrices, new_labels
+from .fields import stored
 from .gather import full_resolution, pixel_size
 from .selection import (
     DeconvolutionSelection,
@@ -151,7 +152,9 @@ def _alignment(document: Document, selection: RegistrationSelection, result: Ali
         own = document.affine(name, moving)
         matrix = (affine @ own).to_xy().tolist()
         changes.append(put(document, ("transforms", kind, name, fixed), matrix))
-    kept = {"fixed": fixed, "landmarks": selection.landmark_set, "transform": result.transform.to_dict()}
+    values, beside = stored(document, result.transform)
+    changes += beside
+    kept = {"fixed": fixed, "landmarks": selection.landmark_set, "transform": values}
     changes.append(put_entry(document, "alignments", moving, kept))
     if not isinstance(result.transform, Affine):
         changes += warped_elements(document, names, moving, fixed, result.transform)
