@@ -74,6 +74,14 @@ def test_the_level_that_fits_is_read_and_a_lone_large_one_is_averaged(monkeypatc
         assert np.abs(seen - MARKS_UM).max() < 0.3
 
 
+def test_an_image_of_very_many_channels_stays_within_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_images, "_BYTES", 4 * 4 * 50 * 50)
+    monkeypatch.setattr(side_images, "_FEWEST", 8)
+    for place in (PLAIN, Affine.rotation(20) @ PLAIN):
+        found = side_image(document(place, MARKS_UM), "he", "global")
+        assert max(found.read().shape[1:]) <= 51
+
+
 def test_outside_a_turned_image_lies_glass_and_not_black() -> None:
     place = Affine.rotation(30) @ PLAIN
     bright = image(np.full((1, 40, 40), 240, np.uint8), place, "global")

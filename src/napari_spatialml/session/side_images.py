@@ -21,6 +21,8 @@ __all__ = ["EDGE", "SideImage", "pictures_in", "side_image"]
 
 EDGE = 4096
 """A registration is given at most so many pixels along each edge of an image."""
+_BYTES, _FEWEST = 500_000_000, 512
+"""Of an image of many channels fewer pixels are given, so that it fits into so many bytes; no fewer than 512."""
 _STRAIGHT = 1e-6
 """Pixels whose edges differ by less than this share count as square, and as parallel to the axes."""
 _BORDER = 33
@@ -110,7 +112,8 @@ def side_image(document: Document, image: str, system: str, present: Transform |
             f"It lies in {where}: choose an image of '{system}'.",
         )
     level, to_full = _level(document, image)
-    shrink = -(-max(level.shape[-2:]) // EDGE)
+    edge = _edge(level)
+    shrink = -(-max(level.shape[-2:]) // edge)
     height, width = (max(n // shrink, 1) for n in level.shape[-2:])
     own = document.affine(image, system) @ to_full @ Affine.scale(shrink)
     if present is None and _is_straight(own):
@@ -118,7 +121,7 @@ def side_image(document: Document, image: str, system: str, present: Transform |
         y, x = own.apply([[0.5, 0.5]])[0]
         return SideImage(level, shrink, own, (height, width), size, (float(y), float(x)), True)
     place = own if present is None else chained(own, present)
-    return _on_a_grid(level, shrink, place, (height, width))
+    return _on_a_grid(level, shrink, place, (height, width), edge)
 
 
 def pictures_in(document: Document, system: str) -> tuple[str, ...]:
@@ -131,13 +134,13 @@ def pictures_in(document: Document, system: str) -> tuple[str, ...]:
     return (*images, *dict.fromkeys(pixels), *rest)
 
 
-def _on_a_grid(level: Any, shrink: int, place: Transform, size: tuple[int, int]) -> SideImage:
+def _on_a_grid(level: Any, shrink: int, place: Transform, size: tuple[int, int], edge: int) -> SideImage:
     """Choose the square grid that holds an image wherever it lies."""
     border = place.apply(_border(size))
     low, high = border.min(0), border.max(0)
     affine = place if isinstance(place, Affine) else fit_affine(_border(size), border)
     edges = np.linalg.norm(affine.matrix[:2, :2], axis=0)
-    pixel = float(max(edges.min(), (high - low).max() / EDGE))
+    pixel = float(max(edges.min(), (high - low).max() / edge))
     shape = tuple(max(int(np.ceil(n / pixel - _STRAIGHT)), 1) for n in high - low)
     origin = low + pixel / 2
     return SideImage(level, shrink, place, (shape[0], shape[1]), pixel, (float(origin[0]), float(origin[1])), False)
@@ -177,8 +180,13 @@ def _level(document: Document, image: str) -> tuple[Any, Affine]:
         return element.data, Affine.identity()
     scales: list[Any] = [element[name] for name in element.children]
     levels = [next(iter(scale.values())).data for scale in scales]
-    level = next((one for one in levels if max(one.shape[-2:]) <= EDGE), levels[-1])
+    level = next((one for one in levels if max(one.shape[-2:]) <= _edge(one)), levels[-1])
     return level, _to_full(levels[0], level)
+
+
+def _edge(level: Any) -> int:
+    """Return how many pixels along an edge are given at most: fewer of an image of very many channels."""
+    return min(EDGE, max(int(np.sqrt(_BYTES / (level.shape[0] * level.dtype.itemsize))), _FEWEST))
 
 
 def _to_full(full: Any, level: Any) -> Affine:
