@@ -49,7 +49,7 @@ class Level:
     damping: float
 
 
-LEVELS = (Level(128, 8, 20.0, 1.0), Level(256, 10, 16.0, 1.0), Level(512, 20, 8.0, 0.5))
+LEVELS = (Level(128, 8, 20.0, 1.0), Level(256, 10, 16.0, 1.0), Level(512, 20, 10.0, 0.5))
 
 
 @dataclass(frozen=True)

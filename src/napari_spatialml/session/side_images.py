@@ -15,11 +15,14 @@ from ..core.report import Report, part, silent
 from ..core.transform import Affine, Transform, warp_image
 from ..errors import BadInput
 from .document import Document
+from .side_rasters import PixelValues, RowDensity, is_pixels, pixel_values, row_density
 
-__all__ = ["EDGE", "SideImage", "side_image"]
+__all__ = ["EDGE", "SideImage", "pictures_in", "side_image"]
 
 EDGE = 4096
 """A registration is given at most so many pixels along each edge of an image."""
+_BYTES, _FEWEST = 500_000_000, 512
+"""Of an image of many channels fewer pixels are given, so that it fits into so many bytes; no fewer than 512."""
 _STRAIGHT = 1e-6
 """Pixels whose edges differ by less than this share count as square, and as parallel to the axes."""
 _BORDER = 33
@@ -59,18 +62,20 @@ class SideImage:
     def read(self, report: Report = silent) -> npt.NDArray[Any]:
         """Return the (c, y, x) pixels on the grid, of the image's own type.
 
-        What lies outside the image, where it is turned, gets the median of its border: glass stays glass.
+        What lies outside the image, where it is turned, gets the median of its border: glass stays glass. Where
+        nothing was measured, in what is no image, stands NaN.
         """
         pixels = _shrunk(self.level, self.shrink, part(report, 0.0, 0.5))
         if self.as_it_is:
             return pixels
+        holes = isinstance(self.level, PixelValues)
         centre, to_grid = Affine.translation(0.5, 0.5), Affine.translation(-self.origin[0], -self.origin[1])
         way = chained(centre, self.place, to_grid)
         planes = []
         for c, plane in enumerate(pixels):
             told = part(report, 0.5 + 0.5 * c / len(pixels), 0.5 + 0.5 * (c + 1) / len(pixels))
             edge = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
-            fill = float(np.median(edge))
+            fill = float("nan") if holes else float(np.median(edge))
             planes.append(warp_image(plane[None], way, self.shape, self.pixel_size_um, 1.0, fill=fill, report=told)[0])
         return np.stack(planes)
 
@@ -83,7 +88,8 @@ def side_image(document: Document, image: str, system: str, present: Transform |
     document
         The document.
     image
-        The name of an image.
+        The name of an image; of labels whose pixels are rows of a table, such as those of ion images; or of
+        a table: how dense its cells or spots lie, and what they express.
     system
         A coordinate system in which it lies.
     present
@@ -94,16 +100,20 @@ def side_image(document: Document, image: str, system: str, present: Transform |
     BadInput, DocumentError
         When there is no such image, or it lies elsewhere.
     """
-    if document.type_of(image) != "images":
-        raise BadInput(f"'{image}' is not an image.", "Choose an image.")
+    kind = document.type_of(image)
+    if kind == "tables":
+        return _of_rows(row_density(document, image, system, present))
+    if kind not in ("images", "labels"):
+        raise BadInput(f"'{image}' is not an image.", "Choose an image, labels of pixels, or a table of cells.")
     if system not in document.placed(image):
         where = ", ".join(f"'{s}'" for s in document.placed(image)) or "no coordinate system"
         raise BadInput(
             f"The image '{image}' does not lie in the coordinate system '{system}'.",
             f"It lies in {where}: choose an image of '{system}'.",
         )
-    level, to_full = _level(document.element(image))
-    shrink = -(-max(level.shape[-2:]) // EDGE)
+    level, to_full = _level(document, image)
+    edge = _edge(level)
+    shrink = -(-max(level.shape[-2:]) // edge)
     height, width = (max(n // shrink, 1) for n in level.shape[-2:])
     own = document.affine(image, system) @ to_full @ Affine.scale(shrink)
     if present is None and _is_straight(own):
@@ -111,16 +121,26 @@ def side_image(document: Document, image: str, system: str, present: Transform |
         y, x = own.apply([[0.5, 0.5]])[0]
         return SideImage(level, shrink, own, (height, width), size, (float(y), float(x)), True)
     place = own if present is None else chained(own, present)
-    return _on_a_grid(level, shrink, place, (height, width))
+    return _on_a_grid(level, shrink, place, (height, width), edge)
 
 
-def _on_a_grid(level: Any, shrink: int, place: Transform, size: tuple[int, int]) -> SideImage:
+def pictures_in(document: Document, system: str) -> tuple[str, ...]:
+    """Return what shows the tissue of a coordinate system: images, labels of pixels, and tables of cells or spots."""
+    copies = document.attribute("warped_from") or {}
+    images = [n for n in document.names("images") if system in document.placed(n) and n not in copies]
+    annotated = {t: [e for e in document.regions(t) if system in document.placed(e)] for t in document.names("tables")}
+    pixels = [e for t, held in annotated.items() for e in held if is_pixels(document, t, e)]
+    rest = [t for t, held in annotated.items() if held and not set(held) <= set(pixels)]
+    return (*images, *dict.fromkeys(pixels), *rest)
+
+
+def _on_a_grid(level: Any, shrink: int, place: Transform, size: tuple[int, int], edge: int) -> SideImage:
     """Choose the square grid that holds an image wherever it lies."""
     border = place.apply(_border(size))
     low, high = border.min(0), border.max(0)
     affine = place if isinstance(place, Affine) else fit_affine(_border(size), border)
     edges = np.linalg.norm(affine.matrix[:2, :2], axis=0)
-    pixel = float(max(edges.min(), (high - low).max() / EDGE))
+    pixel = float(max(edges.min(), (high - low).max() / edge))
     shape = tuple(max(int(np.ceil(n / pixel - _STRAIGHT)), 1) for n in high - low)
     origin = low + pixel / 2
     return SideImage(level, shrink, place, (shape[0], shape[1]), pixel, (float(origin[0]), float(origin[1])), False)
@@ -139,19 +159,34 @@ def _is_straight(own: Affine) -> bool:
     return bool(np.abs(linear - linear[0, 0] * np.eye(2)).max() <= _STRAIGHT * abs(linear[0, 0])) and linear[0, 0] > 0
 
 
-def _level(element: Any) -> tuple[Any, Affine]:
+def _of_rows(rows: RowDensity) -> SideImage:
+    centre = rows.low + rows.pixel_size_um / 2
+    return SideImage(
+        rows, 1, Affine.identity(), rows.size, rows.pixel_size_um, (float(centre[0]), float(centre[1])), True
+    )
+
+
+def _level(document: Document, image: str) -> tuple[Any, Affine]:
     """Return the finest level that fits, and the way from its pixels to those of the full resolution.
 
     Where none fits, it is the coarsest one.
     """
     from xarray import DataTree
 
+    if document.type_of(image) == "labels":
+        return pixel_values(document, image), Affine.identity()
+    element = document.element(image)
     if not isinstance(element, DataTree):
         return element.data, Affine.identity()
     scales: list[Any] = [element[name] for name in element.children]
     levels = [next(iter(scale.values())).data for scale in scales]
-    level = next((one for one in levels if max(one.shape[-2:]) <= EDGE), levels[-1])
+    level = next((one for one in levels if max(one.shape[-2:]) <= _edge(one)), levels[-1])
     return level, _to_full(levels[0], level)
+
+
+def _edge(level: Any) -> int:
+    """Return how many pixels along an edge are given at most: fewer of an image of very many channels."""
+    return min(EDGE, max(int(np.sqrt(_BYTES / (level.shape[0] * level.dtype.itemsize))), _FEWEST))
 
 
 def _to_full(full: Any, level: Any) -> Affine:
