@@ -73,8 +73,8 @@ class SampledMap:
         apart = miss or (lambda where, found: found - function(where))
         rows, columns = (low[k] + edge * (np.arange(shape[k] + 3) - 1.0) for k in (0, 1))
         grid = function(_grid(rows, columns)).reshape(len(rows), len(columns), 2)
-        windows = np.lib.stride_tricks.sliding_window_view(grid, [4, 4], (0, 1))  # type: ignore[call-overload]
-        held = [np.moveaxis(windows, 2, -1).reshape(-1, 16, 2)]
+        corners = [grid[a : a + shape[0], b : b + shape[1]].reshape(-1, 2) for a in range(4) for b in range(4)]
+        held = [np.stack(corners, 1)]
         which = np.arange(shape[0] * shape[1])
         steps = np.ones(len(which), np.int64)
         starts = [low + edge * np.stack(np.divmod(which, shape[1]), -1)]
@@ -94,10 +94,8 @@ class SampledMap:
         """Return the map at (n, 2) points; beyond the cells the outermost cubics go on."""
         from .sampled_map_kernels import at_points
 
-        cells = (points - self.low) / self.edge
         out = np.empty((len(points), 2))
-        ys, xs = (np.ascontiguousarray(cells[:, k]) for k in (0, 1))
-        at_points(self.knots, self.first, self.steps, ys, xs, out)
+        at_points(self.knots, self.first, self.steps, points, self.low, float(self.edge), out)
         return out
 
     def bounds(self) -> tuple[Array, Array]:

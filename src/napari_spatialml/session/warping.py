@@ -116,6 +116,8 @@ class _Frame:
         moved = whole.apply(grid)
         size = float(np.sqrt(np.median(np.abs(np.linalg.det(whole.jacobian(grid))))))
         low, high = moved.min(0), moved.max(0)
+        if not 0 < size < np.inf:
+            raise BadInput("The element lies flat in its coordinate system: it has no area.", "Correct where it lies.")
         return cls(whole, source, low, size, np.maximum(np.ceil((high - low) / size), 1))
 
     @property
