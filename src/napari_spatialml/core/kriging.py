@@ -136,7 +136,11 @@ class MissField:
         free = _PRIOR[0] + 2 * self.guesses[0].free
         rest = [_PRIOR[0] * _PRIOR[1] ** 2 + self._spent(g.projection @ self.misses) for g in self.guesses]
         logs = [-g.log_determinant - free / 2 * np.log(r) for g, r in zip(self.guesses, rest, strict=True)]
-        for weight, g, r in zip(_softmax(np.array(logs)), self.guesses, rest, strict=True):
+        weights = _softmax(np.array(logs))
+        weights[weights < 0.01] = 0  # with many landmarks most guesses are all but ruled out
+        for weight, g, r in zip(weights / weights.sum(), self.guesses, rest, strict=True):
+            if weight == 0:
+                continue
             mean, variance = self._predicted(where, g, r / free)
             heavy = free / (free - 2)  # Student's t has heavier tails than a Gaussian
             yield float(weight), mean, heavy * variance, heavy * (1 - g.share) * r / free

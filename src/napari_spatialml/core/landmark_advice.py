@@ -162,33 +162,39 @@ def structure_of(image: Any, pixel_size_um: float, scale_um: float | None = None
     require(pixels.ndim == 3, f"The image has the shape {pixels.shape}.", "Give (channels, height, width).")
     require(pixel_size_um > 0, f"The pixel size is {pixel_size_um} µm.", "Give a number above 0.")
     require(min(pixels.shape[1:]) >= 8, f"The image has only {pixels.shape[1]} × {pixels.shape[2]} pixels.", "")
-    sigma = max(
-        3.0, float(np.hypot(pixels.shape[1], pixels.shape[2])) / 100 if scale_um is None else scale_um / pixel_size_um
-    )
-    least, energy = _corners(pixels, sigma)
+    diagonal = float(np.hypot(pixels.shape[1], pixels.shape[2]))
+    sigma = max(3.0, diagonal / 100 if scale_um is None else scale_um / pixel_size_um)
+    coarse, factor = _coarser(pixels, sigma)
+    least, energy = _corners(coarse, sigma / factor)
     require(float(energy.max()) > 0, "The image is the same everywhere.", "Choose an image that shows tissue.")
     tissue = _tissue(energy)
-    cell = max(round(2 * sigma), int(np.ceil(np.sqrt(tissue.sum() / _MOST))))
-    rows, columns = _peaks(np.where(tissue, least, -1.0), cell)
+    cell = max(round(2 * sigma / factor), int(np.ceil(np.sqrt(tissue.sum() / _MOST))))
+    peaks = np.stack(_peaks(np.where(tissue, least, -1.0), cell), 1)
     # the square root of an eigenvalue is a contrast
-    value = np.sqrt(np.maximum(least[rows, columns], 0))
-    return np.stack([rows, columns], 1) * float(pixel_size_um), np.minimum(
-        value / max(np.quantile(value, 0.9), 1e-300), 1
-    )
+    value = np.sqrt(np.maximum(least[peaks[:, 0], peaks[:, 1]], 0))
+    places = (peaks * factor + (factor - 1) / 2) * float(pixel_size_um)
+    return places, np.minimum(value / max(np.quantile(value, 0.9), 1e-300), 1)
 
 
-def _corners(pixels: npt.NDArray[Any], sigma: float) -> tuple[Array, Array]:
+def _coarser(pixels: npt.NDArray[Any], sigma: float) -> tuple[Array, int]:
+    """Return means over squares a third of the scale wide: nothing finer is looked at, and a slide is large."""
+    factor = max(1, min(int(sigma / 3), min(pixels.shape[1:]) // 8))
+    height, width = (n // factor for n in pixels.shape[1:])
+    blocks = pixels[:, : height * factor, : width * factor].reshape(len(pixels), height, factor, width, factor)
+    return np.nan_to_num(blocks.mean((2, 4), dtype=np.float64)), factor
+
+
+def _corners(pixels: Array, sigma: float) -> tuple[Array, Array]:
     """Return the smaller eigenvalue of the structure tensor, and the tensor's trace, over all channels."""
     from scipy.ndimage import gaussian_filter
 
     shape = pixels.shape[1:]
     yy, yx, xx = np.zeros((3, *shape))
     for channel in pixels:
-        plane = np.nan_to_num(np.asarray(channel, dtype=np.float64))
-        spread = float(plane.std())
+        spread = float(channel.std())
         if spread == 0:
             continue
-        dy, dx = (gaussian_filter(plane, sigma / 3, order=order) / spread for order in ((1, 0), (0, 1)))
+        dy, dx = (gaussian_filter(channel, sigma / 3, order=order) / spread for order in ((1, 0), (0, 1)))
         yy, yx, xx = yy + dy * dy, yx + dy * dx, xx + dx * dx
     yy, yx, xx = (gaussian_filter(part, sigma) for part in (yy, yx, xx))
     half = (yy + xx) / 2
