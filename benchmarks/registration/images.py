@@ -1,7 +1,8 @@
 """Registration from images alone: a kidney in two stains from 24 starts, ions on histology, and what does not belong.
 
-With the environment variable ``NAPARI_SPATIALML_PEER_REGISTRATION`` naming a Python that has SimpleITK, picsl-greedy and
-scikit-image, those register some of the same pairs in the same run. Seconds are those of one thread's processor.
+With the environment variable ``NAPARI_SPATIALML_PEER_REGISTRATION`` naming a Python that has SimpleITK,
+picsl-greedy and scikit-image, those register some of the same pairs in the same run. Seconds are those of one
+thread's processor.
 """
 
 from __future__ import annotations

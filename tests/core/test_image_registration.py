@@ -105,7 +105,7 @@ def test_the_swapped_pair_gives_the_inverse():
 
 
 def test_images_that_do_not_belong_together_are_not_believed():
-    wrong = Images(**QUICK)(pair(tissue(), seen_through(tissue(9), WHERE.apply, (170, 190))))
+    wrong = Images(movement="similarity", **QUICK)(pair(tissue(), seen_through(tissue(9), WHERE.apply, (170, 190))))
     assert wrong.trust.warning and wrong.trust.score < 0.5
 
 

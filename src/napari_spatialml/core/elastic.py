@@ -23,6 +23,8 @@ _REBLENDED = 4
 """Every so many rounds the channels are blended again."""
 _NODE = 4
 """Nodes of the field lie this many pixels apart: its patches are larger."""
+_FINEST = 0.4
+"""What is finer than this, of a patch, is noise of the steps, and is smoothed away at the end."""
 _LEAST_AREA = 0.2
 """No part of the field may shrink to less of its area than this."""
 
@@ -121,9 +123,8 @@ def bend(
     Notes
     -----
     On each level, patches are moved by Gauss–Newton steps on the local correlation (Lucas–Kanade on what is
-    standardised in Gaussian windows); the step is composed with the field. The slope is the mean of both
-    sides' slopes, so that neither side is preferred, and is weighted by the local correlation: what does not
-    correspond does not pull.
+    standardised in Gaussian windows); the step is composed with the field. The slope is a mean of both
+    sides' slopes, and is weighted by the local correlation: what does not correspond does not pull.
 
     References
     ----------
@@ -142,7 +143,7 @@ def bend(
             terms, mix = _terms(f, m, w, field, mix if round_ % _REBLENDED else None)
             field = _step(field, terms, level, stiffness)
             done += 1
-    field = _unfolded(field)
+    field = _unfolded(_smooth(field, _FINEST * levels[-1].patch * stiffness))
     terms, _ = _terms(f, m, w, field, mix)
     return Bent(field, spacing, terms)
 

@@ -21,8 +21,8 @@ _RADIUS = 6
 _ROUNDS = 12
 _FLOOR = 0.25
 """Standard deviation of a blend, of 1 in the whole picture, below which a window shows only noise."""
-_LEAST_WEIGHT = 400
-"""Pixels on which the sides must lie upon each other."""
+_OTHER = 0.25
+"""Share of the other side's slope: with both, noise in either pulls less."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def terms_of(fixed: Float, moving: Float, weight: Float, radius: int, both: bool
     radius
         Half the window in pixels.
     both
-        Whether the slope is the mean of both sides' slopes, and what is little correlated counts less.
+        Whether the slope is a mean of both sides' slopes, and what is little correlated counts less.
 
     References
     ----------
@@ -95,8 +95,9 @@ def terms_of(fixed: Float, moving: Float, weight: Float, radius: int, both: bool
     rest = ((fixed - mu_f) / sd_f - rho * (moving - mu_m) / sd_m) * weight
     slope = np.stack(np.gradient(moving)) * (rho / sd_m)
     if both:
-        slope = 0.5 * (slope + np.stack(np.gradient(fixed)) / sd_f) * np.abs(rho)
-        rest = rest * np.abs(rho)
+        share = np.sqrt(np.abs(rho))
+        slope = ((1 - _OTHER) * slope + _OTHER * np.stack(np.gradient(fixed)) / sd_f) * share
+        rest = rest * share
     slope *= ndimage.minimum_filter(weight, 3)
     return Terms(slope.astype(np.float32), rest.astype(np.float32), (rho**2).astype(np.float32), weight)
 

@@ -24,7 +24,8 @@ neighbours, and on sections of other organs."""
 _LOGARITHM = ("likeness", "halves")
 _DOUBTFUL = 0.5
 _PATCH = 8.0
-_NOISE = 4.0
+_CORRELATED = 64.0
+"""Pixels within which what does not correspond is alike: the window of the correlation."""
 _FAR = 0.02
 _PLACES = 150
 
@@ -122,22 +123,21 @@ def certainty_of(fixed: Picture, bent: Bent) -> Certainty:
     Notes
     -----
     The error of the least-squares motion of a patch: the inverse of its normal matrix times the variance that is
-    left, over as many independent pixels as it has; no farther than a share of the picture, where nothing is seen.
+    left, over as many independent pixels as it has; and the motion that the patch still asks for. No farther than
+    a share of the picture, where nothing is seen.
     """
-    gy, gx = bent.terms.slope
-    planes = [
-        gy * gy,
-        gx * gx,
-        gy * gx,
-        bent.terms.weight * (1 - bent.terms.squared) * bent.terms.squared,
-        bent.terms.weight,
-    ]
-    yy, xx, yx, rest, known = (ndimage.gaussian_filter(p, _PATCH, truncate=2.5) for p in planes)
-    count = 4 * np.pi * _PATCH**2 / _NOISE
-    prior = (_FAR * np.hypot(*known.shape)) ** -2
-    yy, xx, yx = (p / np.maximum(rest, 1e-6) * count for p in (yy, xx, yx))
+    terms = bent.terms
+    gy, gx = terms.slope
+    left = terms.weight * (1 - terms.squared) * terms.squared
+    planes = [gy * gy, gx * gx, gy * gx, gy * terms.rest, gx * terms.rest, left, terms.weight]
+    yy, xx, yx, ry, rx, left, known = (ndimage.gaussian_filter(p, _PATCH, truncate=2.5) for p in planes)
+    far = _FAR * float(np.hypot(*known.shape))
+    prior = left / (4 * np.pi * _PATCH**2 / _CORRELATED) / far**2 + 1e-9
     yy, xx = yy + prior, xx + prior
-    error = np.sqrt((yy + xx) / np.maximum(yy * xx - yx**2, 1e-12)) * bent.spacing
+    inverse = 1 / (yy * xx - yx**2)
+    variance = (yy + xx) * inverse * left / (4 * np.pi * _PATCH**2 / _CORRELATED)
+    asked = np.hypot(xx * ry - yx * rx, yy * rx - yx * ry) * inverse
+    error = np.minimum(np.sqrt(variance + asked**2), 2 * far) * bent.spacing
     step = max(4, int(np.sqrt(known.size / _PLACES)))
     at = np.argwhere(known[step // 2 :: step, step // 2 :: step] > 0.5) * step + step // 2
     moved = at + bent.field[:, at[:, 0], at[:, 1]].T
