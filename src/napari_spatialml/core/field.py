@@ -161,6 +161,11 @@ class DisplacementField:
         """Whether the affine transform nearest to the field turns the section over."""
         return self.affine.reflects
 
+    @property
+    def smooth_below_um(self) -> float:
+        """The distance of the nodes: nothing happens between them that a cubic does not tell."""
+        return self.spacing_um
+
     def apply(self, points: Any) -> Array:
         """Map (n, 2) points."""
         from .field_kernels import values_at

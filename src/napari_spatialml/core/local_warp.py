@@ -99,6 +99,11 @@ class LocalWarp:
         """False: pins turn nothing over."""
         return False
 
+    @property
+    def smooth_below_um(self) -> float:
+        """A quarter of the smallest radius; infinite without pins."""
+        return float(self.radius_um.min()) / 4 if len(self.radius_um) else float("inf")
+
     def apply(self, points: Any) -> Array:
         """Map (n, 2) points."""
         where = np.array(as_coordinates(points, "The points"))
