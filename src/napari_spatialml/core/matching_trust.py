@@ -96,26 +96,31 @@ def certainty_of(matching: Matching) -> Certainty | None:
 
     Notes
     -----
-    The evidence E of the best small shift falls off within about a pixel and a half: its standard error is
-    1.5 pixels over √(2E), at the level where that is smallest; where partners were found beyond chance, the standard
-    error of their mean way, if that is smaller; at least what half of the points puts elsewhere.
+    Where cells have found partners of their own, the standard error of their mean way; the ways of neighbours hang
+    together, for which it is taken five times. Elsewhere the larger of two: what half of the points puts elsewhere,
+    and the breadth of the evidence E for the best small shift: 1.5 pixels over √(2E) at the level where that is
+    smallest. Both are right within a factor of about three on planted tissues.
     """
     surveys = matching.stages[0].surveys
     if not surveys:
         return None
-    places, apart = _places(matching)
-    error = np.full(len(places), 3.0 * surveys[0].spacing)
+    places, apart, beyond = _places(matching)
+    breadth = np.full(len(places), 3.0 * surveys[0].spacing)
     for survey in surveys:
         at = ((places - survey.corner) / survey.spacing).T
         evidence = ndimage.map_coordinates(survey.evidence.astype(float), at, order=1, mode="nearest")
-        error = np.minimum(error, 0.75 * survey.spacing / np.sqrt(2 * evidence + 0.03))
-    error = np.minimum(error, _by_partners(matching, places))
-    # where half of the points says something else by more than a neighbour's distance, so far it may be
-    return Certainty(places, np.maximum(error, (apart - matching.spacing) / 2))
+        breadth = np.minimum(breadth, 0.75 * survey.spacing / np.sqrt(2 * evidence + 0.03))
+    close = _logistic(30 * (0.6 - matching.partners.sigma / matching.spacing))
+    own = close / (1 + np.exp(-20 * (beyond - 0.35)))
+    by_partners = 5 * _by_partners(matching, places) + 0.02 * matching.spacing
+    return Certainty(places, own * by_partners + (1 - own) * np.maximum(breadth, apart))
 
 
-def _places(matching: Matching) -> tuple[Array, Array]:
-    """Return places spread over the moved points, and how far apart half and all of the points put them."""
+def _places(matching: Matching) -> tuple[Array, Array, Array]:
+    """Return places spread over the moved points, and of each two things.
+
+    How far apart half and all of the points put it, and what share of its points has a partner beyond chance.
+    """
     moved = matching.placement.apply(matching.moving)
     low, extent = moved.min(0), np.ptp(moved, axis=0).max()
     edge = max(float(extent) / np.sqrt(_PLACES), 1e-9)
@@ -126,22 +131,20 @@ def _places(matching: Matching) -> tuple[Array, Array]:
     kept = counts >= max(0.2 * float(np.median(counts)), 1)
     half = moved if matching.held_out is None else matching.held_out.half.apply(matching.moving)
     apart = np.bincount(back, np.linalg.norm(half - moved, axis=1)) / counts
-    return low + (at[first[kept]] + 0.5) * edge, apart[kept]
+    chance = matching.partners.chance
+    beyond = (np.bincount(back, matching.partners.matched) / counts - chance) / max(1 - chance, 1e-9)
+    return low + (at[first[kept]] + 0.5) * edge, apart[kept], beyond[kept]
 
 
 def _by_partners(matching: Matching, places: Array) -> Array:
+    """Return the standard error of the mean way of the points around a place, in µm."""
     from .matching_kernels import splatted
 
     placement, partners = matching.placement, matching.partners
     sums = np.zeros((*placement.field.shape[:2], 1), np.float32)
     moved = placement.apply(matching.moving)
-    beyond = np.maximum(partners.matched - partners.chance, 0) / max(1 - partners.chance, 1e-9)
-    weights = np.where(partners.matched > partners.chance, beyond, 0.0)
-    share = float(weights.mean()) - 0.25  # what chance leaves above its mean
-    splatted(moved, np.zeros(len(moved), np.int64), weights, placement.corner, placement.spacing, sums)
+    splatted(moved, np.zeros(len(moved), np.int64), partners.matched, placement.corner, placement.spacing, sums)
     near = 4 * np.pi * ndimage.gaussian_filter(sums[..., 0].astype(float), 1.0)
     at = ((places - placement.corner) / placement.spacing).T
     n = ndimage.map_coordinates(near, at, order=1, mode="nearest")
-    if share <= 0:
-        return np.full(len(places), np.inf)
-    return np.asarray(partners.sigma * np.sqrt(2 / np.maximum(n, 1e-6)))
+    return np.asarray(partners.sigma * np.sqrt(2 / np.maximum(n, 0.5)))
