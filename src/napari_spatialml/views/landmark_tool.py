@@ -44,7 +44,7 @@ class Landmark(Tool):
         super().__init__(stage)
         self.landmarks, self.model = landmarks, model
         self.pending: tuple[int, Point] | None = None
-        self.held: tuple[int, int] | None = None
+        self.grasp: tuple[int, int] | None = None
         self.drawn: Point | None = None
         """Where on the canvas a pair begins that is made by dragging."""
         self.suggested: tuple[Point, Point] | None = None
@@ -69,7 +69,7 @@ class Landmark(Tool):
         self._say()
 
     def stop(self) -> None:
-        self.pending = self.held = self.drawn = self.suggested = None
+        self.pending = self.grasp = self.drawn = self.suggested = None
         self.stage.show(**self._before)
 
     @property
@@ -89,28 +89,28 @@ class Landmark(Tool):
 
     def press(self, at: Pointer) -> None:
         self._pressed = at.um
-        self.held = self._grasped(at.um)
+        self.grasp = self._grasped(at.um)
         self._fitted = landmark_fit(self.stage.document, self.landmarks, self.model).model
         if (
-            self.held is not None
+            self.grasp is not None
             and "Alt" not in at.modifiers
-            and locked_of(self.stage.document, self.landmarks)[self.held[1]]
+            and locked_of(self.stage.document, self.landmarks)[self.grasp[1]]
         ):
-            self.stage.tell("info", f"Landmark {self.held[1] + 1} is locked. Unlock it in the table to move it.")
-            self.held, self._pressed = None, None
-        elif self.held is None and self.laid_over and "Alt" not in at.modifiers:
+            self.stage.tell("info", f"Landmark {self.grasp[1] + 1} is locked. Unlock it in the table to move it.")
+            self.grasp, self._pressed = None, None
+        elif self.grasp is None and self.laid_over and "Alt" not in at.modifiers:
             self.drawn = at.um
 
     def move(self, at: Pointer) -> None:
-        if self.held is not None:
-            self._follow(self.held, at.um)
+        if self.grasp is not None:
+            self._follow(self.grasp, at.um)
         elif self.drawn is not None:
             fixed, moving = pairs_of(self.stage.document, self.landmarks)
             self._preview(np.vstack([fixed, at.um]), np.vstack([moving, self._moving_at(self.drawn)]))
             self._mark(to=at.um)
 
     def release(self, at: Pointer) -> None:
-        held, self.held = self.held, None
+        held, self.grasp = self.grasp, None
         drawn, self.drawn = self.drawn, None
         if held is not None and "Alt" in at.modifiers:
             self._forget(held[1])
@@ -125,7 +125,7 @@ class Landmark(Tool):
 
     def refresh(self) -> None:
         self._mark()
-        if self.stage.overlay.on and self.held is None and self.drawn is None:
+        if self.stage.overlay.on and self.grasp is None and self.drawn is None:
             self.stage.overlay.move(transform_now(self.stage.document, self.landmarks, self.model, by_landmarks=True))
 
     def zoomed(self) -> None:

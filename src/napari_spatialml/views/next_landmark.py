@@ -21,7 +21,7 @@ __all__ = ["landmark_certainty", "next_place", "tissue_certainty", "tissue_place
 
 _PIXELS = 512
 _GRID = 40
-_NEAR = 2.0
+_NEAR = 1.0
 """What is farther from tissue than so many distances between two places of it is glass."""
 Points = npt.NDArray[np.float64]
 
