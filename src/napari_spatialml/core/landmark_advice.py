@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .arrays import as_coordinates, as_finite, require
 from .kriging import LEAST, MissField, matern
 from .landmark_fits import fit_affine, fit_model, on_a_line
-from .landmarks import choose_model
+from .landmarks import fit_default
 from .spline import spline_scale
 from .transform import Transform
 
@@ -103,8 +103,7 @@ def expected_error(
 
 
 def _fitted(moving: Array, fixed: Array, model: Any) -> Transform:
-    chosen = choose_model(moving, fixed) if model == "auto" else model
-    return fit_model(chosen, moving, fixed)
+    return fit_default(moving, fixed) if model == "auto" else fit_model(model, moving, fixed)
 
 
 def _deviations(fixed: Array, moving: Array, places: Array) -> Array:

@@ -26,8 +26,10 @@ __all__ = [
     "fit_similarity",
     "fit_spline",
     "leave_one_out",
+    "mirrors",
     "on_a_line",
     "residuals",
+    "unreflected",
 ]
 
 Model = Literal["similarity", "affine", "spline"]
@@ -61,7 +63,7 @@ def fit_similarity(moving: Any, fixed: Any, reflection: Reflection = "auto") -> 
     ``z' = a z + b``, and ``z' = a conj(z) + b`` for the mirrored one.
     """
     source, target = checked_pairs("similarity", moving, fixed)
-    reflect = _reflects(source, target, reflection)
+    reflect = mirrors(source, target, reflection)
     a, b = _complex_fit(source, target, reflect)
     # z = y + i x; conj mirrors x
     flip = -1.0 if reflect else 1.0
@@ -85,7 +87,7 @@ def fit_affine(moving: Any, fixed: Any, reflection: Reflection = "auto") -> Affi
     matrix = np.eye(3)
     matrix[:2, :2] = solution[1:].T / scale
     matrix[:2, 2] = solution[0] + middle - matrix[:2, :2] @ centre
-    return _unreflected(Affine(matrix), reflection)
+    return unreflected(Affine(matrix), reflection)
 
 
 def fit_spline(moving: Any, fixed: Any, ridge: float | None = None, reflection: Reflection = "auto") -> ThinPlateSpline:
@@ -112,7 +114,7 @@ def fit_spline(moving: Any, fixed: Any, ridge: float | None = None, reflection: 
     """
     source, target = checked_pairs("spline", moving, fixed)
     chosen = best_ridge(source, target) if ridge is None else ridge
-    return _unreflected(ThinPlateSpline(source, target, chosen), reflection)
+    return unreflected(ThinPlateSpline(source, target, chosen), reflection)
 
 
 def fit_model(
@@ -191,7 +193,8 @@ def _complex_fit(source: Array, target: Array, reflect: bool) -> tuple[complex, 
     return a, complex(w.mean() - a * z.mean())
 
 
-def _reflects(source: Array, target: Array, reflection: Reflection) -> bool:
+def mirrors(source: Array, target: Array, reflection: Reflection) -> bool:
+    """Return whether the similarity of landmarks mirrors, under the rule of `fit_similarity`."""
     if reflection == "forbidden" or len(source) < 3 or on_a_line(source):
         return False  # two points, or a line, fit either way
     plain, mirrored = (_complex_miss(source, target, reflect) for reflect in (False, True))
@@ -204,7 +207,8 @@ def _complex_miss(source: Array, target: Array, reflect: bool) -> float:
     return float((np.abs(a * z + b - target[:, 0] - 1j * target[:, 1]) ** 2).sum())
 
 
-def _unreflected(transform: T, reflection: Reflection) -> T:
+def unreflected(transform: T, reflection: Reflection) -> T:
+    """Return the transform, or refuse it where it mirrors although that is forbidden."""
     require(
         reflection != "forbidden" or not transform.reflects,
         "The landmarks turn the moving section over.",

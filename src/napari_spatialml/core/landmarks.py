@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
+from .affine import Affine
 from .arrays import as_coordinates
 from .landmark_fits import (
+    NEEDED,
     Model,
     Reflection,
     checked_pairs,
@@ -19,11 +21,14 @@ from .landmark_fits import (
     fit_similarity,
     fit_spline,
     leave_one_out,
+    mirrors,
     on_a_line,
     residuals,
+    unreflected,
 )
 from .landmark_suspects import suspects
-from .spline import spline_scale
+from .shear import STIFFNESSES, fit_sheared, sheared_left_out
+from .spline import ThinPlateSpline, spline_scale
 from .transform import Transform
 
 __all__ = [
@@ -32,6 +37,7 @@ __all__ = [
     "Reflection",
     "choose_model",
     "fit_affine",
+    "fit_default",
     "fit_model",
     "fit_similarity",
     "fit_spline",
@@ -41,8 +47,10 @@ __all__ = [
     "suspects",
 ]
 
-_WORTH = 1.045
-"""A bent map of the section must lower the leave-one-out error by this factor: one that nobody sees is no gain."""
+Array = npt.NDArray[np.float64]
+
+_WORTH, _ALIKE = 1.04, 1.005
+"""By this factor bending must lower the leave-one-out error, and shear."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +60,8 @@ class Judged:
     Parameters
     ----------
     model
-        "similarity", "affine" or "spline": the one asked for, or the one that "auto" has chosen.
+        "similarity", "affine" or "spline": the one asked for, or the one that "auto" has chosen. Its
+        affine transform is not the least-squares one: see `fit_default`.
     transform
         Maps moving to fixed places in µm; None where the landmarks do not carry the model.
     residuals
@@ -88,7 +97,7 @@ def judge(
     moving, fixed
         (k, 2) as (y, x) in µm, k >= 0.
     model
-        "auto": as `choose_model` chooses.
+        "auto": that of `fit_default`.
     reflection, ridge
         As in the fits.
 
@@ -104,34 +113,74 @@ def judge(
     """
     source = as_coordinates(moving, "The moving landmarks")
     target = as_coordinates(fixed, "The fixed landmarks", len(source))
-    unknown = np.full(len(source), np.nan)
-    used: Any = model
+    k = len(source)
+    left_out = np.full(k, np.nan)
+    used: str = "similarity" if model == "auto" else model
     try:
-        used = choose_model(source, target, reflection, ridge) if model == "auto" else model
-        transform = fit_model(used, source, target, reflection, ridge)
+        if model == "auto":
+            used, transform, left_out = _default(source, target, reflection, ridge)
+        else:
+            transform = fit_model(model, source, target, reflection, ridge)
+            if k > NEEDED[model]:
+                left_out = leave_one_out(model, source, target, reflection, ridge)
     except BadInput as error:
-        name = "similarity" if used == "auto" else used
-        return Judged(name, None, unknown, unknown, np.zeros(len(source), bool), str(error))
-    try:
-        left_out = leave_one_out(used, source, target, reflection, ridge)
-    except BadInput:
-        left_out = unknown  # just enough for the fit
+        return Judged(used, None, np.full(k, np.nan), np.full(k, np.nan), np.zeros(k, bool), str(error))
     return Judged(used, transform, residuals(transform, source, target), left_out, suspects(source, target))
 
 
-def choose_model(moving: Any, fixed: Any, reflection: Reflection = "auto", ridge: float | None = None) -> Model:
-    """Return the model that predicts left-out landmarks best, with a preference for the stiffer ones.
+def fit_default(
+    moving: Any, fixed: Any, reflection: Reflection = "auto", ridge: float | None = None
+) -> Affine | ThinPlateSpline:
+    """Return the transform that predicts left-out landmarks best.
 
-    Judged by the root mean square leave-one-out error. The affine transform wins over the similarity
-    when its error is lower: wrongly ruling out shear costs far more than wrongly allowing it. The
-    spline wins only when it lowers the error by more than a twentieth. So the error of the chosen
-    model is never more than a twentieth above the lowest of all.
+    A similarity; an affine transform, whose shear is held back by as much as predicts best (with few
+    landmarks a similarity too often rules out true shear, a least-squares affine follows the hand's
+    slips); or the spline, which must lower the root mean square leave-one-out error by more than a
+    twentieth: a bent map of the section for a gain that nobody sees is no gain. So that error is
+    never more than a twentieth above the lowest of all.
+
+    Parameters
+    ----------
+    moving, fixed, reflection, ridge
+        As in the fits.
+
+    Raises
+    ------
+    BadInput
+        As `fit_similarity`; or when the landmarks mirror the section though that is forbidden.
     """
-    source, target = checked_pairs("similarity", moving, fixed)
-    if len(source) < 4 or on_a_line(source) or on_a_line(target):
-        return "similarity"
+    return _default(*checked_pairs("similarity", moving, fixed), reflection, ridge)[1]
+
+
+def choose_model(moving: Any, fixed: Any, reflection: Reflection = "auto", ridge: float | None = None) -> Model:
+    """Return the name of the model that `fit_default` takes."""
+    return _chosen(*checked_pairs("similarity", moving, fixed), reflection, ridge)[0]
+
+
+def _default(
+    source: Array, target: Array, reflection: Reflection, ridge: float | None
+) -> tuple[Model, Affine | ThinPlateSpline, Array]:
+    """Return the model's name, its transform and the errors of landmarks left out."""
+    name, stiffness, left_out = _chosen(*checked_pairs("similarity", source, target), reflection, ridge)
+    if name == "affine":
+        sheared = fit_sheared(source, target, mirrors(source, target, reflection), stiffness)
+        return name, unreflected(sheared, reflection), left_out
+    return name, fit_model(name, source, target, reflection, ridge), left_out
+
+
+def _chosen(source: Array, target: Array, reflection: Reflection, ridge: float | None) -> tuple[Model, float, Array]:
+    """Return the model's name, how far its shear is held back, and the errors of landmarks left out."""
+    k = len(source)
+    if k < 4 or on_a_line(source) or on_a_line(target):
+        stiff = leave_one_out("similarity", source, target, reflection) if k > 2 else np.full(k, np.nan)
+        return "similarity", np.inf, stiff
     rounding = 1e-9 * spline_scale(target)[1]
-    squares = [leave_one_out(model, source, target, reflection, ridge) ** 2 for model in get_args(Model)]
-    stiff, sheared, bent = (float(np.sqrt(one.mean())) for one in squares)
-    best: Model = "affine" if sheared + rounding < stiff else "similarity"
-    return "spline" if bent * _WORTH + rounding < min(stiff, sheared) else best
+    path = sheared_left_out(source, target, mirrors(source, target, reflection))
+    errors = np.sqrt((path**2).mean(1))
+    best = int(np.argmin(errors))
+    if errors[-1] <= _ALIKE * errors[best] + rounding:
+        best = len(errors) - 1
+    bent = leave_one_out("spline", source, target, reflection, ridge)
+    if float(np.sqrt((bent**2).mean())) * _WORTH + rounding < errors[best]:
+        return "spline", np.inf, bent
+    return ("affine" if np.isfinite(STIFFNESSES[best]) else "similarity"), float(STIFFNESSES[best]), path[best]

@@ -128,6 +128,8 @@ def read_landmarks(path: Path) -> LandmarksFile:
     from .explorer_alignment import is_keypoints, is_matrix, read_keypoints
     from .loupe import read_loupe
 
+    if not path.is_file():
+        raise BadInput(f"There is no file '{path}'.", "Check the path.")
     data = bytes_of(path, LARGEST)
     if data.lstrip()[:1] == b"{":
         return _some(read_loupe(path).landmarks, path)
