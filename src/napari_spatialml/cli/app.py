@@ -132,6 +132,12 @@ def _app(given: Sequence[str]) -> App:
             from .runs import add_methods
 
             add_methods(sub, kind)
+    stack = App(name="align-stack", help="Register the sections of a stack with their neighbours, without drift.")
+    app.command(stack)
+    if given and given[0] == "align-stack":
+        from .runs import add_methods
+
+        add_methods(stack, "registration", "stack")
     return app
 
 

@@ -25,10 +25,10 @@ SETTINGS = Group.create_ordered("How")
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
-def add_methods(app: App, kind: str) -> None:
-    """Give the app of a kind one command for each of its methods."""
+def add_methods(app: App, kind: str, on: str = "") -> None:
+    """Give the app of a kind one command for each of its methods; ``on`` names what they run on, if not the kind."""
     for name, found in methods(kind).items():
-        app.command(_command(kind, found), name=name)
+        app.command(_command(on or kind, found), name=name)
 
 
 def _command(kind: str, found: type[Method]) -> Callable[..., None]:
@@ -79,7 +79,10 @@ def _inputs(kind: str) -> dict[str, inspect.Parameter]:
         required = field.default is MISSING
         text = helps.get(field.name, "") + (" Found by itself where only one fits." if required else "")
         hint = hints[field.name]
-        hint = Annotated[hint | None if required else hint, Parameter(help=text, group=INPUTS, negative_iterable=())]
+        hint = Annotated[
+            hint | None if required else hint,
+            Parameter(help=text, group=INPUTS, negative_iterable=(), consume_multiple=kind == "stack"),
+        ]
         default = None if required else field.default
         made[field.name] = inspect.Parameter(field.name, KEYWORD, default=default, annotation=hint)
     return made
@@ -160,6 +163,10 @@ def _completed(kind: str, document: Any, given: dict[str, Any], needs: frozenset
             continue
         if name == "region":
             continue
+        if name == "systems":
+            raise BadInput(
+                "A stack needs its sections.", "Give --systems A B C, the coordinate systems in their order."
+            )
         if name == "reference":
             raise BadInput("A deconvolution needs a single-cell reference.", "Give --reference FILE.h5ad.")
         what, found = possible[name]

@@ -17,7 +17,7 @@ from .spline import InverseTransform
 if TYPE_CHECKING:
     from .transform import Transform
 
-__all__ = ["move_points", "warp_image", "warp_labels"]
+__all__ = ["Resampler", "move_points", "smooth_below", "warp_image", "warp_labels"]
 
 _BLOCK = 2048
 _EDGE = 32
@@ -78,7 +78,7 @@ def warp_image(
         require(0 < size < np.inf, f"A pixel size is {size} µm.", "Give a number above 0.")
     require(min(output_shape) > 0, f"The output's shape is {output_shape}.", "Give a height and width above 0.")
     out = np.full((image.shape[0], *output_shape), fill, dtype=_worked_on(image.dtype))
-    sampler = _Sampler(transform, image, output_pixel_size_um, input_pixel_size_um, order)
+    sampler = Resampler(transform, image, output_pixel_size_um, input_pixel_size_um, order)
     blocks = [(y, x) for y in range(0, output_shape[0], _BLOCK) for x in range(0, output_shape[1], _BLOCK)]
     for done, (y, x) in enumerate(blocks):
         report(done / len(blocks), "Resampling")
@@ -132,7 +132,7 @@ def move_points(transform: Transform, points: Any, tolerance_um: float) -> npt.N
     edge = float((high - low).max()) / _CELLS
     if edge == 0:
         return np.repeat(transform.apply(where[:1]), len(where), axis=0)
-    edge = min(edge, _finest(transform))
+    edge = min(edge, smooth_below(transform) / _growth(transform))
     shape = np.maximum(np.ceil((high - low) / edge), 1).astype(int)
     if shape[0] * shape[1] * 16 > len(where):
         return transform.apply(where)  # it bends so finely that sampling it would cost more
@@ -144,16 +144,37 @@ def move_points(transform: Transform, points: Any, tolerance_um: float) -> npt.N
     return SampledMap.of(transform.apply, low, cells, edge, tolerance_um / 8, edge / 64, miss).at(where)
 
 
-class _Sampler:
-    """One image to be resampled through one transform."""
+class Resampler:
+    """One image to be resampled through one transform, block by block in any order.
 
-    def __init__(self, transform: Transform, image: Any, pixel_out: float, pixel_in: float, order: int) -> None:
+    Parameters
+    ----------
+    transform
+        From moving to fixed, in µm.
+    image
+        (c, y, x), NumPy or lazy; only the windows that a block needs are read.
+    pixel_out, pixel_in
+        Edges of the output's and the image's square pixels in µm.
+    order
+        As in `warp_image`.
+    """
+
+    def __init__(
+        self, transform: Transform, image: Any, pixel_out: float = 1.0, pixel_in: float = 1.0, order: int = 1
+    ) -> None:
         self.forwards, self.backwards, self.image = transform, transform.inverse(), image
         self.pixel_out, self.pixel_in, self.order = pixel_out, pixel_in, order
         self.growth = _growth(transform)
         self.solved = _solves(self.backwards) and not _solves(transform)
-        finest = _finest(transform) / pixel_out * min(1.0, self.growth)
+        finest = smooth_below(transform) / pixel_out
         self.edge = int(2 ** np.clip(np.floor(np.log2(max(finest, 1))), 2, np.log2(_EDGE)))
+
+    def block(self, at: tuple[int, int], shape: tuple[int, int], fill: float = 0.0) -> npt.NDArray[Any]:
+        """Return (c, y, x) pixels of the output from the pixel ``at`` on, of the image's dtype."""
+        dtype = np.dtype(self.image.dtype)
+        out = np.full((self.image.shape[0], *shape), fill, _worked_on(dtype))
+        self.fill(out, at)
+        return out.astype(dtype, copy=False)
 
     def fill(self, out: npt.NDArray[Any], at: tuple[int, int]) -> None:
         """Write what the image shows in a block of the output that begins at a pixel."""
@@ -209,11 +230,14 @@ class _Sampler:
             out[channel, inside] = _as_dtype(values, out.dtype)
 
 
-def _finest(transform: Any) -> float:
-    """Return below which length in µm a transform says that it is smooth; infinite where it is everywhere."""
-    inner = [*getattr(transform, "transforms", ()), *([transform.forward] if hasattr(transform, "forward") else [])]
-    own = getattr(transform, "smooth_below_um", float("inf"))
-    return float(min([own, *(_finest(one) for one in inner)]))
+def smooth_below(transform: Any) -> float:
+    """Return below which length a transform is smooth, in µm where its points end; infinite where it is everywhere."""
+    if isinstance(transform, InverseTransform):
+        return smooth_below(transform.forward) / _growth(transform.forward)
+    finest = float(getattr(transform, "smooth_below_um", float("inf")))
+    for one in getattr(transform, "transforms", ()):
+        finest = min(finest * _growth(one), smooth_below(one))
+    return finest
 
 
 def _solves(transform: Any) -> bool:
@@ -222,8 +246,10 @@ def _solves(transform: Any) -> bool:
 
 
 def _growth(transform: Transform) -> float:
-    """Return by how much a transform stretches lengths about the origin: the units of its two sides may differ."""
-    return float(np.sqrt(np.abs(np.linalg.det(transform.jacobian(np.zeros((1, 2))))[0])))
+    """Return by about how much a transform stretches lengths: the units of its two sides may differ."""
+    affine = getattr(transform, "affine", transform)
+    matrix = affine.matrix[:2, :2] if isinstance(affine, Affine) else transform.jacobian(np.zeros((1, 2)))[0]
+    return float(np.sqrt(max(abs(np.linalg.det(matrix)), 1e-300)))
 
 
 def _reach(made: SampledMap, size: Any, at: tuple[int, int], window: Any) -> npt.NDArray[np.uint8]:

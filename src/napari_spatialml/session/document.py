@@ -24,6 +24,7 @@ from .grid import LabelGrid
 from .planes import Stack, n_planes, plane_name, plane_of_image, split_plane, stack_name, z_step
 from .tidying import tidy, tidy_column
 from .values import encode
+from .warped import Warped, recipe_of
 
 __all__ = ["ELEMENT_TYPES", "GLOBAL", "Document", "kept_slot"]
 
@@ -247,7 +248,7 @@ class Document:
             return self.element(slot[1])
         if head in ELEMENT_TYPES and len(slot) == 2:
             container = getattr(self.sdata, head)
-            return container.get(slot[1])
+            return None if slot[1] not in container else recipe_of(self, head, slot[1]) or container[slot[1]]
         if head == "tables" and slot[2] == "obs":
             obs = self.table(slot[1]).obs
             return obs.get(slot[3])
@@ -259,6 +260,8 @@ class Document:
     def put(self, slot: Slot, value: Any) -> None:
         """Set what stands at an address; None takes it away. Called by commands only."""
         head = slot[0]
+        if isinstance(value, Warped):
+            value = value.element(self)
         if len(slot) == 2 and head in ELEMENT_TYPES and self.planes(slot[1]):
             raise DocumentError(
                 f"'{stack_name(slot[1])}' is a stack of planes, which cannot be replaced or removed here.",

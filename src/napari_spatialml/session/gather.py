@@ -15,7 +15,6 @@ from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
     EmbeddingSelection,
-    RegistrationSelection,
     SegmentationSelection,
     Selection,
     by_hand,
@@ -34,15 +33,13 @@ def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
     """
     if isinstance(selection, SegmentationSelection):
         return (_pixels(document, selection),)
-    if isinstance(selection, RegistrationSelection):
-        from .sides import pair_plan
-
-        return (pair_plan(document, selection).read(),)
     if isinstance(selection, DomainsSelection):
         return (_cells(document, selection),)
     if isinstance(selection, EmbeddingSelection):
         return (Features(features_of(document, selection.table, selection.features)),)
-    return _spots(document, selection)
+    if isinstance(selection, DeconvolutionSelection):
+        return _spots(document, selection)
+    raise BadInput(f"A {selection.kind} gathers its inputs itself.", "Prepare it as a run.")
 
 
 def pixel_size(document: Document, element: str) -> float:

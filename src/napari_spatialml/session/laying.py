@@ -15,9 +15,13 @@ from .alignments import ALIGNMENTS, affine_part, alignment_of, lying_in, moved_e
 from .changes import Change, Put
 from .document import ELEMENT_TYPES, Document
 from .fields import restored, stored
+from .warped import RECIPES, WARPED_FROM
 from .warping import warped_elements
 
 __all__ = ["laid", "laid_all", "removed"]
+
+_Copies = dict[str, dict[str, Any]]
+"""The attributes of the resampled copies, as they will be."""
 
 
 def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: Transform) -> list[Change]:
@@ -45,28 +49,28 @@ def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: T
 def laid_all(document: Document, placed: Mapping[str, tuple[Mapping[str, Any], Transform]]) -> list[Change]:
     """Return the changes that lay several moving coordinate systems at once; each by its entry and transform."""
     known = dict(document.attribute(ALIGNMENTS, {}))
-    origins = dict(document.attribute("warped_from") or {})
+    copies = {key: dict(document.attribute(key) or {}) for key in (WARPED_FROM, RECIPES)}
     changes: list[Change] = []
     for moving, (entry, transform) in placed.items():
         along = _guests(document, moving, set(placed) - {moving})
-        changes += _lay(document, known, origins, moving, entry, transform, along)
-    return changes + _attributes(document, known, origins)
+        changes += _lay(document, known, copies, moving, entry, transform, along)
+    return changes + _attributes(document, known, copies)
 
 
 def removed(document: Document, moving: str) -> list[Change]:
     """Return the changes after which a moving coordinate system lies on no other one."""
     entry = alignment_of(document, moving)
     known = {k: v for k, v in document.attribute(ALIGNMENTS, {}).items() if k != moving}
-    origins = dict(document.attribute("warped_from") or {})
+    copies = {key: dict(document.attribute(key) or {}) for key in (WARPED_FROM, RECIPES)}
     changes: list[Change] = []
     gone = _withdrawn(document, known, moving, entry, changes)
-    changes += _without_copies(document, gone, origins)
-    return changes + _attributes(document, known, origins)
+    changes += _without_copies(document, gone, copies)
+    return changes + _attributes(document, known, copies)
 
 
-def _attributes(document: Document, known: dict[str, Any], origins: dict[str, Any]) -> list[Change]:
+def _attributes(document: Document, known: dict[str, Any], copies: _Copies) -> list[Change]:
     """Return the changes of our attributes, as far as they change."""
-    wanted = {ALIGNMENTS: known or None, "warped_from": origins or None}
+    wanted = {ALIGNMENTS: known or None, **{key: held or None for key, held in copies.items()}}
     old = {key: document.attribute(key) for key in wanted}
     return [Put(("attrs", key), old[key], new) for key, new in wanted.items() if old[key] != new]
 
@@ -74,7 +78,7 @@ def _attributes(document: Document, known: dict[str, Any], origins: dict[str, An
 def _lay(
     document: Document,
     known: dict[str, Any],
-    origins: dict[str, Any],
+    copies: _Copies,
     moving: str,
     entry: Mapping[str, Any],
     transform: Transform,
@@ -100,7 +104,7 @@ def _lay(
     kept["stays"] = before.get("stays", []) if again else [n for n in lying_in(document, moving) if n not in names]
     known[moving] = {k: v for k, v in kept.items() if v or k not in ("before", "stays")}
     changes += beside
-    return changes + _copies(document, names, moving, fixed, transform, gone, origins)
+    return changes + _copies(document, names, moving, fixed, transform, plain, gone, copies)
 
 
 def _guests(document: Document, system: str, others: set[str]) -> set[str]:
@@ -190,25 +194,33 @@ def _copies(
     moving: str,
     fixed: str,
     transform: Transform,
+    values: Mapping[str, Any],
     gone: list[str],
-    origins: dict[str, Any],
+    copies: _Copies,
 ) -> list[Change]:
     """Return the changes of the resampled copies: made where the transform bends, else taken away."""
-    if isinstance(transform, Affine):
-        return _without_copies(document, [*names, *gone], origins)
-    lost = _without_copies(document, [n for n in gone if n not in names], origins)
-    made = warped_elements(document, names, moving, fixed, transform)
+    changes = _without_copies(document, [n for n in gone if n not in names], copies)
+    made = warped_elements(document, names, moving, fixed, transform, values)
+    mine = {copy for copy, origin in copies[WARPED_FROM].items() if origin in names}
     for change in made:
-        if isinstance(change, Put) and change.slot == ("attrs", "warped_from"):
-            origins |= {copy: origin for copy, origin in (change.new or {}).items() if origin in names}
-    return lost + [change for change in made if change.touched != ("attrs", "warped_from")]
+        if not (isinstance(change, Put) and change.slot[0] == "attrs"):
+            changes.append(change)
+            continue
+        # several systems may be laid at once: each knows of its own copies only
+        held, new = copies[change.slot[1]], change.new or {}
+        mine |= {copy for copy in new if copy.removesuffix("_warped") in names}
+        for copy in mine:
+            held.pop(copy, None)
+        held.update({copy: value for copy, value in new.items() if copy in mine})
+    return changes
 
 
-def _without_copies(document: Document, names: list[str], origins: dict[str, Any]) -> list[Change]:
+def _without_copies(document: Document, names: list[str], copies: _Copies) -> list[Change]:
     """Return the changes that take resampled copies of elements away."""
     changes: list[Change] = []
-    for copy in [copy for copy, origin in origins.items() if origin in names]:
-        del origins[copy]
+    for copy in [copy for copy, origin in copies[WARPED_FROM].items() if origin in names]:
+        for held in copies.values():
+            held.pop(copy, None)
         if any(copy in document.names(t) for t in ELEMENT_TYPES[:4]):
             slot = (document.type_of(copy), copy)
             changes.append(Put(slot, document.get(slot), None))

@@ -16,6 +16,7 @@ from .selection import (
     EmbeddingSelection,
     RegistrationSelection,
     SegmentationSelection,
+    StackSelection,
     by_hand,
     selection_from,
 )
@@ -132,6 +133,10 @@ def _of_run(document: Document, record: dict[str, Any]) -> Iterator[_Made]:
         yield _Made("domains", ("tables", selection.table, "obs", selection.column), selection.column, inputs)
     elif isinstance(selection, DeconvolutionSelection):
         yield _Made("deconvolution", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
+    elif isinstance(selection, StackSelection):
+        for system in selection.systems:
+            if system != selection.onto:
+                yield _Made("registration", ("attrs", "alignments", system), system, slots)
     elif isinstance(selection, EmbeddingSelection):
         yield _Made("embedding", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
     elif isinstance(selection, RegistrationSelection):

@@ -21,7 +21,7 @@ from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
 from .command import Command
 from .counting import index_first
 from .gather import gather
-from .selection import RegistrationSelection, SegmentationSelection, Selection, plain
+from .selection import RegistrationSelection, SegmentationSelection, Selection, StackSelection, plain
 from .session import Session
 from .store import store
 from .values import encode, pass_bits
@@ -102,6 +102,10 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
         from .aligning import aligning_job
 
         return aligning_job(Job(method, selection, (), revisions), session.document)
+    if isinstance(selection, StackSelection):
+        from .stacking import stack_job
+
+        return stack_job(Job(method, selection, (), revisions), session.document)
     return Job(method, selection, gather(session.document, selection), revisions)
 
 

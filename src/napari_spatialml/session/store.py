@@ -25,6 +25,7 @@ from .selection import (
     RegistrationSelection,
     SegmentationSelection,
     Selection,
+    StackSelection,
     by_hand,
 )
 from .slides.joining import NO_SEAM, SEAM
@@ -49,6 +50,10 @@ def store(document: Document, selection: Selection, result: Any) -> tuple[list[C
         from .aligning import stored_alignment
 
         return stored_alignment(document, selection, result)
+    if isinstance(selection, StackSelection):
+        from .stacking import stored_stack
+
+        return stored_stack(document, selection, result)
     if isinstance(selection, DomainsSelection) and isinstance(result, Domains):
         return _domains(document, selection, result)
     if isinstance(selection, DeconvolutionSelection) and isinstance(result, Proportions):
