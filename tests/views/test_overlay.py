@@ -9,6 +9,7 @@ from napari_spatialml.core.landmarks import fit_spline
 from napari_spatialml.core.transform import Affine
 from napari_spatialml.session import correct
 from napari_spatialml.views.memory import Memory
+from napari_spatialml.views.next_landmark import snapped
 from napari_spatialml.views.overlay_picture import drawn_specs, edges_of, picture_of
 from napari_spatialml.views.state import ViewState
 
@@ -124,3 +125,17 @@ def test_a_locked_landmark_stays(presenter, mouse):
     mouse.drag((25.0, 6.0), (28.0, 9.0))
     assert presenter.document.attribute("landmarks")["msi"]["fixed_um"] == held["fixed_um"]
     assert "locked" in presenter.said[-1][1]
+
+
+def test_a_click_near_a_round_mark_snaps_to_its_middle(presenter, mouse):
+    from spatialdata.models import Image2DModel
+    from spatialdata.transformations import Identity
+
+    y, x = np.mgrid[0:120, 0:120]
+    disc = np.where(np.hypot(y - 60, x - 70) < 9, 40, 230).astype(np.uint8)
+    image = Image2DModel.parse(np.stack([disc] * 3), dims=("c", "y", "x"), c_coords=["r", "g", "b"],
+                               transformations={"global": Identity()})  # fmt: skip
+    presenter.document.sdata.images["marked"] = image
+    found = snapped(presenter.document, "marked", "global", (57.0, 73.5), 12.0)
+    assert found == pytest.approx([60.5, 70.5], abs=0.6)
+    assert snapped(presenter.document, "marked", "global", (20.0, 20.0), 5.0) == pytest.approx([20.0, 20.0])

@@ -17,6 +17,7 @@ from .alignment_now import transform_now
 from .landmark_fit import landmark_fit, locked_of, pairs_of
 from .landmark_specs import landmark_key, misses_key
 from .marks import Lines, circle, path_lines
+from .next_landmark import snapped
 from .overlay import still
 from .tools import Point, Pointer, Stage, Tool
 
@@ -38,10 +39,14 @@ class Landmark(Tool):
         The set of landmarks, named as the moving side; it is made with the first pair.
     model
         The transform that is fitted while they are placed: "auto", "similarity", "affine" or "spline".
+    snaps
+        The fixed and the moving element whose fiducials, spots and corners draw a click to their middle; none
+        if empty.
     """
 
-    def __init__(self, stage: Stage, landmarks: str, model: str = "auto") -> None:
+    def __init__(self, stage: Stage, landmarks: str, model: str = "auto", snaps: tuple[str, ...] = ()) -> None:
         super().__init__(stage)
+        self.snaps = snaps
         self.landmarks, self.model = landmarks, model
         self.pending: tuple[int, Point] | None = None
         self.grasp: tuple[int, int] | None = None
@@ -190,10 +195,11 @@ class Landmark(Tool):
 
     def _drew(self, start: Point, end: Point) -> None:
         """Make a pair of what was dragged to where it belongs; a click says that it lies there already."""
-        self._add(end, self._moving_at(start))
+        self._add(self._snap(0, end), self._snap(1, self._moving_at(start)))
 
     def _clicked(self, um: Point) -> None:
         side = self._side(um)
+        um = um + self._snap(side, self._own(side, um)) - self._own(side, um)
         if self.pending is None or self.pending[0] == side:
             self.pending = (side, um)
             return
@@ -217,6 +223,12 @@ class Landmark(Tool):
 
     def _own(self, side: int, um: Point) -> Point:
         return np.asarray(um - np.asarray(self.stage.offset) if side == 1 else um, dtype=float)
+
+    def _snap(self, side: int, um: Point) -> Point:
+        """Return the middle of what a click on a side is drawn to, in its own µm."""
+        if len(self.snaps) != 2 or not self.snaps[side]:
+            return um
+        return snapped(self.stage.document, self.snaps[side], self.systems[side], um, 2 * _REACH / self._zoom)
 
     def _moving_at(self, um: Point) -> Point:
         """Return where on the moving side a place of the canvas is, as it lies over the fixed one."""

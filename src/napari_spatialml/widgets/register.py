@@ -181,7 +181,7 @@ class RegisterDock(MethodStep):
         view = scene.view if scene.view in ("overlaid", "edges") else "beside"
         if view != scene.view or view != "beside":
             scene.go(view, live=True, fit=view != scene.view)
-        return {"landmarks": self._moving, "model": self._model()}
+        return self.scene.landmark_options(self.landmarks.snap.isChecked())
 
     def _pin_options(self, tool: str) -> dict[str, Any]:
         view = self.scene.view if self.scene.view in ("overlaid", "edges") else "overlaid"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from .hand import HandTools
 from .landmark_table import LandmarkRow, LandmarkTable, judged, length, suggested
@@ -65,11 +65,19 @@ class LandmarkPanel(QWidget):
         self.error = QCheckBox("Expected error")
         self.error.setToolTip("Draw where the landmarks leave the fit uncertain, in µm.")
         self.error.clicked.connect(lambda _on=False: self.looked.emit())
+        self.snap = QCheckBox("Snap to marks")
+        self.snap.setToolTip("Draw a click to the middle of a fiducial, a spot or a corner near it.")
+        self.snap.clicked.connect(lambda _on=False: self.tools.options_changed())
+        checks = QHBoxLayout()
+        for box in (self.snap, self.error):
+            checks.addWidget(box)
+        checks.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.tools, self.table, self.summary, self.advice, self.error):
+        for part in (self.tools, self.table, self.summary, self.advice):
             layout.addWidget(part)
+        layout.addLayout(checks)
 
     @property
     def model(self) -> str:
@@ -101,6 +109,7 @@ class LandmarkPanel(QWidget):
         self.advice.setVisible(bool(advice))
         enough = len(rows) >= _ENOUGH
         self.error.setVisible(enough)
+        self.snap.setVisible(bool(rows) or needed)
         for text, there in (("Next one", enough), ("Export…", bool(rows))):
             button: Any = self.tools.findChild(QWidget, text)
             button.setEnabled(there)

@@ -78,7 +78,7 @@ class RegisterScene(QObject):
             presenter.fit()
             presenter.overlay.sharpen()
         if again:  # on one side by side another gesture makes a pair than over each other
-            presenter.use("landmark", landmarks=self.moving, model=self.model)
+            presenter.use("landmark", **self.landmark_options(bool(getattr(presenter.current, "snaps", ()))))
         self.changed.emit()
 
     def compare(self, way: str, on: bool) -> None:
@@ -125,6 +125,11 @@ class RegisterScene(QObject):
             return
         if presenter.tool not in _LIVE_TOOLS:
             presenter.overlay.move(self.transform())
+
+    def landmark_options(self, snap: bool) -> dict[str, Any]:
+        """Return what the landmark tool has to know."""
+        sides = (next(iter(self.fixed_elements()), ""), self.picture_element()) if snap else ()
+        return {"landmarks": self.moving, "model": self.model, "snaps": sides}
 
     def suggest(self, fixed_um: Any, moving_um: Any) -> None:
         """Mark a place on both sides, and go there."""
