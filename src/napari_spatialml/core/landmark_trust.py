@@ -44,7 +44,10 @@ def certainty_of(judged: Judged, moving: Array, fixed: Side) -> Certainty | None
     assert target is not None
     if judged.transform is None or len(target) < LEAST or on_a_line(target) or on_a_line(moving):
         return None
-    places = _span(target) if fixed.image is None else structure_of(fixed.image, fixed.pixel_size_um)[0]
+    places = _span(target)
+    if fixed.image is not None:
+        tissue = structure_of(fixed.image, fixed.pixel_size_um)[0]
+        places = tissue[:: -(-len(tissue) // _GRID**2)]  # it is kept with the section: as many as on the grid
     return Certainty(places, expected_error(target, moving, judged.transform, places))
 
 
