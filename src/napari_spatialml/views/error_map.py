@@ -16,8 +16,8 @@ from .state import ViewState
 
 __all__ = ["ErrorMap", "error_map", "spread"]
 
-_LEAST_UM = 1.0
-"""No hand places a landmark better: smaller errors are not drawn as if they were large ones."""
+_LEAST_UM, _LEAST = 1.0, 0.004
+"""Errors below what a hand can place, and below this share of the section, are not drawn as if they were large."""
 _CELLS = 160
 """Pixels of the map along its longer side."""
 
@@ -45,7 +45,8 @@ class ErrorMap:
     def limits(self) -> tuple[float, float]:
         """The errors at the two ends of the colours."""
         known = self.values[np.isfinite(self.values)]
-        high = float(f"{max(float(np.percentile(known, 99)), _LEAST_UM):.2g}")
+        whole = float(np.hypot(*self.values.shape)) * self.pixel_um
+        high = float(f"{max(float(np.percentile(known, 99)), _LEAST_UM, _LEAST * whole):.2g}")
         return 0.0, high
 
 

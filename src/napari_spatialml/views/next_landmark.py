@@ -22,7 +22,7 @@ __all__ = ["landmark_certainty", "next_place", "snapped", "tissue_certainty", "t
 
 _PIXELS = 512
 _GRID = 40
-_NEAR = 1.0
+_NEAR = 1.5
 """What is farther from tissue than so many distances between two places of it is glass."""
 Points = npt.NDArray[np.float64]
 
