@@ -38,7 +38,7 @@ def test_what_a_registration_made_better_stands_beside_what_was_before(session: 
     assert (before.name, now.name) == ("before", "now") and found.apart is None
     assert now.values["landmark error, median"] < 0.5 < 20 < before.values["landmark error, median"]
     assert now.values["mutual information"] > 2 * before.values["mutual information"]
-    assert now.values["tissue on tissue"] > 70
+    assert now.values["inside the fixed image"] > 70
     assert now.values["folded area"] == 0 and now.values["trust"] == pytest.approx(97)
     assert now.values["turned by"] == pytest.approx(25, abs=0.5) and now.values["mirrored"] == 0
     assert "landmark error, median, µm" in found.to_text()

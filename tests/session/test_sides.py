@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spatialdata import SpatialData
+from spatialdata.models import Labels2DModel, TableModel
+from spatialdata.transformations import Affine as PlacedBy
 
 from napari_spatialml.core import Affine
 from napari_spatialml.errors import BadInput
 from napari_spatialml.session import Document, RegistrationSelection, prepare, side_images
-from napari_spatialml.session.side_images import side_image
+from napari_spatialml.session.side_images import pictures_in, side_image
 from napari_spatialml.session.sides import pair_plan
 from tests.session.sections import MARKS_UM, PLAIN, TRUTH, Marks, centres, image, marks, started, two_sections
 
@@ -180,3 +184,59 @@ def test_a_landmark_set_serves_the_pair_the_other_way_round() -> None:
     there = pair_plan(held, RegistrationSelection("second"), frozenset({"landmarks"})).read()
     back = pair_plan(held, RegistrationSelection("global", "second", "second"), frozenset({"landmarks"})).read()
     assert np.array_equal(np.asarray(there.fixed.landmarks), np.asarray(back.moving.landmarks))
+
+
+# what is no image ----------------------------------------------------------------------------------
+
+
+def ion_document(place: Affine) -> Document:
+    """Return labels of pixels in "msi", of which each is a row of a table with the four marks as its features."""
+    values = marks(place, MARKS_UM, (40, 44))
+    labels = np.arange(1, 40 * 44 + 1, dtype=np.int32).reshape(40, 44)
+    labels[-1] = 0
+    rows = np.flatnonzero(labels.ravel())
+    order = np.random.default_rng(0).permutation(rows)
+    obs = pd.DataFrame(
+        {"region": pd.Categorical(["pixels"] * len(order)), "instance_id": order + 1}, index=order.astype(str)
+    )
+    table = ad.AnnData(values.reshape(4, -1).T[order], obs=obs)
+    laid = PlacedBy(place.to_xy(), ("x", "y"), ("x", "y"))
+    elements = {
+        "pixels": Labels2DModel.parse(labels, dims=("y", "x"), transformations={"msi": laid}),
+        "ions": TableModel.parse(table, region="pixels", region_key="region", instance_key="instance_id"),
+    }
+    return Document(SpatialData.init_from_elements(elements, attrs={"spatialml": {"version": 1}}))
+
+
+@pytest.mark.parametrize("turn", [0, 90, 30])
+def test_pixels_that_are_rows_of_a_table_are_an_image_anisotropic_and_mirrored_or_not(turn: int) -> None:
+    place = Affine.rotation(turn, (95, 110)) @ Affine.translation(0, 220) @ Affine.scale(4.5, -5.0)
+    held = ion_document(place)
+    found = side_image(held, "pixels", "msi")
+    values = found.read()
+    assert values.shape[0] == 4 and found.pixel_size_um == pytest.approx(4.5)
+    assert np.isnan(values[0]).any(), "where nothing was measured nothing is known"
+    seen = centres(np.nan_to_num(values)) * found.pixel_size_um + np.asarray(found.origin)
+    assert np.linalg.norm(seen - MARKS_UM, axis=1).max() < 1.2
+    assert pictures_in(held, "msi") == ("pixels",)
+    slots = RegistrationSelection("msi", moving_image="pixels", fixed_image="x").slots(held)
+    assert {("labels", "pixels"), ("tables", "ions", "X"), ("transforms", "labels", "pixels", "msi")} <= set(slots)
+
+
+def test_a_table_of_cells_shows_how_dense_they_lie() -> None:
+    session = started(moving=Affine.translation(500, 900) @ PLAIN)
+    try:
+        document = session.document
+        assert pictures_in(document, "second") == ("dapi", "counts_b")
+        found = side_image(document, "counts_b", "second")
+        values = found.read()
+        own = document.element("spots_b").geometry
+        middle = np.array([own.y.mean(), own.x.mean()]) * 2 + [500, 900]
+        rows, columns = np.indices(values.shape[1:])
+        total = values[0].sum()
+        seen = np.array([(values[0] * rows).sum(), (values[0] * columns).sum()]) / total
+        assert np.allclose(seen * found.pixel_size_um + np.asarray(found.origin), middle, atol=found.pixel_size_um)
+        assert total == pytest.approx(20, rel=1e-3), "every cell counts once"
+        assert np.isfinite(values).all()
+    finally:
+        session.close()

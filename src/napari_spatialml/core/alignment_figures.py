@@ -20,8 +20,6 @@ Floats = npt.NDArray[np.float64]
 _EDGE = 256
 """Images are compared on about so many pixels along the longer edge of the fixed one."""
 _CLASSES = 12
-_TISSUE = 0.5
-"""Tissue is what is brighter or darker than the background by this part of the signal's spread."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Likeness:
     information_bits
         Mutual information of the classes of similar signal, in bits; NaN where nothing overlaps.
     overlap
-        The share of the moving image's tissue that comes to lie on the fixed image's tissue, 0 to 1.
+        The share of what is known of the moving image that comes to lie within the fixed one, 0 to 1.
     """
 
     information_bits: float
@@ -120,21 +118,15 @@ def likeness_under(pictures: Pictures, transform: Transform) -> Likeness:
     landed = transform.apply(moving.grid.apply(np.c_[rows, columns]))
     at = np.rint(fixed.grid.inverse().apply(landed)).astype(np.int64)
     inside = ((at >= 0) & (at < np.array(fixed.shape))).all(1)
-    tissue = _tissue(moving)[rows, columns]
     at, mine = at[inside], pictures.moving_classes[rows, columns][inside]
-    both = _tissue(fixed)[at[:, 0], at[:, 1]] & tissue[inside]
-    overlap = float(both.sum() / max(int(tissue.sum()), 1))
     theirs = pictures.fixed_classes[at[:, 0], at[:, 1]]
     known = theirs >= 0
+    overlap = float(known.sum() / max(len(rows), 1))
     if not known.any():
         return Likeness(float("nan"), overlap)
     joint = np.zeros((_CLASSES, _CLASSES))
     np.add.at(joint, (theirs[known], mine[known]), 1.0)
     return Likeness(max(float(information(joint)) / float(np.log(2)), 0.0), overlap)
-
-
-def _tissue(picture: Picture) -> npt.NDArray[np.bool_]:
-    return np.asarray((np.linalg.norm(picture.values, axis=0) > _TISSUE) & (picture.known > 0))
 
 
 def difference(first: Transform, second: Transform, places: Any) -> Difference:

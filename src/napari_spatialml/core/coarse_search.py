@@ -39,7 +39,8 @@ def search(
     scales: tuple[float, ...] = (1.0,),
     turns: tuple[float, ...] | None = None,
     mirrored: tuple[bool, ...] = (False, True),
-    keep: int = 24,
+    stretches: tuple[float, ...] = (1.0,),
+    keep: int = 28,
     report: Report = silent,
 ) -> list[Pose]:
     """Return placements of the moving picture on the fixed one, the best first.
@@ -54,6 +55,8 @@ def search(
         Degrees to try; None tries the full circle in steps of 10°.
     mirrored
         Whether to try it as it is, turned over, or both.
+    stretches
+        Factors by which the moving image's rows may have to be pulled apart, and its columns pressed together.
     keep
         How many placements are settled on the finer level.
     report
@@ -73,16 +76,17 @@ def search(
     """
     degrees = turns if turns is not None else tuple(np.arange(_TURNS) * 360.0 / _TURNS)
     found: list[Pose] = []
-    for done, scale in enumerate(scales):
-        report(0.6 * done / len(scales), "Trying every turn")
+    tries = [(stretch, scale) for stretch in stretches for scale in scales]
+    for done, (stretch, scale) in enumerate(tries):
+        report(0.6 * done / len(tries), "Trying every turn")
         spacing = _spacing(fixed, moving, scale, _EDGE)
-        a, b = fixed.at(spacing), moving.at(spacing / scale)
-        la, lb = classes_of(a, _CLASSES), classes_of(b, _CLASSES)
-        shifts = _Shifts(la, a, b, lb, scale)
+        a, b = fixed.at(spacing), moving.at(spacing / scale).stretched(stretch)
+        shifts = _Shifts(classes_of(a, _CLASSES), a, b, classes_of(b, _CLASSES))
+        pull = Affine.scale(stretch, 1 / stretch)
         for side in mirrored:
             for turn in degrees:
-                found += shifts.best(turn, side)
-    return _settled(fixed, moving, _distinct(found, 3 * keep)[:keep], report)
+                found += [Pose(pose.transform @ pull, pose.score) for pose in shifts.best(turn, side)]
+    return _settled(fixed, moving, _distinct(found, fixed, moving, keep), report)
 
 
 def _spacing(fixed: Picture, moving: Picture, scale: float, edge: int) -> float:
@@ -94,10 +98,10 @@ def _spacing(fixed: Picture, moving: Picture, scale: float, edge: int) -> float:
 class _Shifts:
     """All shifts of a turned moving picture over the fixed one, by FFT."""
 
-    def __init__(self, la: npt.NDArray[np.int8], a: Picture, b: Picture, lb: npt.NDArray[np.int8], scale: float):
+    def __init__(self, la: npt.NDArray[np.int8], a: Picture, b: Picture, lb: npt.NDArray[np.int8]):
         from scipy import fft
 
-        self.a, self.b, self.lb, self.scale = a, b, lb, scale
+        self.a, self.b, self.lb = a, b, lb
         self.area = min((la >= 0).sum(), (lb >= 0).sum())
         reach = int(np.ceil(np.hypot(*b.shape)))
         self.size = tuple(fft.next_fast_len(int(n + 0.8 * reach), real=True) for n in a.shape)
@@ -135,7 +139,7 @@ class _Shifts:
     def _score(self, joint: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         total = joint.sum((0, 1))
         enough = total > _LEAST_OVERLAP * self.area
-        score = np.zeros_like(total)
+        score: npt.NDArray[np.float32] = np.zeros_like(total)
         score[enough] = information(joint[:, :, enough]) * np.sqrt(total[enough] / self.area)
         return score
 
@@ -156,11 +160,15 @@ def _turned(labels: npt.NDArray[np.int8], back: Affine, shape: npt.NDArray[np.in
     return out
 
 
-def _distinct(poses: list[Pose], keep: int) -> list[Pose]:
+def _distinct(poses: list[Pose], fixed: Picture, moving: Picture, keep: int) -> list[Pose]:
     """Return the best poses that differ from each other by more than a step of the search."""
     kept: list[Pose] = []
+    centre = moving.grid.apply([[n / 2 for n in moving.shape]])
+    reach = 0.15 * max(fixed.shape) * fixed.spacing
     for pose in sorted(poses, key=lambda one: -one.score):
-        if all(_apart(pose.transform, other.transform) for other in kept):
+        here = pose.transform.apply(centre)
+        far = (float(np.linalg.norm(other.transform.apply(centre) - here)) > reach for other in kept)
+        if all(f or _apart(pose.transform, other.transform) for f, other in zip(far, kept, strict=True)):
             kept.append(pose)
         if len(kept) == keep:
             break
@@ -189,7 +197,7 @@ def _settled(fixed: Picture, moving: Picture, poses: list[Pose], report: Report)
             a, b = fixed.at(spacing), moving.at(spacing / scale)
             levels[key] = a, b, classes_of(a, _FINE_CLASSES), classes_of(b, _FINE_CLASSES)
         settled.append(_climb(pose, *levels[key]))
-    return _distinct(settled, len(settled))
+    return _distinct(settled, fixed, moving, len(settled))
 
 
 def _climb(pose: Pose, a: Picture, b: Picture, la: npt.NDArray[np.int8], lb: npt.NDArray[np.int8]) -> Pose:

@@ -91,8 +91,8 @@ def tissue_of(counts: Images) -> npt.NDArray[np.bool_]:
     return np.asarray(total > 0.25 * np.median(there)) if len(there) else np.zeros(total.shape, bool)
 
 
-def standardised(counts: Images, wide: float) -> tuple[Images, npt.NDArray[np.bool_]]:
-    """Return the deviations from the density around, in units of what chance makes of it, and where there is tissue.
+def standardised(counts: Images, wide: float, *, rim: bool = True) -> Images:
+    """Return (h, w, c) the deviations from the density around, in units of what chance makes of it.
 
     Parameters
     ----------
@@ -100,20 +100,31 @@ def standardised(counts: Images, wide: float) -> tuple[Images, npt.NDArray[np.bo
         (h, w, c).
     wide
         How far around, in pixels: a Gaussian's standard deviation.
+    rim
+        Whether pixels at the rim count, which are in part outside. They help to lay section on section, and
+        prove nothing: any two outlines can be laid on each other.
 
     Notes
     -----
-    (n − μ) / √μ, as of a Poisson count, clipped at 4 so that no clump speaks for all; 0 outside the tissue: neither
-    its outline nor its overall density is told.
+    (n − μ) / √μ, as of a Poisson count, clipped at 4 so that no clump speaks for all; 0 outside the tissue, whose
+    overall density is not told.
     """
-    tissue = tissue_of(counts)
+    tissue = tissue_of(counts) if rim else _inner(tissue_of(counts))
     inside = tissue.astype(np.float32)
     share = np.maximum(ndimage.gaussian_filter(inside, wide), 1e-3)
-    out = np.empty_like(counts)
-    for c in range(counts.shape[2]):
-        around = ndimage.gaussian_filter(counts[:, :, c] * inside, wide) / share
-        out[:, :, c] = np.clip((counts[:, :, c] - around) / np.sqrt(around + 0.05), -4, 4) * inside
-    return out, tissue
+    masked = inside[..., None]
+    around = ndimage.gaussian_filter(counts * masked, (wide, wide, 0)) / share[..., None]
+    out = np.clip((counts - around) / np.sqrt(around + np.float32(0.05)), -4, 4) * masked
+    return np.asarray(out, np.float32)
+
+
+def _inner(tissue: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Leave out the rim, where a pixel is in part outside, unless little would be left."""
+    for width in (2, 1):
+        inner = ndimage.binary_erosion(tissue, iterations=width)
+        if np.count_nonzero(inner) > 0.5 * np.count_nonzero(tissue):
+            return np.asarray(inner)
+    return tissue
 
 
 def bounds(*places: Any) -> tuple[Array, Array]:

@@ -57,13 +57,11 @@ def shifts(moved: Images, fixed: Images, frame: Frame, *, stiffness: float, roun
     say, and the neighbours' mean is made anew, ever stiffer (Steinbrücker et al. 2009,
     doi:10.1109/ICCV.2009.5459364; Heinrich et al. 2014, doi:10.1007/978-3-319-10404-1_81). O(49 · pixels).
     """
-    offsets = [(dy, dx) for dy in range(-_REACH, _REACH + 1) for dx in range(-_REACH, _REACH + 1)]
-    volume = _volume(moved, fixed, offsets)
-    steps = np.array(offsets, np.float32)
-    chosen, evidence = _chosen(volume, steps, None, 0.0)
+    volume = _volume(moved, fixed)
+    chosen, evidence = _chosen(volume, np.zeros((*volume.shape[:2], 2), np.float32), 0.0)
     for number in range(rounds):
         around = _agreed(chosen, evidence, stiffness)
-        chosen, evidence = _chosen(volume, steps, around, 0.3 * 4.0**number)
+        chosen, evidence = _chosen(volume, around, 0.3 * 4.0**number)
     return Shifts(frame.corner, frame.pixel * _STRIDE, frame.pixel * chosen.astype(np.float64), evidence)
 
 
@@ -75,68 +73,37 @@ def likeness(moved: Images, fixed: Images) -> tuple[float, float]:
     return float(together.sum() / max(scale, 1e-12)), float(together.sum() / max(noise, 1e-12))
 
 
-def _volume(moved: Images, fixed: Images, offsets: list[tuple[int, int]]) -> Images:
+def _volume(moved: Images, fixed: Images) -> Images:
     """Return (h', w', shifts) evidence at every second pixel."""
-    from .matching_kernels import product
+    from .matching_kernels import products, weighed
 
     h, w, channels = moved.shape
-    power = [_mean((one**2).sum(2)) for one in (moved, fixed)]
-    inside = [_mean((one != 0).any(2).astype(np.float32)) for one in (moved, fixed)]
-    out = np.zeros((*power[0][::_STRIDE, ::_STRIDE].shape, len(offsets)), np.float32)
-    together = np.empty((h, w), np.float32)
-    for k, (dy, dx) in enumerate(offsets):
-        product(moved, fixed, dy, dx, together)
-        theirs, common = (_moved_by(one, dy, dx) for one in (power[1], inside[1]))
-        r = _mean(together) / np.sqrt(power[0] * theirs + 1e-6)
-        n = np.minimum(inside[0], common) * (channels * _WINDOW**2)
-        evidence = np.clip(r, 0, 0.95) ** 2 * (0.5 * n)
-        out[:, :, k] = evidence[::_STRIDE, ::_STRIDE]
+    powers = np.stack([_mean((one**2).sum(2)) for one in (moved, fixed)])
+    insides = np.stack([_mean((one != 0).any(2).astype(np.float32)) for one in (moved, fixed)])
+    together = np.empty(((2 * _REACH + 1) ** 2, h, w), np.float32)
+    products(np.ascontiguousarray(moved), np.ascontiguousarray(fixed), _REACH, together)
+    out = np.empty((-(-h // _STRIDE), -(-w // _STRIDE), len(together)), np.float32)
+    weighed(_mean(together), powers, insides, np.float32(channels * _WINDOW**2), _REACH, _STRIDE, out)
     return out
 
 
-def _mean(image: npt.NDArray[np.float32]) -> Images:
-    return np.asarray(np.maximum(ndimage.uniform_filter(image, _WINDOW, mode="constant"), -1e6), np.float32)
+def _mean(image: Images) -> Images:
+    """Return the mean over the window around each pixel of the last two axes."""
+    size = (*[1] * (image.ndim - 2), _WINDOW, _WINDOW)
+    return np.asarray(ndimage.uniform_filter(image, size, mode="constant"), np.float32)
 
 
-def _moved_by(image: Images, dy: int, dx: int) -> Images:
-    """Return image(x + d), 0 where that lies outside."""
-    h, w = image.shape
-    out = np.zeros_like(image)
-    out[max(-dy, 0) : h - max(dy, 0), max(-dx, 0) : w - max(dx, 0)] = image[
-        max(dy, 0) : h - max(-dy, 0), max(dx, 0) : w - max(-dx, 0)
-    ]
-    return out
+def _chosen(volume: Images, around: Images, pull: float) -> tuple[Images, Images]:
+    """Return each node's best shift in pixels, and its evidence beyond chance."""
+    from .matching_kernels import chosen
 
-
-def _chosen(volume: Images, steps: Images, around: Images | None, pull: float) -> tuple[Images, Images]:
-    """Return each node's best shift in pixels, between the tried ones, and its evidence beyond chance."""
-    judged = volume
-    if around is not None:
-        apart = ((steps - around[:, :, None, :]) ** 2).sum(-1)
-        judged = volume - np.float32(pull) * apart
-    best = judged.argmax(2)
-    evidence = np.take_along_axis(volume, best[..., None], 2)[..., 0]
-    return steps[best] + _between(judged, best), np.maximum(evidence - _CHANCE, 0)
-
-
-def _between(judged: Images, best: npt.NDArray[np.int64]) -> Images:
-    """Return how far beside the best shift the parabola through it and its neighbours has its top, -0.5 to 0.5."""
-    width = 2 * _REACH + 1
-    middle = np.take_along_axis(judged, best[..., None], 2)[..., 0]
-    out = np.zeros((*best.shape, 2), np.float32)
-    for axis, stride in enumerate((width, 1)):
-        at = best // width if axis == 0 else best % width
-        inner = (at > 0) & (at < width - 1)
-        low, high = (
-            np.take_along_axis(judged, np.clip(best + s, 0, width * width - 1)[..., None], 2)[..., 0]
-            for s in (-stride, stride)
-        )
-        bend = 2 * middle - low - high
-        out[..., axis] = np.where(inner & (bend > 1e-6), 0.5 * (high - low) / np.maximum(bend, 1e-6), 0)
-    return np.clip(out, -0.5, 0.5)
+    shift, evidence = np.empty(around.shape, np.float32), np.empty(around.shape[:2], np.float32)
+    chosen(volume, around, np.float32(pull), _REACH, shift, evidence)
+    return shift, np.maximum(evidence - np.float32(_CHANCE), 0)
 
 
 def _agreed(chosen: Images, evidence: Images, stiffness: float) -> Images:
     """Return the mean shift around each node, weighted by evidence."""
     weight = ndimage.gaussian_filter(evidence, stiffness) + np.float32(1e-3)
-    return np.stack([ndimage.gaussian_filter(evidence * chosen[..., k], stiffness) / weight for k in range(2)], -1)
+    way = ndimage.gaussian_filter(evidence[..., None] * chosen, (stiffness, stiffness, 0))
+    return np.asarray(way / weight[..., None], np.float32)

@@ -49,7 +49,7 @@ class Level:
     damping: float
 
 
-LEVELS = (Level(128, 8, 20.0, 1.0), Level(256, 10, 16.0, 1.0), Level(512, 20, 8.0, 0.5))
+LEVELS = (Level(128, 8, 20.0, 1.0), Level(256, 10, 16.0, 1.0), Level(512, 20, 10.0, 0.5))
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,8 @@ def _step(field: Float, terms: Terms, level: Level, stiffness: float) -> Float:
 
 
 def _smooth(field: Float, sigma: float) -> Float:
-    return np.stack([ndimage.gaussian_filter(p, sigma, truncate=2.5, mode="nearest") for p in field]).astype(np.float32)
+    smooth = [ndimage.gaussian_filter(p, sigma, truncate=2.5, mode="nearest") for p in field]
+    return np.asarray(np.stack(smooth), np.float32)
 
 
 def _unfolded(field: Float) -> Float:

@@ -200,7 +200,7 @@ class _Aligned:
     @property
     def gain(self) -> float:
         """What must grow: the likeness, on as much as possible."""
-        return self.terms.likeness * np.sqrt(min(self.overlap, 1.0))
+        return float(self.terms.likeness * np.sqrt(min(self.overlap, 1.0)))
 
     def motion(self, model: Model) -> npt.NDArray[np.float64]:
         """Return (6,): shift, then how the shift grows along y and x, all for the edge of the picture, in pixels."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ..errors import BadInput
 from .affine import Affine
 from .coarse_search import Pose, search
-from .image_affine import Fit, Model, placed, refine
+from .image_affine import Fit, Model, refine
 from .landmarks import fit_model
-from .pictures import Picture, extent_of, picture_of
+from .pictures import Picture, check, extent_of, picture_of
 from .registration import Pair, Side
 from .report import Report, part, silent
 
@@ -25,6 +25,10 @@ _JUDGED = 8
 """Placements that are compared in detail."""
 _SHOWN = 4
 """Placements that are offered to a person."""
+_CLEAR = 2.6
+"""A placement that is better than the median of the others by this factor is right, as a rule."""
+_STRETCHES = (0.71, 0.84, 1.19, 1.41)
+"""Pixels that are taken to be square may be twice as long as wide."""
 Reflection = Literal["auto", "never", "always"]
 
 
@@ -81,12 +85,13 @@ def pictures_of(pair: Pair, resolution_um: float = 0.0) -> tuple[Picture, Pictur
     if resolution_um <= 0:
         extents = extent_of(fixed, sizes[0]) + extent_of(moving, sizes[1])
         resolution_um = max(max(extents) / _EDGE, max(sizes) / 2)
-    return picture_of(fixed, sizes[0], resolution_um, "fixed"), picture_of(moving, sizes[1], resolution_um, "moving")
+    return picture_of(fixed, sizes[0], resolution_um), picture_of(moving, sizes[1], resolution_um)
 
 
 def _image(side: Side, name: str) -> npt.NDArray[np.generic]:
     if side.image is None:
         raise BadInput(f"The {name} side has no image.", "Choose an image on both sides.")
+    check(side.image, name)
     return side.image
 
 
@@ -106,15 +111,16 @@ def find_affine(
     report
         Told as it goes.
     """
-    poses = search(fixed, moving, *_ranges(wanted), report=part(report, 0.0, 0.5))
-    chosen = _shortlist(poses, wanted)
+    scales, turns, sides = _ranges(wanted)
+    poses = search(fixed, moving, scales, turns, sides, report=part(report, 0.0, 0.4))
+    chosen = _shortlist(poses)
     if start is not None:
         chosen.insert(0, Pose(start, 0.0))
-    placements = []
-    for done, pose in enumerate(chosen):
-        report(0.5 + 0.3 * done / len(chosen), "Comparing the placements")
-        placements.append(_compared(fixed, moving, pose.transform, wanted.model))
-    placements.sort(key=lambda fit: -fit.score)
+    placements = _judged(fixed, moving, chosen, wanted.model, part(report, 0.4, 0.55))
+    if wanted.model == "affine" and wanted.everywhere and _doubtful(placements):
+        stretched = search(fixed, moving, scales[:3], turns, sides, _STRETCHES, report=part(report, 0.55, 0.75))
+        placements += _judged(fixed, moving, _shortlist(stretched), wanted.model, part(report, 0.75, 0.8))
+        placements.sort(key=lambda fit: -fit.score)
     best = placements[0]
     for done, edge in enumerate((350, 700)):
         report(0.8 + 0.1 * done, "Refining")
@@ -132,7 +138,22 @@ def _ranges(wanted: Wanted) -> tuple[tuple[float, ...], tuple[float, ...] | None
     return scales, turns, sides
 
 
-def _shortlist(poses: list[Pose], wanted: Wanted) -> list[Pose]:
+def _judged(fixed: Picture, moving: Picture, poses: list[Pose], model: Model, report: Report) -> list[Fit]:
+    """Compare placements in detail, and return the best first."""
+    fits = []
+    for done, pose in enumerate(poses):
+        report(done / len(poses), "Comparing the placements")
+        fits.append(_compared(fixed, moving, pose.transform, model))
+    return sorted(fits, key=lambda fit: -fit.score)
+
+
+def _doubtful(placements: list[Fit]) -> bool:
+    """Say whether the best placement hardly stands out, so that it pays to look further."""
+    best, rest = placements[0].score, [fit.score for fit in placements[1:]]
+    return not rest or best < _CLEAR * float(np.median(rest))
+
+
+def _shortlist(poses: list[Pose]) -> list[Pose]:
     """Return the best poses, of either side at least a few."""
     sides = [[p for p in poses if p.transform.reflects == side] for side in (False, True)]
     least = [p for side in sides for p in side[: _JUDGED // 3]]

@@ -47,7 +47,7 @@ def classes_of(picture: Picture, n: int) -> npt.NDArray[np.int8]:
 
 
 def _axis(features: Float) -> Float:
-    values, vectors = np.linalg.eigh(np.cov(features.T).reshape(features.shape[1], -1))
+    _, vectors = np.linalg.eigh(np.cov(features.T).reshape(features.shape[1], -1))
     first = vectors[:, -1]
     return np.asarray(first * (1 if first.sum() >= 0 else -1), np.float32)
 

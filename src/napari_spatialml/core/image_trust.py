@@ -6,10 +6,10 @@ import numpy as np
 from scipy import ndimage
 
 from .affine import Affine
+from .elastic import Bent
 from .image_affine import refine
 from .image_alignment import Found, levels_of
 from .image_likeness import classes_of, information, joint_of
-from .elastic import Bent
 from .pictures import Picture
 from .registration import Certainty, Trust
 
@@ -17,9 +17,11 @@ __all__ = ["believed", "certainty_of", "evidence"]
 
 _EDGE = 180
 _CLASSES = 6
-_WEIGHTS = {"likeness": 1.0, "lead": 1.0, "second": 1.0, "halves": -1.0, "overlap": 1.0}
-_OFFSET = 0.0
-_LOGARITHM = ("likeness", "halves", "overlap")
+_WEIGHTS = {"likeness": 1.4, "lead": 2.0, "second": 2.1, "halves": -0.5}
+_OFFSET = -2.8
+"""A logistic model fitted to sections registered on themselves (turned, bent, cut and stained otherwise), on their
+neighbours, and on sections of other organs."""
+_LOGARITHM = ("likeness", "halves")
 _DOUBTFUL = 0.5
 _PATCH = 8.0
 _NOISE = 4.0
@@ -57,9 +59,7 @@ def evidence(fixed: Picture, moving: Picture, found: Found) -> dict[str, float]:
 def mutual_information(fixed: Picture, moving: Picture, transform: Affine) -> float:
     """Return the mutual information in nats of what both pictures show where they overlap."""
     a, b = levels_of(fixed, moving, transform, _EDGE)
-    joint = joint_of(
-        classes_of(a, _CLASSES), classes_of(b, _CLASSES), b.grid.inverse() @ transform.inverse() @ a.grid
-    )
+    joint = joint_of(classes_of(a, _CLASSES), classes_of(b, _CLASSES), b.grid.inverse() @ transform.inverse() @ a.grid)
     return float(information(joint)) if joint.sum() > 0 else 0.0
 
 
@@ -101,14 +101,16 @@ def believed(fixed: Picture, moving: Picture, found: Found) -> Trust:
 
 
 def _term(name: str, value: float) -> float:
-    return float(np.log(max(value, 1e-3))) if name in _LOGARITHM else value
+    return float(np.log(max(value, 3e-3))) if name in _LOGARITHM else value
 
 
 def _warning(score: float, figures: dict[str, float]) -> str:
     if score >= _DOUBTFUL:
         return ""
     if figures["second"] < 0.15:
-        return "Another placement fits about as well: look at the candidates, and choose the right one or place landmarks."
+        return (
+            "Another placement fits about as well: look at the candidates, and choose the right one or place landmarks."
+        )
     if figures["overlap"] < 0.5:
         return "The images overlap little where they fit best: check it by eye, or place landmarks."
     return "The images hardly resemble each other in this placement: it is likely wrong, so place landmarks."
@@ -123,7 +125,13 @@ def certainty_of(fixed: Picture, bent: Bent) -> Certainty:
     left, over as many independent pixels as it has; no farther than a share of the picture, where nothing is seen.
     """
     gy, gx = bent.terms.slope
-    planes = [gy * gy, gx * gx, gy * gx, bent.terms.weight * (1 - bent.terms.squared) * bent.terms.squared, bent.terms.weight]
+    planes = [
+        gy * gy,
+        gx * gx,
+        gy * gx,
+        bent.terms.weight * (1 - bent.terms.squared) * bent.terms.squared,
+        bent.terms.weight,
+    ]
     yy, xx, yx, rest, known = (ndimage.gaussian_filter(p, _PATCH, truncate=2.5) for p in planes)
     count = 4 * np.pi * _PATCH**2 / _NOISE
     prior = (_FAR * np.hypot(*known.shape)) ** -2

@@ -55,18 +55,74 @@ def laid(places, counts, matrix, corner, pixel, out):  # type: ignore[no-untyped
 
 
 @compiled
-def product(first, second, dy, dx, out):  # type: ignore[no-untyped-def]
-    """Write the sum over channels of first(x) · second(x + d), images (h, w, c); 0 where x + d lies outside."""
+def products(first, second, reach, out):  # type: ignore[no-untyped-def]
+    """Write to `out`, (shifts, h, w), the sum over channels of first(x) · second(x + d); 0 where x + d lies outside.
+
+    The images are (h, w, c); the shifts d run over -reach … reach, rows first.
+    """
     h, w, c = first.shape
+    width = 2 * reach + 1
+    for s in range(width * width):
+        dy, dx = s // width - reach, s % width - reach
+        for y in range(h):
+            v = y + dy
+            for x in range(w):
+                u = x + dx
+                total = np.float32(0)
+                if 0 <= v < h and 0 <= u < w:
+                    for k in range(c):
+                        total += first[y, x, k] * second[v, u, k]
+                out[s, y, x] = total
+
+
+@compiled
+def weighed(together, powers, insides, numbers, reach, stride, out):  # type: ignore[no-untyped-def]
+    """Write to `out`, (h', w', shifts), the evidence N/2 · r² of each shift at every `stride`-th pixel.
+
+    `together` (shifts, h, w), `powers` and `insides` (2, h, w) are means over the window, `numbers` so many it holds.
+    """
+    h, w = together.shape[1:]
+    width = 2 * reach + 1
+    for a in range(out.shape[0]):
+        for b in range(out.shape[1]):
+            y, x = a * stride, b * stride
+            for s in range(width * width):
+                v, u = y + s // width - reach, x + s % width - reach
+                out[a, b, s] = 0
+                if 0 <= v < h and 0 <= u < w and together[s, y, x] > 0:
+                    scale = np.sqrt(max(powers[0, y, x], 0) * max(powers[1, v, u], 0) + np.float32(1e-6))
+                    r = min(together[s, y, x] / scale, np.float32(0.95))
+                    common = max(min(insides[0, y, x], insides[1, v, u]), 0)
+                    out[a, b, s] = np.float32(0.5) * numbers * common * r * r
+
+
+@compiled
+def chosen(volume, around, pull, reach, shift, evidence):  # type: ignore[no-untyped-def]
+    """Write each node's best shift in pixels, between the tried ones too, and its evidence.
+
+    Judged is the evidence less `pull` times the squared distance from `around`.
+    """
+    h, w, n = volume.shape
+    width = 2 * reach + 1
+    judged = np.empty(n, np.float32)
     for y in range(h):
-        v = y + dy
         for x in range(w):
-            u = x + dx
-            total = np.float32(0)
-            if 0 <= v < h and 0 <= u < w:
-                for k in range(c):
-                    total += first[y, x, k] * second[v, u, k]
-            out[y, x] = total
+            best = 0
+            for s in range(n):
+                dy, dx = s // width - reach - around[y, x, 0], s % width - reach - around[y, x, 1]
+                judged[s] = volume[y, x, s] - pull * (dy * dy + dx * dx)
+                if judged[s] > judged[best]:
+                    best = s
+            evidence[y, x] = volume[y, x, best]
+            at = (best // width, best % width)
+            for axis in range(2):
+                step = width if axis == 0 else 1
+                shift[y, x, axis] = at[axis] - reach
+                if 0 < at[axis] < width - 1:
+                    low, high = judged[best - step], judged[best + step]
+                    bend = 2 * judged[best] - low - high
+                    if bend > 1e-6:
+                        shift[y, x, axis] += min(max(0.5 * (high - low) / bend, -0.5), 0.5)
 
 
 @compiled

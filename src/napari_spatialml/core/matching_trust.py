@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from .few_points import MOST
-from .point_matching import Matching, Stage
+from .point_matching import Matching
 from .registration import Certainty, Trust
 
 __all__ = ["certainty_of", "trust_of"]
@@ -17,24 +16,14 @@ _PLACES = 400
 """So many places are said how sure they are, at most."""
 
 
-def rivalry(stages: tuple[Stage, ...]) -> float:
-    """Return how near the best of the other ways comes to the best: the smallest ratio at a level they share."""
-    best = {pixel: errors for pixel, _, errors in stages[0].levels}
-    found = [
-        min(max(errors, 0.0) / max(best[pixel], 1e-9) for pixel, _, errors in one.levels if pixel in best)
-        for one in stages[1:]
-        if any(pixel in best for pixel, _, _ in one.levels)
-    ]
-    return float(min(max(found, default=0.0), 1.0))
-
-
 def trust_of(matching: Matching, n_fixed: int, n_moving: int) -> Trust:
     """Return how far a matching can be believed.
 
     Notes
     -----
-    Two figures decide: by how many standard errors the densities are alike, and how near to that a wrong way comes,
-    which had the same freedom to turn and bend. Sections that do not belong together fit in many ways equally badly.
+    Decided by points that took no part in a matching of the others (`HeldOut`): by how many standard errors they
+    are alike to the fixed ones, how near to that the next best way comes, and how far apart half of the cells and all
+    of them put the section.
     """
     partners, best = matching.partners, matching.stages[0]
     share = float(partners.matched.mean())
@@ -44,15 +33,29 @@ def trust_of(matching: Matching, n_fixed: int, n_moving: int) -> Trust:
         "residual, µm": partners.sigma,
         "cell distance, µm": matching.spacing,
         "likeness": max((r for _, r, _ in best.levels), default=0.0),
-        "standard errors": max((errors for _, _, errors in best.levels), default=0.0),
-        "next best": rivalry(matching.stages),
     }
-    if min(n_fixed, n_moving) <= MOST:
+    tested = matching.held_out
+    if tested is None:
         return _few(figures, min(n_fixed, n_moving), matching)
-    alike = 1 / (1 + np.exp(-(figures["standard errors"] - 8.0)))
-    alone = 1 / (1 + np.exp(-25 * (0.88 - figures["next best"])))
-    score = float(alike * alone)
-    return Trust(score, "" if score >= 0.5 else _doubt(figures, alike < 0.5), figures)
+    rival = float(np.clip(tested.rival / max(tested.errors, 1e-9), 0, 1))
+    figures |= {"standard errors, held out": tested.errors, "next best": rival, "halves apart, µm": tested.apart_um}
+    alike = _logistic(1.5 * (tested.errors - 4.5))
+    alone = _logistic(25 * (0.9 - rival))
+    steady = _logistic(2 * (3.5 - tested.apart_um / matching.spacing))
+    score = alike * alone * steady
+    if _flat(matching.moving):
+        text = "The cells lie on one line, which fits either way up: check the overlay, or place landmarks."
+        return Trust(min(score, 0.3), text, figures)
+    return Trust(score, "" if score >= 0.5 else _doubt(figures, alike, alone), figures)
+
+
+def _flat(where: Array) -> bool:
+    small, large = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(where.T)), 0))
+    return bool(small < 0.01 * large)
+
+
+def _logistic(value: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(value, -50, 50))))
 
 
 def _few(figures: dict[str, float], n: int, matching: Matching) -> Trust:
@@ -71,15 +74,20 @@ def _few(figures: dict[str, float], n: int, matching: Matching) -> Trust:
     return Trust(score, text, figures)
 
 
-def _doubt(figures: dict[str, float], unlike: bool) -> str:
-    if unlike:
+def _doubt(figures: dict[str, float], alike: float, alone: float) -> str:
+    if alike < min(alone, 0.5):
         return (
             "The cells fit no better than those of sections that do not belong together: check that both sides show "
             "the same tissue and the same types, or place landmarks."
         )
+    if alone < 0.7:
+        return (
+            f"Another way of laying the cells reaches {figures['next best']:.0%} of this one's likeness: look at the "
+            "candidates and choose, or place landmarks."
+        )
     return (
-        f"Another way of laying the cells reaches {figures['next best']:.0%} of this one's likeness: look at the "
-        "candidates and choose, or place landmarks."
+        f"Half of the cells alone would put the section {figures['halves apart, µm']:.3g} µm elsewhere: allow less "
+        "movement, add types, or place landmarks."
     )
 
 
@@ -90,29 +98,35 @@ def certainty_of(matching: Matching) -> Certainty | None:
     -----
     The evidence E of the best small shift falls off within about a pixel and a half: its standard error is
     1.5 pixels over √(2E), at the level where that is smallest; where partners were found beyond chance, the standard
-    error of their mean way, if that is smaller.
+    error of their mean way, if that is smaller; at least what half of the points puts elsewhere.
     """
     surveys = matching.stages[0].surveys
     if not surveys:
         return None
-    places = _places(matching)
+    places, apart = _places(matching)
     error = np.full(len(places), 3.0 * surveys[0].spacing)
     for survey in surveys:
         at = ((places - survey.corner) / survey.spacing).T
         evidence = ndimage.map_coordinates(survey.evidence.astype(float), at, order=1, mode="nearest")
         error = np.minimum(error, 0.75 * survey.spacing / np.sqrt(2 * evidence + 0.03))
-    return Certainty(places, np.minimum(error, _by_partners(matching, places)))
+    error = np.minimum(error, _by_partners(matching, places))
+    # where half of the points says something else by more than a neighbour's distance, so far it may be
+    return Certainty(places, np.maximum(error, (apart - matching.spacing) / 2))
 
 
-def _places(matching: Matching) -> Array:
-    """Return places spread over the moved points."""
+def _places(matching: Matching) -> tuple[Array, Array]:
+    """Return places spread over the moved points, and how far apart half and all of the points put them."""
     moved = matching.placement.apply(matching.moving)
     low, extent = moved.min(0), np.ptp(moved, axis=0).max()
     edge = max(float(extent) / np.sqrt(_PLACES), 1e-9)
     at = np.floor((moved - low) / edge).astype(np.int64)
-    _, first, counts = np.unique(at[:, 0] * 100_000 + at[:, 1], return_index=True, return_counts=True)
-    order = first[counts >= max(0.2 * float(np.median(counts)), 1)]
-    return np.asarray(low + (at[np.sort(order)] + 0.5) * edge)
+    _, first, back, counts = np.unique(
+        at[:, 0] * 100_000 + at[:, 1], return_index=True, return_inverse=True, return_counts=True
+    )
+    kept = counts >= max(0.2 * float(np.median(counts)), 1)
+    half = moved if matching.held_out is None else matching.held_out.half.apply(matching.moving)
+    apart = np.bincount(back, np.linalg.norm(half - moved, axis=1)) / counts
+    return low + (at[first[kept]] + 0.5) * edge, apart[kept]
 
 
 def _by_partners(matching: Matching, places: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from .density_images import Points
+from .matching_levels import Plan
 from .movements import Movement, fit_movement
 from .placement import Placement
 from .report import Report, silent
@@ -79,27 +80,18 @@ class _Bins:
         return cls(points.where[order], points.codes[order], starts, low, edge, shape)
 
 
-def paired(
-    fixed: Points,
-    moving: Points,
-    placement: Placement,
-    spacing: float,
-    n_codes: int,
-    stiffness_um: float | None,
-    movement: Movement,
-    report: Report = silent,
-) -> Partners:
+def paired(plan: Plan, placement: Placement, stiffness_um: float | None, report: Report = silent) -> Partners:
     """Find partners and follow them, in rounds.
 
     Parameters
     ----------
     placement
         Where the moving points lie at first: off by less than the distance of neighbours at most places.
-    spacing
-        Distance of neighbouring fixed points in µm.
     stiffness_um
         Over which distance the bending is one; None lets the whole move only.
     """
+    fixed, moving, movement, spacing = plan.fixed, plan.moving, plan.movement, plan.spacing
+    n_codes = int(max(fixed.codes.max(), moving.codes.max())) + 1
     sigma, stray = 0.75 * spacing, 0.4
     odds = np.ones((n_codes, n_codes))
     for number in range(_ROUNDS):

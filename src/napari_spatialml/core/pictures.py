@@ -12,7 +12,7 @@ from scipy import ndimage
 from .affine import Affine
 from .arrays import require
 
-__all__ = ["Picture", "extent_of", "picture_of", "signal_of"]
+__all__ = ["Picture", "check", "extent_of", "picture_of", "signal_of"]
 
 Float = npt.NDArray[np.float32]
 _CHANNELS = 4
@@ -76,6 +76,16 @@ class Picture:
         known = (weight > 0.5).astype(np.float32)
         return Picture(values / np.maximum(weight, 1e-3) * known, known, spacing, now.origin)
 
+    def stretched(self, factor: float) -> Picture:
+        """Return the picture with rows pulled apart by ``factor`` and columns pressed together by it."""
+        if factor == 1:
+            return self
+        steps = (1 / factor, factor)
+        at = [np.arange(0, n - 1 + 1e-6, step) for n, step in zip(self.shape, steps, strict=True)]
+        known = (_sampled(self.known, at) > 0.5).astype(np.float32)
+        values = np.stack([_sampled(v, at) for v in self.values]) * known
+        return Picture(values, known, self.spacing, (self.origin[0] * factor, self.origin[1] / factor))
+
 
 def extent_of(image: npt.NDArray[Any], pixel_size_um: float) -> tuple[float, float]:
     """Return the height and width in µm of the part of an image in which something is to be seen."""
@@ -85,7 +95,25 @@ def extent_of(image: npt.NDArray[Any], pixel_size_um: float) -> tuple[float, flo
     return (rows.stop - rows.start) * size, (columns.stop - columns.start) * size
 
 
-def picture_of(image: npt.NDArray[Any], pixel_size_um: float, spacing: float, name: str) -> Picture:
+def check(image: npt.NDArray[Any], name: str) -> None:
+    """Raise `BadInput` for an image (c, y, x) in which nothing could be recognised: tiny, empty, or constant."""
+    shape = image.shape[1:]
+    require(
+        min(shape) >= _SMALLEST,
+        f"The {name} image has {shape[0]} × {shape[1]} pixels.",
+        f"Choose an image, or a finer level, of at least {_SMALLEST} × {_SMALLEST} pixels.",
+    )
+    values, known = _as_float(image)
+    seen = values[:, known > 0]
+    require(seen.size > 0, f"The {name} image holds no number.", "Choose another image.")
+    require(
+        bool((np.ptp(seen, axis=1) > 1e-6 * np.abs(seen).max(axis=1)).any()),
+        f"The {name} image is the same everywhere: {float(seen.ravel()[0]):g}.",
+        "Choose an image, or a channel, that shows the tissue.",
+    )
+
+
+def picture_of(image: npt.NDArray[Any], pixel_size_um: float, spacing: float) -> Picture:
     """Read an image as signal above its background.
 
     Parameters
@@ -96,28 +124,8 @@ def picture_of(image: npt.NDArray[Any], pixel_size_um: float, spacing: float, na
         Its pixel, in µm.
     spacing
         The wanted pixel, in µm.
-    name
-        What the side is called in messages.
-
-    Raises
-    ------
-    BadInput
-        When the image is too small, or shows the same everywhere.
     """
-    shape = image.shape[1:]
-    require(
-        min(shape) >= _SMALLEST,
-        f"The {name} image has {shape[0]} × {shape[1]} pixels.",
-        f"Choose an image, or a finer level, of at least {_SMALLEST} × {_SMALLEST} pixels.",
-    )
     values, known, step = _reduced(_as_float(image), spacing / pixel_size_um)
-    seen = values[:, known > 0]
-    require(seen.size > 0, f"The {name} image holds no number.", "Choose another image.")
-    require(
-        bool((np.ptp(seen, axis=1) > 1e-6 * np.abs(seen).max(axis=1)).any()),
-        f"The {name} image is the same everywhere: {float(seen.ravel()[0]):g}.",
-        "Choose an image, or a channel, that shows the tissue.",
-    )
     signal = signal_of(values, known, image.dtype)
     window = _interesting(signal, known)
     origin = tuple((part.start * step + (step - 1) / 2) * pixel_size_um for part in window)

@@ -94,10 +94,8 @@ class SampledMap:
         """Return the map at (n, 2) points; beyond the cells the outermost cubics go on."""
         from .sampled_map_kernels import at_points
 
-        cells = (points - self.low) / self.edge
         out = np.empty((len(points), 2))
-        ys, xs = (np.ascontiguousarray(cells[:, k]) for k in (0, 1))
-        at_points(self.knots, self.first, self.steps, ys, xs, out)
+        at_points(self.knots, self.first, self.steps, points, self.low, float(self.edge), out)
         return out
 
     def bounds(self) -> tuple[Array, Array]:

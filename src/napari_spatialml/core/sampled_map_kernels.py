@@ -21,26 +21,31 @@ _NEARLY = 1e-6
 def lagrange(t):  # type: ignore[no-untyped-def]
     """Return the weights of the knots at -1, 0, 1 and 2."""
     a, b, c = t + 1.0, t - 1.0, t - 2.0
-    return -t * b * c / 6.0, a * b * c / 2.0, -a * t * c / 2.0, a * t * b / 6.0
+    p, q = b * c, a * t
+    return -t * p * (1.0 / 6.0), a * p * 0.5, -q * c * 0.5, q * b * (1.0 / 6.0)
 
 
 @compiled
-def at_points(knots, first, steps, ys, xs, out):  # type: ignore[no-untyped-def]
-    """Write the map at each point to out (n, 2); ys and xs in cells from the first one."""
+def at_points(knots, first, steps, points, low, edge, out):  # type: ignore[no-untyped-def]
+    """Write the map at each point (n, 2) to out (n, 2); the cells of that edge begin at ``low``."""
     rows, columns = steps.shape
-    for p in range(len(ys)):
-        r, c = min(max(int(np.floor(ys[p])), 0), rows - 1), min(max(int(np.floor(xs[p])), 0), columns - 1)
+    for p in range(len(points)):
+        y, x = (points[p, 0] - low[0]) / edge, (points[p, 1] - low[1]) / edge
+        r, c = min(max(int(y), 0), rows - 1), min(max(int(x), 0), columns - 1)
         m = steps[r, c]
-        v, u = (ys[p] - r) * m, (xs[p] - c) * m
+        v, u = (y - r) * m, (x - c) * m
         i, j = min(max(int(v), 0), m - 1), min(max(int(u), 0), m - 1)
         wy, wx = lagrange(v - i), lagrange(u - j)
+        at = first[r, c] + i * (m + 3) + j
         to_y, to_x = 0.0, 0.0
         for a in range(4):
-            at = first[r, c] + (i + a) * (m + 3) + j
-            for b in range(4):
-                weight = wy[a] * wx[b]
-                to_y += weight * knots[at + b, 0]
-                to_x += weight * knots[at + b, 1]
+            k = at + a * (m + 3)
+            to_y += wy[a] * (
+                wx[0] * knots[k, 0] + wx[1] * knots[k + 1, 0] + wx[2] * knots[k + 2, 0] + wx[3] * knots[k + 3, 0]
+            )
+            to_x += wy[a] * (
+                wx[0] * knots[k, 1] + wx[1] * knots[k + 1, 1] + wx[2] * knots[k + 2, 1] + wx[3] * knots[k + 3, 1]
+            )
         out[p, 0], out[p, 1] = to_y, to_x
 
 

@@ -128,7 +128,7 @@ def move_points(transform: Transform, points: Any, tolerance_um: float) -> npt.N
     require(0 < tolerance_um < np.inf, f"The tolerance is {tolerance_um} µm.", "Give a number above 0.")
     if len(where) < _MANY or isinstance(transform, Affine):
         return transform.apply(where)
-    low, high = where.min(0), where.max(0)
+    low, high = (np.array([end(where[:, k]) for k in (0, 1)]) for end in (np.min, np.max))
     edge = float((high - low).max()) / _CELLS
     if edge == 0:
         return np.repeat(transform.apply(where[:1]), len(where), axis=0)

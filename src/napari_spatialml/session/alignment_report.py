@@ -33,7 +33,7 @@ _FOLD_GRID = 200
 """Folds are looked for at so many places along the longer edge of the moving side."""
 _UNITS = {
     "landmark error, median": "µm", "landmark error, largest": "µm", "mutual information": "bits",
-    "tissue on tissue": "%", "folded area": "%", "largest bend": "µm", "turned by": "°", "scaled by": "",
+    "inside the fixed image": "%", "folded area": "%", "largest bend": "µm", "turned by": "°", "scaled by": "",
     "mirrored": "", "trust": "%",
 }  # fmt: skip
 
@@ -271,7 +271,7 @@ def _figures(
         values |= {"landmark error, median": float(np.median(miss)), "landmark error, largest": float(miss.max())}
     if pictures is not None:
         likeness = likeness_under(pictures, transform)
-        values |= {"mutual information": likeness.information_bits, "tissue on tissue": 100 * likeness.overlap}
+        values |= {"mutual information": likeness.information_bits, "inside the fixed image": 100 * likeness.overlap}
     if name == BEFORE:
         return Figures(name, values)
     low, high = places.min(0), places.max(0)

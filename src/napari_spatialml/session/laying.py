@@ -15,13 +15,10 @@ from .alignments import ALIGNMENTS, affine_part, alignment_of, lying_in, moved_e
 from .changes import Change, Put
 from .document import ELEMENT_TYPES, Document
 from .fields import restored, stored
-from .warped import RECIPES, WARPED_FROM
+from .warped import WARPED_FROM, recipe_slot
 from .warping import warped_elements
 
 __all__ = ["laid", "laid_all", "removed"]
-
-_Copies = dict[str, dict[str, Any]]
-"""The attributes of the resampled copies, as they will be."""
 
 
 def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: Transform) -> list[Change]:
@@ -49,28 +46,28 @@ def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: T
 def laid_all(document: Document, placed: Mapping[str, tuple[Mapping[str, Any], Transform]]) -> list[Change]:
     """Return the changes that lay several moving coordinate systems at once; each by its entry and transform."""
     known = dict(document.attribute(ALIGNMENTS, {}))
-    copies = {key: dict(document.attribute(key) or {}) for key in (WARPED_FROM, RECIPES)}
+    origins = dict(document.attribute(WARPED_FROM) or {})
     changes: list[Change] = []
     for moving, (entry, transform) in placed.items():
         along = _guests(document, moving, set(placed) - {moving})
-        changes += _lay(document, known, copies, moving, entry, transform, along)
-    return changes + _attributes(document, known, copies)
+        changes += _lay(document, known, origins, moving, entry, transform, along)
+    return changes + _attributes(document, known, origins)
 
 
 def removed(document: Document, moving: str) -> list[Change]:
     """Return the changes after which a moving coordinate system lies on no other one."""
     entry = alignment_of(document, moving)
     known = {k: v for k, v in document.attribute(ALIGNMENTS, {}).items() if k != moving}
-    copies = {key: dict(document.attribute(key) or {}) for key in (WARPED_FROM, RECIPES)}
+    origins = dict(document.attribute(WARPED_FROM) or {})
     changes: list[Change] = []
     gone = _withdrawn(document, known, moving, entry, changes)
-    changes += _without_copies(document, gone, copies)
-    return changes + _attributes(document, known, copies)
+    changes += _without_copies(document, gone, origins)
+    return changes + _attributes(document, known, origins)
 
 
-def _attributes(document: Document, known: dict[str, Any], copies: _Copies) -> list[Change]:
+def _attributes(document: Document, known: dict[str, Any], origins: dict[str, Any]) -> list[Change]:
     """Return the changes of our attributes, as far as they change."""
-    wanted = {ALIGNMENTS: known or None, **{key: held or None for key, held in copies.items()}}
+    wanted = {ALIGNMENTS: known or None, WARPED_FROM: origins or None}
     old = {key: document.attribute(key) for key in wanted}
     return [Put(("attrs", key), old[key], new) for key, new in wanted.items() if old[key] != new]
 
@@ -78,7 +75,7 @@ def _attributes(document: Document, known: dict[str, Any], copies: _Copies) -> l
 def _lay(
     document: Document,
     known: dict[str, Any],
-    copies: _Copies,
+    origins: dict[str, Any],
     moving: str,
     entry: Mapping[str, Any],
     transform: Transform,
@@ -104,7 +101,7 @@ def _lay(
     kept["stays"] = before.get("stays", []) if again else [n for n in lying_in(document, moving) if n not in names]
     known[moving] = {k: v for k, v in kept.items() if v or k not in ("before", "stays")}
     changes += beside
-    return changes + _copies(document, names, moving, fixed, transform, plain, gone, copies)
+    return changes + _copies(document, names, moving, fixed, transform, plain, gone, origins)
 
 
 def _guests(document: Document, system: str, others: set[str]) -> set[str]:
@@ -196,31 +193,30 @@ def _copies(
     transform: Transform,
     values: Mapping[str, Any],
     gone: list[str],
-    copies: _Copies,
+    origins: dict[str, Any],
 ) -> list[Change]:
     """Return the changes of the resampled copies: made where the transform bends, else taken away."""
-    changes = _without_copies(document, [n for n in gone if n not in names], copies)
+    changes = _without_copies(document, [n for n in gone if n not in names], origins)
     made = warped_elements(document, names, moving, fixed, transform, values)
-    mine = {copy for copy, origin in copies[WARPED_FROM].items() if origin in names}
     for change in made:
-        if not (isinstance(change, Put) and change.slot[0] == "attrs"):
+        if not (isinstance(change, Put) and change.slot == ("attrs", WARPED_FROM)):
             changes.append(change)
             continue
         # several systems may be laid at once: each knows of its own copies only
-        held, new = copies[change.slot[1]], change.new or {}
-        mine |= {copy for copy in new if copy.removesuffix("_warped") in names}
-        for copy in mine:
-            held.pop(copy, None)
-        held.update({copy: value for copy, value in new.items() if copy in mine})
+        for copy in [copy for copy, origin in origins.items() if origin in names]:
+            del origins[copy]
+        origins.update({copy: origin for copy, origin in (change.new or {}).items() if origin in names})
     return changes
 
 
-def _without_copies(document: Document, names: list[str], copies: _Copies) -> list[Change]:
+def _without_copies(document: Document, names: list[str], origins: dict[str, Any]) -> list[Change]:
     """Return the changes that take resampled copies of elements away."""
     changes: list[Change] = []
-    for copy in [copy for copy, origin in copies[WARPED_FROM].items() if origin in names]:
-        for held in copies.values():
-            held.pop(copy, None)
+    for copy in [copy for copy, origin in origins.items() if origin in names]:
+        del origins[copy]
+        about = recipe_slot(copy)
+        if document.get(about) is not None:
+            changes.append(Put(about, document.get(about), None))
         if any(copy in document.names(t) for t in ELEMENT_TYPES[:4]):
             slot = (document.type_of(copy), copy)
             changes.append(Put(slot, document.get(slot), None))

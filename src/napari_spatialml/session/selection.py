@@ -63,7 +63,8 @@ class RegistrationSelection:
     landmarks
         Name of the set of landmarks; that of the moving coordinate system if empty.
     moving_image, fixed_image
-        Names of the images by which the sides are compared; empty: none.
+        Names of the images by which the sides are compared; empty: none. Labels whose pixels are rows of a
+        table, such as those of ion images, serve as well, and a table: how dense its cells lie.
     moving_points, fixed_points
         Names of the tables whose rows (cells, spots, pixels) are compared; empty: none.
     features
@@ -98,7 +99,7 @@ class RegistrationSelection:
             (self.fixed_image, self.fixed_points, self.fixed),
             (self.moving_image, self.moving_points, self.moving),
         ):
-            found += [("images", image), ("transforms", "images", image, system)] if image else []
+            found += _picture_of(document, image, system) if image else []
             found += _rows_of(document, points, self.features, system) if points else []
         return (*found, ("attrs", "alignments")) if self.refine else tuple(found)
 
@@ -276,6 +277,15 @@ def _places(document: Document, table: str) -> tuple[Slot, ...]:
     elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
     found = [(document.type_of(e), e) for e in elements]
     return (*found, *(("transforms", *slot) for slot in found))
+
+
+def _picture_of(document: Document, name: str, system: str) -> list[Slot]:
+    """Return the addresses of what is read as an image, and of where it lies."""
+    kind = next((t for t in ELEMENT_TYPES if name in document.names(t)), "images")
+    if kind == "tables":
+        return _rows_of(document, name, "X", system)
+    rows = [("tables", t, "X") for t in document.tables_of(name)] if kind == "labels" else []
+    return [(kind, name), ("transforms", kind, name, system), *rows]
 
 
 def _rows_of(document: Document, table: str, features: str, system: str) -> list[Slot]:

@@ -15,8 +15,9 @@ from ..core.report import Report, part, silent
 from ..core.transform import Affine, Transform, warp_image
 from ..errors import BadInput
 from .document import Document
+from .side_rasters import PixelValues, RowDensity, is_pixels, pixel_values, row_density
 
-__all__ = ["EDGE", "SideImage", "side_image"]
+__all__ = ["EDGE", "SideImage", "pictures_in", "side_image"]
 
 EDGE = 4096
 """A registration is given at most so many pixels along each edge of an image."""
@@ -59,18 +60,20 @@ class SideImage:
     def read(self, report: Report = silent) -> npt.NDArray[Any]:
         """Return the (c, y, x) pixels on the grid, of the image's own type.
 
-        What lies outside the image, where it is turned, gets the median of its border: glass stays glass.
+        What lies outside the image, where it is turned, gets the median of its border: glass stays glass. Where
+        nothing was measured, in what is no image, stands NaN.
         """
         pixels = _shrunk(self.level, self.shrink, part(report, 0.0, 0.5))
         if self.as_it_is:
             return pixels
+        holes = isinstance(self.level, PixelValues)
         centre, to_grid = Affine.translation(0.5, 0.5), Affine.translation(-self.origin[0], -self.origin[1])
         way = chained(centre, self.place, to_grid)
         planes = []
         for c, plane in enumerate(pixels):
             told = part(report, 0.5 + 0.5 * c / len(pixels), 0.5 + 0.5 * (c + 1) / len(pixels))
             edge = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
-            fill = float(np.median(edge))
+            fill = float("nan") if holes else float(np.median(edge))
             planes.append(warp_image(plane[None], way, self.shape, self.pixel_size_um, 1.0, fill=fill, report=told)[0])
         return np.stack(planes)
 
@@ -83,7 +86,8 @@ def side_image(document: Document, image: str, system: str, present: Transform |
     document
         The document.
     image
-        The name of an image.
+        The name of an image; of labels whose pixels are rows of a table, such as those of ion images; or of
+        a table: how dense its cells or spots lie, and what they express.
     system
         A coordinate system in which it lies.
     present
@@ -94,15 +98,18 @@ def side_image(document: Document, image: str, system: str, present: Transform |
     BadInput, DocumentError
         When there is no such image, or it lies elsewhere.
     """
-    if document.type_of(image) != "images":
-        raise BadInput(f"'{image}' is not an image.", "Choose an image.")
+    kind = document.type_of(image)
+    if kind == "tables":
+        return _of_rows(row_density(document, image, system, present))
+    if kind not in ("images", "labels"):
+        raise BadInput(f"'{image}' is not an image.", "Choose an image, labels of pixels, or a table of cells.")
     if system not in document.placed(image):
         where = ", ".join(f"'{s}'" for s in document.placed(image)) or "no coordinate system"
         raise BadInput(
             f"The image '{image}' does not lie in the coordinate system '{system}'.",
             f"It lies in {where}: choose an image of '{system}'.",
         )
-    level, to_full = _level(document.element(image))
+    level, to_full = _level(document, image)
     shrink = -(-max(level.shape[-2:]) // EDGE)
     height, width = (max(n // shrink, 1) for n in level.shape[-2:])
     own = document.affine(image, system) @ to_full @ Affine.scale(shrink)
@@ -112,6 +119,16 @@ def side_image(document: Document, image: str, system: str, present: Transform |
         return SideImage(level, shrink, own, (height, width), size, (float(y), float(x)), True)
     place = own if present is None else chained(own, present)
     return _on_a_grid(level, shrink, place, (height, width))
+
+
+def pictures_in(document: Document, system: str) -> tuple[str, ...]:
+    """Return what shows the tissue of a coordinate system: images, labels of pixels, and tables of cells or spots."""
+    copies = document.attribute("warped_from") or {}
+    images = [n for n in document.names("images") if system in document.placed(n) and n not in copies]
+    annotated = {t: [e for e in document.regions(t) if system in document.placed(e)] for t in document.names("tables")}
+    pixels = [e for t, held in annotated.items() for e in held if is_pixels(document, t, e)]
+    rest = [t for t, held in annotated.items() if held and not set(held) <= set(pixels)]
+    return (*images, *dict.fromkeys(pixels), *rest)
 
 
 def _on_a_grid(level: Any, shrink: int, place: Transform, size: tuple[int, int]) -> SideImage:
@@ -139,13 +156,23 @@ def _is_straight(own: Affine) -> bool:
     return bool(np.abs(linear - linear[0, 0] * np.eye(2)).max() <= _STRAIGHT * abs(linear[0, 0])) and linear[0, 0] > 0
 
 
-def _level(element: Any) -> tuple[Any, Affine]:
+def _of_rows(rows: RowDensity) -> SideImage:
+    centre = rows.low + rows.pixel_size_um / 2
+    return SideImage(
+        rows, 1, Affine.identity(), rows.size, rows.pixel_size_um, (float(centre[0]), float(centre[1])), True
+    )
+
+
+def _level(document: Document, image: str) -> tuple[Any, Affine]:
     """Return the finest level that fits, and the way from its pixels to those of the full resolution.
 
     Where none fits, it is the coarsest one.
     """
     from xarray import DataTree
 
+    if document.type_of(image) == "labels":
+        return pixel_values(document, image), Affine.identity()
+    element = document.element(image)
     if not isinstance(element, DataTree):
         return element.data, Affine.identity()
     scales: list[Any] = [element[name] for name in element.children]
