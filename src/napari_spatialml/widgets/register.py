@@ -19,7 +19,7 @@ from ..views.state import Aligned
 from .messages import Message, tell
 from .register_correct import CorrectRegistration
 from .register_files import ask_for_landmarks, ask_where_to_export, read_pairs, write_pairs
-from .register_inputs import RegisterInputs, images_of
+from .register_inputs import RegisterInputs, pictures_of
 from .register_landmarks import LandmarkPanel
 from .register_scene import RegisterScene
 from .register_views import RegisterViews
@@ -249,13 +249,14 @@ class RegisterDock(MethodStep):
             self.desk.look_at(float(y), float(x))
 
     def _suit_method(self) -> bool:
-        """Choose at first what fits the pair: by images where both sides have one, else by landmarks."""
+        """Choose at first what fits the pair: landmarks where some are placed, else images."""
         document = self.session.document
         pair = (str(self.moving.currentData() or ""), str(self.fixed.currentData() or ""))
         if pair == self._suited or not pair[0]:
             return False
         self._suited = pair
-        both = images_of(document, *pair) and images_of(document, pair[1], pair[0])
+        placed = len(document.attribute("landmarks", {}).get(pair[0], {}).get("fixed_um", ()))
+        both = placed < _FEWEST and pictures_of(document, *pair) and pictures_of(document, pair[1], pair[0])
         known = methods(self.kind)
         wanted = known.get("images" if both else "landmarks", known["landmarks"])
         self.panel.set_method(wanted())
