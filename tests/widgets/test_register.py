@@ -291,7 +291,7 @@ def test_landmarks_go_to_a_file_and_come_back(dock, desk, tmp_path):
 
 
 def test_the_next_landmark_is_marked_on_both_sides(dock, desk, qtbot):
-    dock._act("next")
+    dock.landmarks.go_to_next()
     qtbot.waitUntil(lambda: getattr(desk.presenter.current, "suggested", None) is not None, timeout=20_000)
     fixed, moving = desk.presenter.current.suggested
     landed = desk.presenter.landmark_fit().transform.apply([moving])[0]

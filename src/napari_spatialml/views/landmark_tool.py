@@ -7,14 +7,13 @@ pair. While the hand drags, the moving side follows.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from ..core.landmarks import fit_model
 from ..errors import BadInput
 from .alignment_now import transform_now
-from .landmark_fit import landmark_fit, locked_of, pairs_of
+from .landmark_fit import fit_pairs, locked_of, pairs_of
 from .landmark_specs import landmark_key, misses_key
 from .marks import Lines, circle, path_lines
 from .next_landmark import snapped
@@ -54,9 +53,10 @@ class Landmark(Tool):
         """Where on the canvas a pair begins that is made by dragging."""
         self.suggested: tuple[Point, Point] | None = None
         """Where the next pair is best placed, on the fixed and on the moving side."""
+        self._from: Point = np.zeros(2)
+        """Where on the moving side that is."""
         self._pressed: Point | None = None
         self._under: Point | None = None
-        self._fitted = model
 
     def start(self) -> None:
         document, state = self.stage.document, self.stage.state
@@ -95,7 +95,6 @@ class Landmark(Tool):
     def press(self, at: Pointer) -> None:
         self._pressed = at.um
         self.grasp = self._grasped(at.um)
-        self._fitted = landmark_fit(self.stage.document, self.landmarks, self.model).model
         if (
             self.grasp is not None
             and "Alt" not in at.modifiers
@@ -104,14 +103,14 @@ class Landmark(Tool):
             self.stage.tell("info", f"Landmark {self.grasp[1] + 1} is locked. Unlock it in the table to move it.")
             self.grasp, self._pressed = None, None
         elif self.grasp is None and self.laid_over and "Alt" not in at.modifiers:
-            self.drawn = at.um
+            self.drawn, self._from = at.um, self._moving_at(at.um)
 
     def move(self, at: Pointer) -> None:
         if self.grasp is not None:
             self._follow(self.grasp, at.um)
         elif self.drawn is not None:
             fixed, moving = pairs_of(self.stage.document, self.landmarks)
-            self._preview(np.vstack([fixed, at.um]), np.vstack([moving, self._moving_at(self.drawn)]))
+            self._preview(np.vstack([fixed, at.um]), np.vstack([moving, self._from]))
             self._mark(to=at.um)
 
     def release(self, at: Pointer) -> None:
@@ -122,7 +121,7 @@ class Landmark(Tool):
         elif held is not None:
             self._moved(held, at)
         elif drawn is not None:
-            self._drew(drawn, at.um)
+            self._drew(at.um)
         elif "Alt" not in at.modifiers and self._pressed is not None and not self.laid_over:
             self._clicked(at.um)
         self.refresh()
@@ -164,12 +163,10 @@ class Landmark(Tool):
 
     def _preview(self, fixed: Point, moving: Point) -> None:
         """Fit the pairs as they would be, and let the moving side and the lines to it follow."""
-        try:
-            transform = fit_model(cast(Any, self._fitted), moving, fixed)
-        except BadInput:  # two of them lie on one place just now
-            return
-        self.stage.overlay.move(transform, dragging=True)
-        self._draw_misses(fixed, transform.apply(moving))
+        fit = fit_pairs(fixed, moving, self.model)
+        if fit.transform is not None:
+            self.stage.overlay.move(fit.transform, dragging=True)
+            self._draw_misses(fixed, fit.landed_um)
 
     def _draw_misses(self, fixed: Point, landed: Point) -> None:
         layer: Any = self.stage.canvas.layer(misses_key())
@@ -193,9 +190,9 @@ class Landmark(Tool):
         if not self.stage.correct("move-landmark", **arguments):
             self.stage.show()  # back to where the document has it
 
-    def _drew(self, start: Point, end: Point) -> None:
+    def _drew(self, end: Point) -> None:
         """Make a pair of what was dragged to where it belongs; a click says that it lies there already."""
-        self._add(self._snap(0, end), self._snap(1, self._moving_at(start)))
+        self._add(self._snap(0, end), self._snap(1, self._from))
 
     def _clicked(self, um: Point) -> None:
         side = self._side(um)
