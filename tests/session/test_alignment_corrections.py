@@ -177,6 +177,7 @@ def test_one_is_kept_another_is_tried_and_the_kept_one_is_used_again(session: Se
         ("drag-pin", {"moving": "second", "fixed_um": [0, 0], "to_um": [1, 1], "radius_um": 0}, "not a radius"),
         ("drag-pin", {"moving": "second", "fixed_um": [0, 0], "to_um": [1, np.nan], "radius_um": 9}, "not a place"),
         ("keep-alignment", {"moving": "second", "name": " "}, "no name"),
+        ("keep-alignment", {"moving": "second", "name": "now"}, "something else 'now'"),
     ],
 )
 def test_what_cannot_be_is_told_in_words(session: Session, name: str, given: dict[str, Any], says: str) -> None:
@@ -200,3 +201,15 @@ def test_tissue_that_is_pinned_is_drawn_there() -> None:
         assert np.linalg.norm(TRUTH.apply(TRUTH.inverse().apply(MARKS_UM))[0] - seen) > 5
     finally:
         session.close()
+
+
+def test_an_entry_of_an_earlier_version_is_corrected_and_a_damaged_one_is_told_in_words(session: Session) -> None:
+    held = session.document.sdata.attrs["spatialml"]["alignments"]
+    held["second"] = {k: held["second"][k] for k in ("fixed", "landmarks", "transform")}
+    do(session, "drag-pin", moving="second", fixed_um=[60, 60], to_um=[66, 60], radius_um=40)
+    do(session, "delete-pin", moving="second", number=1)
+    do(session, "choose-candidate", moving="second", number=0)
+    for damaged in ("text", {"fixed": 3}, {"fixed": "global", "transform": {"type": "affine", "matrix": "x"}}):
+        session.document.sdata.attrs["spatialml"]["alignments"] = {"second": damaged}
+        with pytest.raises(SpatialMLError, match=r"not registered|damaged"):
+            correct(session.document, "drag-pin", moving="second", fixed_um=[0, 0], to_um=[1, 1], radius_um=9)

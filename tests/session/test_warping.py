@@ -24,7 +24,7 @@ from napari_spatialml.core import Affine, Chain, DisplacementField, LocalWarp, T
 from napari_spatialml.core.transform import warp_image
 from napari_spatialml.errors import BadInput
 from napari_spatialml.session import Session
-from napari_spatialml.session.changes import Put
+from napari_spatialml.session.changes import EditLabels, Put
 from napari_spatialml.session.command import Command
 from napari_spatialml.session.document import ELEMENT_TYPES
 from napari_spatialml.session.fields import stored
@@ -281,3 +281,48 @@ def test_one_pixel_and_no_shapes_are_no_trouble(session: Session) -> None:
     changes = warped_elements(session.document, ["dot"], "global", "there", bent())
     session.execute(Command("register", tuple(changes)))
     assert levels(session.document, "dot_warped")[0].max() == 9
+
+
+def test_points_without_a_place_and_no_points_are_no_trouble(session: Session) -> None:
+    for name, frame in {
+        "none": pd.DataFrame({"x": np.empty(0), "y": np.empty(0)}),
+        "some": pd.DataFrame({"x": [3, 4], "y": [5.0, np.nan]}),
+    }.items():
+        points = PointsModel.parse(dd.from_pandas(frame, npartitions=1), coordinates={"x": "x", "y": "y"}, sort=False)
+        session.execute(Command("add", (Put(("points", name), None, points),)))
+    session.execute(
+        Command("register", tuple(warped_elements(session.document, ["none", "some"], "global", "there", bent())))
+    )
+    assert len(session.document.element("none_warped").compute()) == 0
+    found = session.document.element("some_warped").compute()
+    assert np.allclose(found[["y", "x"]].to_numpy()[0], bent().apply([[5.0, 3.0]]), atol=0.05)
+    assert np.isnan(found["y"].to_numpy()[1])
+
+
+def test_an_image_that_lies_flat_is_refused_in_words(session: Session) -> None:
+    slot = ("transforms", "images", "plain", "moving")
+    flat = [[0.5, 0, 0], [0, 0, 3], [0, 0, 1]]
+    session.execute(Command("flatten", (Put(slot, session.document.get(slot), flat),)))
+    with pytest.raises(BadInput, match="lies flat"):
+        warped_elements(session.document, ["plain"], "moving", "global", bent())
+
+
+def test_resampled_labels_follow_their_originals_into_the_store(session: Session, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        move(session, bent())
+        session.save(tmp_path / "s.zarr")
+        grid = session.document.grid("cells")
+        old = grid.read((100, 140, 100, 140))
+        session.execute(Command("paint", (EditLabels("cells", (100, 100), old, np.full((40, 40), 7777, np.int32)),)))
+        shown = levels(session.document, "cells_warped")
+        assert (shown[0] == 7777).sum() > 1000
+        session.save()
+        session.close()
+        again = Session.open_store(tmp_path / "s.zarr")
+        for a, b in zip(levels(again.document, "cells_warped"), shown, strict=True):
+            assert np.array_equal(a, b)
+        again.undo()
+        again.undo()
+        assert "cells_warped" not in again.document.names("labels")
+        again.close()

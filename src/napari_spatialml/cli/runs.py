@@ -183,10 +183,11 @@ def _completed(kind: str, document: Any, given: dict[str, Any], needs: frozenset
 
 def _complete_sides(document: Any, given: dict[str, Any], needs: frozenset[str]) -> None:
     """Choose the image or the table of a side, where the method needs one and only one lies there."""
-    for need, option, names in (
-        ("image", "image", {n: document.placed(n) for n in document.names("images")}),
-        ("points", "points", {t: _systems(document, t) for t in _tables(document)}),
-    ):
+    images: dict[str, Any] = {n: document.placed(n) for n in document.names("images")}
+    for system in {given["moving"], given["fixed"]} - {s for placed in images.values() for s in placed}:
+        images |= {n: (system,) for n in _pixels(document, system)}
+    tables = {t: _systems(document, t) for t in _tables(document)}
+    for need, option, names in (("image", "image", images), ("points", "points", tables)):
         for side, other in (("moving", "fixed"), ("fixed", "moving")):
             if need in needs and not given[f"{side}_{option}"]:
                 # what was moved before lies in both systems, and belongs to the moving side
@@ -199,6 +200,13 @@ def _complete_sides(document: Any, given: dict[str, Any], needs: frozenset[str])
                         f"Choose one with --{side}-{option}.",
                     )
                 given[f"{side}_{option}"] = found[0]
+
+
+def _pixels(document: Any, system: str) -> list[str]:
+    """Return what shows the tissue where no image lies: labels of pixels, such as those of ion images."""
+    from ..session.side_images import pictures_in
+
+    return [n for n in pictures_in(document, system) if n in document.names("labels")]
 
 
 def _systems(document: Any, table: str) -> set[str]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .arrays import as_coordinates, require
 from .image_likeness import classes_of, information
-from .pictures import Picture, picture_of
+from .pictures import Picture, check, picture_of
 from .registration import Side
 from .transform import Transform
 
@@ -100,7 +100,8 @@ def pictures_of(fixed: Side, moving: Side, fixed_origin: Any = (0, 0), moving_or
         require(image is not None, f"There is no image of the {name} side.", "Choose one.")
         assert image is not None
         spacing = max(image.shape[1:]) * side.pixel_size_um / _EDGE
-        found = picture_of(image, side.pixel_size_um, max(spacing, side.pixel_size_um), name)
+        check(image, name)
+        found = picture_of(image, side.pixel_size_um, max(spacing, side.pixel_size_um))
         y, x = found.origin
         made.append(replace(found, origin=(y + float(origin[0]), x + float(origin[1]))))
     return Pictures(made[0], made[1], *(classes_of(p, _CLASSES) for p in made))

@@ -141,7 +141,7 @@ class _Shifts:
         enough = total > _LEAST_OVERLAP * self.area
         score: npt.NDArray[np.float32] = np.zeros_like(total)
         score[enough] = information(joint[:, :, enough]) * np.sqrt(total[enough] / self.area)
-        return score
+        return np.asarray(score)
 
 
 def _wrapped(hot: npt.NDArray[np.float32], size: tuple[int, ...]) -> npt.NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .density_images import Points
 from .density_warp import likeness
-from .matching_levels import Plan, Stage, begun, followed
+from .matching_levels import Plan, begun, followed
 from .placement import Placement
 from .report import Report, part
 
@@ -65,20 +65,14 @@ def held_out(
         half, begun(half, reflections, scales, part(report, 0.0, 0.4)), part(report, 0.4, 0.9), cheaply=True
     )
     other = replace(plan, moving=_part(plan.moving, ~learnt))
-    found = [_alike(other, stage) for stage in stages[:4]]
+    # judged where the first half was surest, not where the other half looks best
+    pixel = max(stages[0].levels, key=lambda level: level[2])[0]
+    frame, images = other.images(pixel, rim=False)
+    found = [likeness(other.moved(one.placement, frame, rim=False), images)[1] for one in stages[:4]]
     moved = [one.apply(plan.moving.where) for one in (stages[0].placement, whole)]
     apart = float(np.median(np.linalg.norm(moved[0] - moved[1], axis=1)))
     report(1.0, "Tested on the cells that were left out")
     return HeldOut(found[0], max(found[1:], default=0.0), apart, stages[0].placement)
-
-
-def _alike(plan: Plan, stage: Stage) -> float:
-    """Return the largest of the levels' figures at which a stage was followed."""
-    found = []
-    for pixel, _, _ in stage.levels:
-        frame, images = plan.images(pixel, rim=False)
-        found.append(likeness(plan.moved(stage.placement, frame, rim=False), images)[1])
-    return max(found, default=0.0)
 
 
 def _part(points: Points, chosen: npt.NDArray[np.bool_]) -> Points:

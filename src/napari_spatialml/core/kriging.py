@@ -148,7 +148,7 @@ class MissField:
         gap = np.zeros(len(out))
         if not out.any():
             return q, pulled, gap
-        block = np.linalg.inv(q[np.ix_(out, out)])
+        block = np.linalg.inv(_part(q, out))
         missed = block @ pulled[out]
         gap[out] = (missed**2).sum(1) / np.diag(block)
         q = q - q[:, out] @ block @ q[out]
@@ -158,7 +158,7 @@ class MissField:
         return float((self.misses * pulled).sum())
 
     def _log_determinant(self, g: _Guess, out: Flags) -> float:
-        return g.log_determinant + float(np.linalg.slogdet(g.projection[np.ix_(out, out)])[1])
+        return g.log_determinant + float(np.linalg.slogdet(_part(g.projection, out))[1])
 
     def _predicted(self, where: Array, g: _Guess, unit: float) -> tuple[Array, Array]:
         """Return (n, 2) means and (n,) variances, the drift being an affine transform that is nearly right."""
@@ -169,6 +169,12 @@ class MissField:
         solved = np.linalg.solve(inner, np.hstack([self.misses, outer.T]))
         own = g.share + drift * (1 + (where**2).sum(1))
         return outer @ solved[:, :2], unit * np.maximum(own - (outer * solved[:, 2:].T).sum(1), 1e-12)
+
+
+def _part(projection: Array, out: Flags) -> Array:
+    """Return the block of some landmarks; where the others lie on a line or place, it would be singular."""
+    block = projection[np.ix_(out, out)]
+    return np.asarray(block + 1e-12 * np.eye(len(block)))
 
 
 def _covariance(a: Array, b: Array, g: _Guess, drift: float) -> Array:

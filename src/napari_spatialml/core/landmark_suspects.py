@@ -77,7 +77,11 @@ def _settled(field: MissField, flags: Flags) -> Flags:
         if back.any():
             flags[np.argmax(np.where(back, surprise, -1))] = False
         elif worse.any() and (~flags).sum() > LEAST and flags.sum() < len(flags) // 2:
-            flags[np.argmin(np.where(worse, surprise, 2))] = True
+            row = int(np.argmin(np.where(worse, surprise, 2)))
+            flags[row] = True
+            if on_a_line(field.places[~flags]):
+                flags[row] = False
+                break
         else:
             break
     return flags

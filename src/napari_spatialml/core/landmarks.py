@@ -171,7 +171,7 @@ def _default(
 def _chosen(source: Array, target: Array, reflection: Reflection, ridge: float | None) -> tuple[Model, float, Array]:
     """Return the model's name, how far its shear is held back, and the errors of landmarks left out."""
     k = len(source)
-    if k < 4 or on_a_line(source) or on_a_line(target):
+    if k < 3 or on_a_line(source) or on_a_line(target):
         stiff = leave_one_out("similarity", source, target, reflection) if k > 2 else np.full(k, np.nan)
         return "similarity", np.inf, stiff
     rounding = 1e-9 * spline_scale(target)[1]
@@ -180,7 +180,8 @@ def _chosen(source: Array, target: Array, reflection: Reflection, ridge: float |
     best = int(np.argmin(errors))
     if errors[-1] <= _ALIKE * errors[best] + rounding:
         best = len(errors) - 1
-    bent = leave_one_out("spline", source, target, reflection, ridge)
+    # of four, three are left, and no spline bends through three
+    bent = leave_one_out("spline", source, target, reflection, ridge) if k > 4 else np.full(k, np.inf)
     if float(np.sqrt((bent**2).mean())) * _WORTH + rounding < errors[best]:
         return "spline", np.inf, bent
     return ("affine" if np.isfinite(STIFFNESSES[best]) else "similarity"), float(STIFFNESSES[best]), path[best]

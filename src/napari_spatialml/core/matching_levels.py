@@ -140,7 +140,7 @@ def followed(plan: Plan, stages: list[Stage], report: Report, *, cheaply: bool =
 def _followed_once(plan: Plan, stage: Stage, frame: Frame, images: Images, *, coarse: bool) -> Stage:
     placement = stage.placement
     rigidly = 3 if coarse or not plan.bend else 0
-    for number in range(rigidly + (2 if plan.bend else 0)):
+    for number in range(rigidly + (4 if plan.bend else 0)):
         bends = number >= rigidly
         moved = plan.moved(placement, frame)
         step = shifts(moved, images, frame, stiffness=1.5, rounds=4 if bends else 0)

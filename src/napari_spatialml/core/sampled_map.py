@@ -73,8 +73,8 @@ class SampledMap:
         apart = miss or (lambda where, found: found - function(where))
         rows, columns = (low[k] + edge * (np.arange(shape[k] + 3) - 1.0) for k in (0, 1))
         grid = function(_grid(rows, columns)).reshape(len(rows), len(columns), 2)
-        windows = np.lib.stride_tricks.sliding_window_view(grid, (4, 4), axis=(0, 1))
-        held = [np.moveaxis(windows, 2, -1).reshape(-1, 16, 2)]
+        corners = [grid[a : a + shape[0], b : b + shape[1]].reshape(-1, 2) for a in range(4) for b in range(4)]
+        held = [np.stack(corners, 1)]
         which = np.arange(shape[0] * shape[1])
         steps = np.ones(len(which), np.int64)
         starts = [low + edge * np.stack(np.divmod(which, shape[1]), -1)]
@@ -109,7 +109,7 @@ class SampledMap:
 
 
 def _grid(rows: Array, columns: Array) -> Array:
-    return np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
+    return np.asarray(np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2))
 
 
 def _within(starts: Array, places: Array) -> Array:

@@ -41,9 +41,8 @@ def fit_sheared(source: Array, target: Array, reflect: bool, stiffness: float) -
     """
     centre, scale = spline_scale(source)
     design, w, middle = _design(source, target, reflect)
-    solution = np.linalg.solve(*_normal(design, w, stiffness))
-    if not np.isfinite(stiffness):
-        solution = np.append(solution, 0)
+    orthogonal, triangle = _factors(design, stiffness)
+    solution = np.append(np.linalg.solve(triangle, orthogonal.conj().T @ w), 0)[:3]
     a, b = (solution[2], solution[1]) if reflect else (solution[1], solution[2])
     matrix = np.eye(3)
     matrix[:2, :2] = np.array([[a.real + b.real, b.imag - a.imag], [a.imag + b.imag, a.real - b.real]]) / scale
@@ -52,14 +51,13 @@ def fit_sheared(source: Array, target: Array, reflect: bool, stiffness: float) -
 
 
 def sheared_left_out(source: Array, target: Array, reflect: bool) -> Array:
-    """Return (stiffnesses, k) distances in µm of each landmark, k >= 4, as predicted from the others."""
+    """Return (stiffnesses, k) distances in µm of each landmark, k >= 3, as predicted from the others."""
     design, w, _ = _design(source, target, reflect)
     errors = []
     for stiffness in STIFFNESSES:
-        inner, right = _normal(design, w, stiffness)
-        used = design[:, : len(inner)]
-        leverage = (used * np.linalg.solve(inner, used.conj().T).T).sum(1).real
-        miss, spare = np.abs(w - used @ np.linalg.solve(inner, right)), 1 - leverage
+        orthogonal = _factors(design, stiffness)[0]
+        miss = np.abs(w - orthogonal @ (orthogonal.conj().T @ w))
+        spare = 1 - (np.abs(orthogonal) ** 2).sum(1)
         errors.append(np.divide(miss, spare, out=np.full(len(w), np.inf), where=spare > 1e-9))
     return np.array(errors)
 
@@ -72,10 +70,14 @@ def _design(source: Array, target: Array, reflect: bool) -> tuple[Complex, Compl
     return np.stack([np.ones_like(z), main, shear], 1), (target - middle) @ np.array([1, 1j]), middle
 
 
-def _normal(design: Complex, w: Complex, stiffness: float) -> tuple[Complex, Complex]:
-    """Return the normal equations; without shear where it is infinitely stiff."""
-    used = design if np.isfinite(stiffness) else design[:, :2]
-    inner = used.conj().T @ used
-    if np.isfinite(stiffness):
-        inner[2, 2] += len(w) * stiffness
-    return inner, used.conj().T @ w
+def _factors(design: Complex, stiffness: float) -> tuple[Complex, Complex]:
+    """Return Q, the landmarks' rows of it, and R of the design with the ridge as a further row.
+
+    Without shear where it is infinitely stiff.
+    """
+    if not np.isfinite(stiffness):
+        orthogonal, triangle = np.linalg.qr(design[:, :2])
+        return orthogonal, triangle
+    held = np.array([[0, 0, np.sqrt(len(design) * stiffness)]])
+    orthogonal, triangle = np.linalg.qr(np.vstack([design, held]))
+    return orthogonal[:-1], triangle

@@ -18,7 +18,7 @@ from ..core.landmarks import residuals
 from ..core.report import Report, part, silent
 from ..core.transform import Affine, Transform
 from ..errors import BadInput
-from .alignments import KEPT, affine_part, alignment_of, moved_elements, places_within
+from .alignments import BEFORE, KEPT, NOW, affine_part, alignment_of, entries, moved_elements, places_within
 from .document import Document
 from .fields import restored
 from .selection import RegistrationSelection
@@ -26,8 +26,6 @@ from .sides import PairPlan, pair_plan
 
 __all__ = ["BEFORE", "NOW", "AlignmentReport", "Figures", "report_of_alignments"]
 
-BEFORE, NOW = "before", "now"
-"""What the columns are called that stand for no registration and for the present one."""
 Points = npt.NDArray[np.float64]
 _FOLD_GRID = 200
 """Folds are looked for at so many places along the longer edge of the moving side."""
@@ -223,14 +221,14 @@ def report_of_alignments(
 
 def _entries(document: Document, moving: str, kept: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the registrations by name: the kept ones first, then the present one."""
-    known = document.attribute(KEPT, {})
+    known = entries(document, KEPT)
     found: dict[str, dict[str, Any]] = {}
     for name in kept:
         if name not in known:
             have = ", ".join(f"'{n}'" for n in sorted(known)) or "none"
             raise BadInput(f"No registration is kept as '{name}'.", f"Kept are: {have}.")
         found[name] = dict(known[name])
-    if not found or moving in document.attribute("alignments", {}):
+    if not found or moving in entries(document):
         found[NOW] = alignment_of(document, moving)
     pairs = {(e.get("moving", moving), e["fixed"]) for e in found.values()}
     if len(pairs) > 1 or next(iter(pairs))[0] != moving:
@@ -283,6 +281,6 @@ def _figures(
         "turned by": straight.rotation_degrees,
         "scaled by": float(np.sqrt(np.prod(straight.scale_factors))),
         "mirrored": float(transform.reflects),
-        "trust": float("nan") if trust is None else 100 * float(trust["score"]),
+        "trust": float("nan") if trust is None else 100 * float(trust.get("score", float("nan"))),
     }
     return Figures(name, values, "" if trust is None else str(trust.get("warning", "")))

@@ -5,6 +5,7 @@ Our attribute "alignments" holds one entry a moving coordinate system.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,13 @@ from .selection import RegistrationSelection
 
 __all__ = [
     "ALIGNMENTS",
+    "BEFORE",
     "KEPT",
+    "NOW",
     "affine_part",
     "alignment_of",
     "candidate_affines",
+    "entries",
     "lying_in",
     "moved_elements",
     "places_within",
@@ -31,8 +35,22 @@ __all__ = [
 ]
 
 ALIGNMENTS, KEPT = "alignments", "alignments_kept"
+BEFORE, NOW = "before", "now"
+"""What a report calls no registration, and the present one: no kept one may be called so."""
 _GRID = 12
 """Places along each edge of an element at which a transform is looked at."""
+
+
+def entries(document: Document, attribute: str = ALIGNMENTS) -> dict[str, dict[str, Any]]:
+    """Return the registrations that an attribute holds; what is damaged in a file from elsewhere is left out."""
+    held = document.attribute(attribute)
+    return {
+        str(name): dict(entry)
+        for name, entry in (held.items() if isinstance(held, Mapping) else ())
+        if isinstance(entry, Mapping)
+        and isinstance(entry.get("fixed"), str)
+        and isinstance(entry.get("transform"), Mapping)
+    }
 
 
 def alignment_of(document: Document, moving: str) -> dict[str, Any]:
@@ -43,11 +61,11 @@ def alignment_of(document: Document, moving: str) -> dict[str, Any]:
     BadInput
         When it is not registered onto another one.
     """
-    known = document.attribute(ALIGNMENTS, {})
+    known = entries(document)
     if moving not in known:
         have = ", ".join(f"'{name}'" for name in sorted(known)) or "none"
         raise BadInput(f"'{moving}' is not registered.", f"Register it first. Registered so far: {have}.")
-    return dict(known[moving])
+    return known[moving]
 
 
 def present_transform(document: Document, selection: RegistrationSelection) -> Transform:
@@ -59,7 +77,7 @@ def present_transform(document: Document, selection: RegistrationSelection) -> T
         When it does not lie there yet.
     """
     moving, fixed = selection.moving, selection.fixed
-    known = document.attribute(ALIGNMENTS, {})
+    known = entries(document)
     if known.get(moving, {}).get("fixed") == fixed:
         return restored(document, known[moving]["transform"])
     if known.get(fixed, {}).get("fixed") == moving:
@@ -98,7 +116,7 @@ def moved_elements(document: Document, moving: str, fixed: str, stay: tuple[str,
     What another program has placed in both systems belongs to the fixed side, unless that is so of
     everything that lies in the moving one.
     """
-    known = document.attribute(ALIGNMENTS, {})
+    known = entries(document)
     names = [n for n in lying_in(document, moving) if n not in stay]
     if known.get(fixed, {}).get("fixed") == moving:  # the same pair the other way round: it is replaced
         guests = set(moved_elements(document, fixed, moving))

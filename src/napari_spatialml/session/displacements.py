@@ -101,7 +101,7 @@ def write_field(folder: Path, name: str, displacement_um: npt.NDArray[Any], plac
         spacing, (y, x) = placed["spacing_um"], placed["origin"]
         steps = [{"type": "scale", "scale": [spacing, spacing, 1]}, {"type": "translation", "translation": [y, x, 0]}]
     dataset = {"path": "0", "coordinateTransformations": steps}
-    about = {"axes": [*axes, {"name": "d", "type": "displacement"}], "datasets": [dataset]}
+    about: dict[str, Any] = {"axes": [*axes, {"name": "d", "type": "displacement"}], "datasets": [dataset]}
     group.attrs["multiscales"] = [{**about, "name": "displacement field", "interpolation": "cubic B-spline"}]
     group.attrs["blake2b"] = name
 

@@ -11,6 +11,7 @@ import pandas as pd
 from ..core import Cells, Features, Pixels, Spots
 from ..errors import BadInput
 from .document import GLOBAL, Document
+from .grid import LabelGrid
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
@@ -20,6 +21,8 @@ from .selection import (
     by_hand,
 )
 
+_BAND = 16_000_000
+"""Pixels of labels that are read at once."""
 __all__ = ["coordinates_of", "features_of", "gather", "pixel_size", "rows_in", "segmented_channels"]
 
 
@@ -225,14 +228,24 @@ def _centres(document: Document, element: str) -> pd.DataFrame:
     if kind == "points":
         return pd.DataFrame(held[["y", "x"]].compute())
     if kind == "labels":
-        return _label_centres(document.grid(element).read())
+        return _label_centres(document.grid(element))
     raise BadInput(f"'{element}' is not made of cells, spots or pixels.", "Choose another table.")
 
 
-def _label_centres(labels: npt.NDArray[Any]) -> pd.DataFrame:
+def _label_centres(grid: LabelGrid) -> pd.DataFrame:
+    """Return the centres of labels, read a band of rows at a time: a slide's labels do not fit into memory."""
+    height, width = grid.shape
+    step = max(1, _BAND // max(width, 1))
+    bands = [_sums(grid.read((y, y + step, 0, width)), y) for y in range(0, height, step)]
+    found = pd.concat(bands).groupby(level=0).sum()
+    centres = pd.DataFrame({axis: found[axis] / found["n"] + 0.5 for axis in ("y", "x")})
+    return centres.drop(index=0, errors="ignore")
+
+
+def _sums(labels: npt.NDArray[Any], first: int) -> pd.DataFrame:
+    """Return, by label, the number of its pixels and the sums of their rows and columns."""
     ids, inverse, n = np.unique(labels, return_inverse=True, return_counts=True)
-    inverse = inverse.ravel()
-    rows, columns = np.indices(labels.shape)
-    y = np.bincount(inverse, rows.ravel()) / n + 0.5
-    x = np.bincount(inverse, columns.ravel()) / n + 0.5
-    return pd.DataFrame({"y": y, "x": x}, index=ids).drop(index=0, errors="ignore")
+    inverse, (height, width) = inverse.ravel(), labels.shape
+    y = np.bincount(inverse, np.repeat(np.arange(first, first + height), width))
+    x = np.bincount(inverse, np.tile(np.arange(width), height))
+    return pd.DataFrame({"n": n, "y": y, "x": x}, index=ids)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.transform import Affine, Transform
 from ..errors import BadInput
-from .alignments import ALIGNMENTS, affine_part, alignment_of, lying_in, moved_elements
+from .alignments import ALIGNMENTS, affine_part, alignment_of, entries, lying_in, moved_elements
 from .changes import Change, Put
 from .document import ELEMENT_TYPES, Document
 from .fields import restored, stored
@@ -45,7 +45,7 @@ def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: T
 
 def laid_all(document: Document, placed: Mapping[str, tuple[Mapping[str, Any], Transform]]) -> list[Change]:
     """Return the changes that lay several moving coordinate systems at once; each by its entry and transform."""
-    known = dict(document.attribute(ALIGNMENTS, {}))
+    known: dict[str, Any] = dict(entries(document))
     origins = dict(document.attribute(WARPED_FROM) or {})
     changes: list[Change] = []
     for moving, (entry, transform) in placed.items():
@@ -57,7 +57,7 @@ def laid_all(document: Document, placed: Mapping[str, tuple[Mapping[str, Any], T
 def removed(document: Document, moving: str) -> list[Change]:
     """Return the changes after which a moving coordinate system lies on no other one."""
     entry = alignment_of(document, moving)
-    known = {k: v for k, v in document.attribute(ALIGNMENTS, {}).items() if k != moving}
+    known: dict[str, Any] = {k: v for k, v in entries(document).items() if k != moving}
     origins = dict(document.attribute(WARPED_FROM) or {})
     changes: list[Change] = []
     gone = _withdrawn(document, known, moving, entry, changes)
@@ -106,7 +106,7 @@ def _lay(
 
 def _guests(document: Document, system: str, others: set[str]) -> set[str]:
     """Return what lies in a system only since another one, which is laid elsewhere now, had been laid onto it."""
-    known, found = document.attribute(ALIGNMENTS, {}), set()
+    known, found = entries(document), set()
     for other in others:
         at, seen = known.get(other, {}).get("fixed"), set()
         while at and at != system and at not in seen:

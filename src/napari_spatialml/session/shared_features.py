@@ -17,8 +17,8 @@ __all__ = ["shared_features"]
 
 Rows = tuple[str, npt.NDArray[np.int64]]
 Features = npt.NDArray[np.float64]
-_LARGEST = 6_000_000_000
-"""Bytes of one side's features that are gathered; more would not fit into an ordinary computer's memory."""
+_LARGEST = {True: 4_000_000_000, False: 1_000_000_000}
+"""Bytes of one side's features that are gathered, where a method needs them and where it does not."""
 
 
 def shared_features(
@@ -62,7 +62,7 @@ def shared_features(
     if part in ("X", "layers"):
         said = np.logical_and(*(np.asarray(abs(t).sum(0)).ravel() > 0 for t in taken))
         taken = [t[:, said] for t in taken] if said.any() else taken
-    return _dense(taken[0]), _dense(taken[1])
+    return _dense(taken[0], required), _dense(taken[1], required)
 
 
 def _names(document: Document, table: str, part: str, name: str, n: int) -> pd.Index[Any]:
@@ -122,10 +122,11 @@ def _one_hot(values: pd.Series[Any], types: pd.Index[Any]) -> Features:
     return made
 
 
-def _dense(values: Any) -> Features:
-    if values.shape[0] * values.shape[1] * 8 > _LARGEST:
+def _dense(values: Any, required: bool) -> Features:
+    if values.shape[0] * values.shape[1] * 8 > _LARGEST[required]:
         raise BadInput(
             f"{values.shape[0]:,} rows of {values.shape[1]:,} features are too many to compare at once.",
-            "Choose obsm/<name> (principal components) or obs/<column> (cell types) as the features.",
+            "Choose obs/<column> (cell types) or obsm/<name> (principal components) as the features"
+            + ("." if required else ", or none."),
         )
     return np.asarray(values.toarray() if sp.issparse(values) else values, dtype=np.float64)

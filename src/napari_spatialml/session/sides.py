@@ -13,7 +13,7 @@ from ..core.chaining import chained
 from ..core.report import Report, part, silent
 from ..core.transform import Affine, Transform
 from ..errors import BadInput
-from .alignments import moved_elements, present_transform
+from .alignments import entries, moved_elements, present_transform
 from .document import Document
 from .gather import rows_in
 from .selection import RegistrationSelection
@@ -203,7 +203,7 @@ def _images(
 
 def _all_in_both(document: Document, selection: RegistrationSelection) -> bool:
     """Return whether another program has placed everything of the moving side: it says not whose the images are."""
-    return selection.moving not in document.attribute("alignments", {})
+    return selection.moving not in entries(document)
 
 
 # points ------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from ..core.report import Report, part, silent
 from ..core.stacks import Link, StackFit, fit_stack
 from ..core.transform import Affine
 from ..errors import BadInput
-from .alignments import ALIGNMENTS, lying_in, places_within
+from .alignments import entries, lying_in, places_within
 from .changes import Change
 from .document import Document
 from .fields import stored
@@ -121,7 +121,7 @@ def _places(document: Document, system: str, image: str) -> npt.NDArray[np.float
     """Return places over the image of a section, else over something else that lies there by itself."""
     if image:
         return places_within(document, [image], system)
-    known = document.attribute(ALIGNMENTS, {})
+    known = entries(document)
     guests = {n for m, entry in known.items() if entry["fixed"] == system for n in lying_in(document, m)}
     own = [n for n in lying_in(document, system) if n not in guests]
     if not own:

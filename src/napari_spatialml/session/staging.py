@@ -11,7 +11,7 @@ import pandas as pd
 from .changes import Slot
 from .displacements import FIELDS
 from .document import ELEMENT_TYPES, Document
-from .elements import SAVED, matrices
+from .elements import LARGE, SAVED, matrices
 from .fields import write_fields
 from .patching import stage_chunks
 from .planes import stack_name
@@ -37,7 +37,11 @@ def stage(
     labels = {s for s in edited if s[0] == "labels"}
     rows = {s for s in edited if s[0] == "tables" and _fits(document, store, s[1])}
     painted = sorted({stack_name(s[1]) for s in labels})
-    wholes = replaced | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
+    wholes = (
+        replaced
+        | _followers(document, {s[1] for s in labels})
+        | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
+    )
     swaps = _stage_elements(document, staging, set(wholes))
     columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes | rows)
     parts = [part for slot in sorted(rows) for part in _parts(document, store, slot[1])]
@@ -102,6 +106,17 @@ def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> lis
         {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
         for s in sorted(wholes)
     ]
+
+
+def _followers(document: Document, painted: set[str]) -> set[Slot]:
+    """Return the resampled labels whose originals were painted on; of a whole slide, those wait for the next run."""
+    found: set[Slot] = set()
+    for name in (n for n in document.names("labels") if painted and not document.planes(n)):
+        grid = document.grid(name)
+        small = grid.shape[0] * grid.shape[1] <= LARGE
+        if small and grid.recipe is not None and not grid.moment and grid.recipe.source in painted:
+            found.add(("labels", name))
+    return found
 
 
 def _stage_fields(document: Document, staging: Path, names: list[str]) -> list[dict[str, str]]:

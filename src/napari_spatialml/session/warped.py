@@ -11,15 +11,12 @@ from ..errors import DocumentError
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["WARPED_FROM", "Warped", "recipe_of", "recipe_slot"]
+__all__ = ["RECIPES", "WARPED_FROM", "Warped", "recipe_of"]
 
 WARPED_FROM = "warped_from"
 """Our attribute: of what each resampled element is a copy, {"he_warped": "he"}."""
-
-
-def recipe_slot(copy: str) -> tuple[str, str]:
-    """Return the address of our attribute that says how a resampled element was made: the fields of a `Warped`."""
-    return "attrs", f"warped {copy}"
+RECIPES = "warped"
+"""Our attribute: how each resampled element was made, {"he_warped": the fields of a `Warped`}."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +70,8 @@ class Warped:
 
 def recipe_of(document: Document, kind: str, name: str) -> Warped | None:
     """Return how an image or points of the document were made, where they are a copy that is never edited."""
-    source = (document.attribute(WARPED_FROM) or {}).get(name)
-    held = document.get(recipe_slot(name))
-    if kind not in ("images", "points") or not isinstance(held, Mapping):
+    held = (document.attribute(RECIPES) or {}).get(name)
+    if kind not in ("images", "points") or not isinstance(held, Mapping) or held.get("kind") != kind:
         return None
-    known = held.get("kind") == kind and held.get("source") == source and source in document.names(kind)
-    return Warped.of(held) if known else None
+    source = str(held.get("source"))
+    return Warped.of(held) if source in document.names(kind) else None

@@ -56,7 +56,9 @@ def moved_points(frame: Any, own: Affine, transform: Transform) -> Any:
 
     def move(part: Any) -> Any:
         made = part.copy()
-        xy = _moved(whole, part[["x", "y"]].to_numpy(dtype=np.float64))
+        xy = part[["x", "y"]].to_numpy(dtype=np.float64)
+        there = np.isfinite(xy).all(1)  # what has no place has none afterwards
+        xy[there] = _moved(whole, xy[there])
         made["x"], made["y"] = (xy[:, k].astype(_real(part[axis].dtype)) for k, axis in enumerate("xy"))
         return made
 

@@ -17,7 +17,7 @@ from .document import Document
 from .elements import CHUNK, LabelsElement, image_of, with_matrices
 from .fields import restored, stored
 from .grid import LabelGrid
-from .warped import WARPED_FROM, Warped, recipe_slot
+from .warped import RECIPES, WARPED_FROM, Warped
 from .warped_vectors import moved_points, moved_shapes
 
 __all__ = ["made", "warped_elements"]
@@ -54,23 +54,25 @@ def warped_elements(
     values
         What `fields.stored` returned for the transform, where that was asked for already.
     """
-    origins = dict(document.attribute(WARPED_FROM) or {})
+    origins, recipes = (dict(document.attribute(key) or {}) for key in (WARPED_FROM, RECIPES))
     changes: list[Change] = []
     if values is None and not isinstance(transform, Affine):
         values, changes = stored(document, transform)
     for name in [n for n in names if n not in origins]:
         kind, copy = document.type_of(name), f"{name}_warped"
-        recipe = None
-        if not (isinstance(transform, Affine) or document.planes(name) or _is_empty(document, kind, name)):
-            own = document.affine(name, moving).to_xy().tolist()
-            recipe = Warped(kind, name, fixed, own, dict(values or {}))
-            _check_size(document, recipe, transform)
-        if recipe is not None or copy in origins:
-            about = recipe_slot(copy)
-            changes.append(Put((kind, copy), document.get((kind, copy)), recipe))
-            changes.append(Put(about, document.get(about), recipe.plain() if recipe else None))
-            origins = {k: v for k, v in origins.items() if k != copy} | ({copy: name} if recipe else {})
-    return [*changes, Put(("attrs", WARPED_FROM), document.attribute(WARPED_FROM), origins or None)]
+        own = document.affine(name, moving)
+        if isinstance(transform, Affine) or document.planes(name) or _is_empty(document, kind, name):
+            if origins.pop(copy, None) is not None and document.get((kind, copy)) is not None:
+                changes.append(Put((kind, copy), document.get((kind, copy)), None))
+            recipes.pop(copy, None)
+            continue
+        recipe = Warped(kind, name, fixed, own.to_xy().tolist(), dict(values or {}))
+        _check_size(document, recipe, transform)
+        changes.append(Put((kind, copy), document.get((kind, copy)), recipe))
+        origins[copy], recipes[copy] = name, recipe.plain()
+    for key, new in ((WARPED_FROM, origins), (RECIPES, recipes)):
+        changes.append(Put(("attrs", key), document.attribute(key), new or None))
+    return changes
 
 
 def made(document: Document, recipe: Warped) -> Any:
@@ -114,6 +116,8 @@ class _Frame:
         moved = whole.apply(grid)
         size = float(np.sqrt(np.median(np.abs(np.linalg.det(whole.jacobian(grid))))))
         low, high = moved.min(0), moved.max(0)
+        if not 0 < size < np.inf:
+            raise BadInput("The element lies flat in its coordinate system: it has no area.", "Correct where it lies.")
         return cls(whole, source, low, size, np.maximum(np.ceil((high - low) / size), 1))
 
     @property

@@ -14,7 +14,7 @@ from ...core.chaining import chained
 from ...core.local_warp import LocalWarp
 from ...core.transform import Transform
 from ...errors import BadInput
-from ..alignments import KEPT, alignment_of
+from ..alignments import BEFORE, KEPT, NOW, alignment_of, entries
 from ..document import Document
 from ..fields import restored
 from ..laying import laid, removed
@@ -65,6 +65,8 @@ def keep_alignment(document: Document, moving: str, name: str) -> Made:
     """Keep a registration under a name, to compare another one with it or to go back to it."""
     if not name.strip():
         raise BadInput("The registration has no name to be kept by.", "Give it one.")
+    if name in (BEFORE, NOW):
+        raise BadInput(f"A report calls something else '{name}'.", "Choose another name.")
     entry = {**alignment_of(document, moving), "moving": moving}
     return f"keep the registration of {moving} as {name}", [put_entry(document, KEPT, name, entry)]
 
@@ -73,7 +75,7 @@ def keep_alignment(document: Document, moving: str, name: str) -> Made:
 def use_alignment(document: Document, name: str) -> Made:
     """Lay a moving side as a kept registration says."""
     entry = kept_alignment(document, name)
-    moving = str(entry.pop("moving"))
+    moving = str(entry.pop("moving", ""))
     changes = laid(document, moving, entry, restored(document, entry["transform"]))
     return f"use the registration {name}", changes
 
@@ -93,11 +95,11 @@ def kept_alignment(document: Document, name: str) -> dict[str, Any]:
     BadInput
         When none is kept by that name.
     """
-    known = document.attribute(KEPT, {})
+    known = entries(document, KEPT)
     if name not in known:
         have = ", ".join(f"'{n}'" for n in sorted(known)) or "none"
         raise BadInput(f"No registration is kept as '{name}'.", f"Kept are: {have}.")
-    return dict(known[name])
+    return known[name]
 
 
 # pins --------------------------------------------------------------------------------------------
