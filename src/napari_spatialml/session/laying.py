@@ -15,10 +15,12 @@ from .alignments import ALIGNMENTS, affine_part, alignment_of, entries, lying_in
 from .changes import Change, Put
 from .document import ELEMENT_TYPES, Document
 from .fields import restored, stored
-from .warped import WARPED_FROM, recipe_slot
+from .warped import RECIPES, WARPED_FROM
 from .warping import warped_elements
 
 __all__ = ["laid", "laid_all", "removed"]
+
+Copies = dict[str, dict[str, Any]]
 
 
 def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: Transform) -> list[Change]:
@@ -46,28 +48,33 @@ def laid(document: Document, moving: str, entry: Mapping[str, Any], transform: T
 def laid_all(document: Document, placed: Mapping[str, tuple[Mapping[str, Any], Transform]]) -> list[Change]:
     """Return the changes that lay several moving coordinate systems at once; each by its entry and transform."""
     known: dict[str, Any] = dict(entries(document))
-    origins = dict(document.attribute(WARPED_FROM) or {})
+    copies = _known_copies(document)
     changes: list[Change] = []
     for moving, (entry, transform) in placed.items():
         along = _guests(document, moving, set(placed) - {moving})
-        changes += _lay(document, known, origins, moving, entry, transform, along)
-    return changes + _attributes(document, known, origins)
+        changes += _lay(document, known, copies, moving, entry, transform, along)
+    return changes + _attributes(document, known, copies)
 
 
 def removed(document: Document, moving: str) -> list[Change]:
     """Return the changes after which a moving coordinate system lies on no other one."""
     entry = alignment_of(document, moving)
     known: dict[str, Any] = {k: v for k, v in entries(document).items() if k != moving}
-    origins = dict(document.attribute(WARPED_FROM) or {})
+    copies = _known_copies(document)
     changes: list[Change] = []
     gone = _withdrawn(document, known, moving, entry, changes)
-    changes += _without_copies(document, gone, origins)
-    return changes + _attributes(document, known, origins)
+    changes += _without_copies(document, gone, copies)
+    return changes + _attributes(document, known, copies)
 
 
-def _attributes(document: Document, known: dict[str, Any], origins: dict[str, Any]) -> list[Change]:
+def _known_copies(document: Document) -> Copies:
+    """Return by copy what it is a copy of, and how it is made."""
+    return {key: dict(document.attribute(key) or {}) for key in (WARPED_FROM, RECIPES)}
+
+
+def _attributes(document: Document, known: dict[str, Any], copies: Copies) -> list[Change]:
     """Return the changes of our attributes, as far as they change."""
-    wanted = {ALIGNMENTS: known or None, WARPED_FROM: origins or None}
+    wanted = {ALIGNMENTS: known or None, **{key: held or None for key, held in copies.items()}}
     old = {key: document.attribute(key) for key in wanted}
     return [Put(("attrs", key), old[key], new) for key, new in wanted.items() if old[key] != new]
 
@@ -75,7 +82,7 @@ def _attributes(document: Document, known: dict[str, Any], origins: dict[str, An
 def _lay(
     document: Document,
     known: dict[str, Any],
-    origins: dict[str, Any],
+    copies: Copies,
     moving: str,
     entry: Mapping[str, Any],
     transform: Transform,
@@ -101,7 +108,7 @@ def _lay(
     kept["stays"] = before.get("stays", []) if again else [n for n in lying_in(document, moving) if n not in names]
     known[moving] = {k: v for k, v in kept.items() if v or k not in ("before", "stays")}
     changes += beside
-    return changes + _copies(document, names, moving, fixed, transform, plain, gone, origins)
+    return changes + _copied(document, names, moving, fixed, transform, plain, gone, copies)
 
 
 def _guests(document: Document, system: str, others: set[str]) -> set[str]:
@@ -185,39 +192,41 @@ def _up(document: Document, known: Mapping[str, Any], fixed: str, names: list[st
     return found
 
 
-def _copies(
+def _copied(
     document: Document,
     names: list[str],
     moving: str,
     fixed: str,
     transform: Transform,
-    values: Mapping[str, Any],
+    plain: Mapping[str, Any],
     gone: list[str],
-    origins: dict[str, Any],
+    copies: Copies,
 ) -> list[Change]:
     """Return the changes of the resampled copies: made where the transform bends, else taken away."""
-    changes = _without_copies(document, [n for n in gone if n not in names], origins)
-    made = warped_elements(document, names, moving, fixed, transform, values)
-    for change in made:
-        if not (isinstance(change, Put) and change.slot == ("attrs", WARPED_FROM)):
-            changes.append(change)
-            continue
-        # several systems may be laid at once: each knows of its own copies only
-        for copy in [copy for copy, origin in origins.items() if origin in names]:
-            del origins[copy]
-        origins.update({copy: origin for copy, origin in (change.new or {}).items() if origin in names})
-    return changes
+    if isinstance(transform, Affine):
+        return _without_copies(document, [*names, *gone], copies)
+    lost = _without_copies(document, [n for n in gone if n not in names], copies)
+    made = warped_elements(document, names, moving, fixed, transform, plain)
+    told = {c.slot[1]: c.new or {} for c in made if isinstance(c, Put) and c.slot[0] == "attrs" and c.slot[1] in copies}
+    for copy in [copy for copy, origin in copies[WARPED_FROM].items() if origin in names]:
+        _forget(copies, copy)
+    for copy in [copy for copy, origin in told[WARPED_FROM].items() if origin in names]:
+        for key, held in copies.items():
+            held[copy] = told[key][copy]
+    return lost + [c for c in made if not (isinstance(c, Put) and c.slot[0] == "attrs" and c.slot[1] in copies)]
 
 
-def _without_copies(document: Document, names: list[str], origins: dict[str, Any]) -> list[Change]:
+def _without_copies(document: Document, names: list[str], copies: Copies) -> list[Change]:
     """Return the changes that take resampled copies of elements away."""
     changes: list[Change] = []
-    for copy in [copy for copy, origin in origins.items() if origin in names]:
-        del origins[copy]
-        about = recipe_slot(copy)
-        if document.get(about) is not None:
-            changes.append(Put(about, document.get(about), None))
+    for copy in [copy for copy, origin in copies[WARPED_FROM].items() if origin in names]:
+        _forget(copies, copy)
         if any(copy in document.names(t) for t in ELEMENT_TYPES[:4]):
             slot = (document.type_of(copy), copy)
             changes.append(Put(slot, document.get(slot), None))
     return changes
+
+
+def _forget(copies: Copies, copy: str) -> None:
+    for held in copies.values():
+        held.pop(copy, None)
