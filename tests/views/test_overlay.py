@@ -8,7 +8,9 @@ import pytest
 from napari_spatialml.core.landmarks import fit_spline
 from napari_spatialml.core.transform import Affine
 from napari_spatialml.session import correct
+from napari_spatialml.views.candidate_pictures import in_words, one_picture
 from napari_spatialml.views.memory import Memory
+from napari_spatialml.views.next_landmark import snapped
 from napari_spatialml.views.overlay_picture import drawn_specs, edges_of, picture_of
 from napari_spatialml.views.state import ViewState
 
@@ -124,3 +126,43 @@ def test_a_locked_landmark_stays(presenter, mouse):
     mouse.drag((25.0, 6.0), (28.0, 9.0))
     assert presenter.document.attribute("landmarks")["msi"]["fixed_um"] == held["fixed_um"]
     assert "locked" in presenter.said[-1][1]
+
+
+def test_a_click_near_a_round_mark_snaps_to_its_middle(presenter, mouse):
+    from spatialdata.models import Image2DModel
+    from spatialdata.transformations import Identity
+
+    y, x = np.mgrid[0:120, 0:120]
+    disc = np.where(np.hypot(y - 60, x - 70) < 9, 40, 230).astype(np.uint8)
+    image = Image2DModel.parse(np.stack([disc] * 3), dims=("c", "y", "x"), c_coords=["r", "g", "b"],
+                               transformations={"global": Identity()})  # fmt: skip
+    presenter.document.sdata.images["marked"] = image
+    found = snapped(presenter.document, "marked", "global", (57.0, 73.5), 12.0)
+    assert found == pytest.approx([60.5, 70.5], abs=0.6)
+    assert snapped(presenter.document, "marked", "global", (20.0, 20.0), 5.0) == pytest.approx([20.0, 20.0])
+
+
+@pytest.mark.parametrize(("degrees", "mirror", "words"), [
+    (30.0, False, "turned 30° clockwise"), (-90.0, True, "turned 90° anticlockwise, mirrored"),
+    (0.0, False, "not turned"),
+])  # fmt: skip
+def test_a_candidate_is_said_in_words(degrees, mirror, words):
+    a = np.radians(degrees)
+    turn = np.array([[np.cos(a), np.sin(a), 3.0], [-np.sin(a), np.cos(a), 7.0], [0.0, 0.0, 1.0]])
+    turn[:, 1] *= -1 if mirror else 1
+    # clockwise: what lay to the right (x) comes to lie below (y)
+    assert in_words(Affine(turn), (0.0, 0.0)) == words
+    doubled = Affine(np.diag([2.0, 2.0, 1.0]) @ turn)
+    assert (
+        in_words(doubled, (0.0, 0.0))
+        == words.split(",")[0] + (", mirrored" if mirror else "") + ", 2.00 times as large"
+    )
+
+
+def test_what_matches_is_grey_in_a_candidate_s_picture(session):
+    document = session.document
+    whole = _picture(document, "he", "global")
+    same, away = (one_picture(whole, whole, t, 48) for t in (Affine.identity(), Affine.translation(500.0, 0.0)))
+    assert np.array_equal(same[..., 0], same[..., 1]) and np.array_equal(same[..., 0], same[..., 2])
+    assert max(same.shape[:2]) == 48
+    assert (away[..., 1] == 255).all() and away[..., 0].min() < 128, "what has no partner keeps its colour"

@@ -97,4 +97,4 @@ def test_the_map_of_the_error_is_the_error_at_its_places():
     at = np.round((places - found.origin_um) / found.pixel_um).astype(int)
     inside = (at < found.values.shape).all(1)
     assert np.allclose(found.values[tuple(at[inside].T)], error[inside], atol=0.02)
-    assert found.limits[0] >= 0 and spread(Certainty(places[:1], error[:1])) is None
+    assert found.limits == (0.0, 6.0) and spread(Certainty(places[:1], error[:1])) is None

@@ -18,7 +18,6 @@ from napari_spatialml.widgets.landmark_table import suggested
 from napari_spatialml.widgets.register import RegisterDock
 from napari_spatialml.widgets.register_correct import trust_message
 from napari_spatialml.widgets.register_files import read_pairs, write_pairs
-from napari_spatialml.widgets.register_inputs import images_of
 from napari_spatialml.widgets.workbench import Workbench
 
 TURN = Affine(np.array([[0.0, 1.0, 10.0], [1.0, 0.0, 20.0], [0.0, 0.0, 1.0]]))
@@ -56,10 +55,12 @@ def found(monkeypatch):
     return Found
 
 
-def test_at_first_the_method_fits_the_pair(dock, desk):
-    assert type(dock.panel.method()).__name__ == "Landmarks", "ions have no image"
-    names = [n for n in desk.session.document.names("images") if n != "he"]
-    assert images_of(desk.session.document, "global", "msi") == ["he", *names]
+def test_at_first_the_method_fits_the_pair(dock, desk, show):
+    assert type(dock.panel.method()).__name__ == "Landmarks", "some are placed already"
+    desk.correct("clear-landmarks", landmarks="msi")
+    fresh = show(RegisterDock(desk.viewer))
+    fresh.refresh_now()
+    assert type(fresh.panel.method()).__name__ == "Images"
 
 
 @pytest.fixture
@@ -108,10 +109,20 @@ def test_only_what_the_method_uses_is_asked_for_and_only_what_fits_is_offered(do
 
 
 def test_a_side_without_what_the_method_needs_says_so(dock, monkeypatch):
+    monkeypatch.setattr(Found, "needs", frozenset({"points", "features"}))
+    dock.panel.set_method(Found())
+    dock.refresh_now()
+    assert "no features in common" in dock.waiting_for()
+
+
+def test_ions_and_tables_serve_as_images(dock, monkeypatch):
     monkeypatch.setattr(Found, "needs", frozenset({"image"}))
     dock.panel.set_method(Found())
     dock.refresh_now()
-    assert "no image in 'msi'" in dock.waiting_for()
+    moving, fixed = ([field.itemData(k) for k in range(field.count())] for field in (
+        dock.fields.moving_image, dock.fields.fixed_image))  # fmt: skip
+    assert moving == ["msi_pixels"] and fixed == ["he", "dapi", "spot_counts"]
+    assert dock.waiting_for() == "" and dock.selection().moving_image == "msi_pixels"
 
 
 # what came out -------------------------------------------------------------------------------
@@ -280,7 +291,7 @@ def test_landmarks_go_to_a_file_and_come_back(dock, desk, tmp_path):
 
 
 def test_the_next_landmark_is_marked_on_both_sides(dock, desk, qtbot):
-    dock._act("next")
+    dock.landmarks.go_to_next()
     qtbot.waitUntil(lambda: getattr(desk.presenter.current, "suggested", None) is not None, timeout=20_000)
     fixed, moving = desk.presenter.current.suggested
     landed = desk.presenter.landmark_fit().transform.apply([moving])[0]

@@ -90,7 +90,7 @@ def one_picture(below: Picture, above: Picture, transform: Transform, size: int)
     moved = _sampled(dark_moving, there).reshape(shape)
     # tissue takes light away: the fixed side takes magenta and leaves green, the moving one the other way round
     light = np.stack([1 - fixed, 1 - moved, 1 - fixed], -1)
-    return np.round(255 * np.clip(light, 0, 1)).astype(np.uint8)
+    return np.asarray(np.round(255 * np.clip(light, 0, 1)), dtype=np.uint8)
 
 
 def _darkness(picture: Picture, step: float) -> npt.NDArray[np.float64]:

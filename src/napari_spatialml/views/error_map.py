@@ -16,6 +16,8 @@ from .state import ViewState
 
 __all__ = ["ErrorMap", "error_map", "spread"]
 
+_LEAST_UM, _LEAST = 1.0, 0.004
+"""Errors below what a hand can place, and below this share of the section, are not drawn as if they were large."""
 _CELLS = 160
 """Pixels of the map along its longer side."""
 
@@ -43,8 +45,9 @@ class ErrorMap:
     def limits(self) -> tuple[float, float]:
         """The errors at the two ends of the colours."""
         known = self.values[np.isfinite(self.values)]
-        low, high = (float(v) for v in np.percentile(known, [1, 99]))
-        return (0.0 if low < 0.5 * high else low), max(high, low + 1e-6)
+        whole = float(np.hypot(*self.values.shape)) * self.pixel_um
+        high = float(f"{max(float(np.percentile(known, 99)), _LEAST_UM, _LEAST * whole):.2g}")
+        return 0.0, high
 
 
 def error_map(document: Document, state: ViewState, memory: Memory) -> ErrorMap | None:

@@ -25,4 +25,4 @@ def fold_lines(document: Document, moving: str) -> npt.NDArray[np.float64]:
     if transform is None or isinstance(transform, Affine) or not (high > low).all():
         return np.zeros((0, 2, 2))
     squares = folds(transform, low, high, spacing).outlines_um(transform)
-    return np.stack([squares, np.roll(squares, -1, axis=1) - squares], axis=2).reshape(-1, 2, 2)
+    return np.asarray(np.stack([squares, np.roll(squares, -1, axis=1) - squares], axis=2).reshape(-1, 2, 2))

@@ -7,16 +7,16 @@ pair. While the hand drags, the moving side follows.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from ..core.landmarks import fit_model
 from ..errors import BadInput
 from .alignment_now import transform_now
-from .landmark_fit import landmark_fit, locked_of, pairs_of
+from .landmark_fit import fit_pairs, locked_of, pairs_of
 from .landmark_specs import landmark_key, misses_key
 from .marks import Lines, circle, path_lines
+from .next_landmark import snapped
 from .overlay import still
 from .tools import Point, Pointer, Stage, Tool
 
@@ -38,20 +38,25 @@ class Landmark(Tool):
         The set of landmarks, named as the moving side; it is made with the first pair.
     model
         The transform that is fitted while they are placed: "auto", "similarity", "affine" or "spline".
+    snaps
+        The fixed and the moving element whose fiducials, spots and corners draw a click to their middle; none
+        if empty.
     """
 
-    def __init__(self, stage: Stage, landmarks: str, model: str = "auto") -> None:
+    def __init__(self, stage: Stage, landmarks: str, model: str = "auto", snaps: tuple[str, ...] = ()) -> None:
         super().__init__(stage)
+        self.snaps = snaps
         self.landmarks, self.model = landmarks, model
         self.pending: tuple[int, Point] | None = None
-        self.held: tuple[int, int] | None = None
+        self.grasp: tuple[int, int] | None = None
         self.drawn: Point | None = None
         """Where on the canvas a pair begins that is made by dragging."""
         self.suggested: tuple[Point, Point] | None = None
         """Where the next pair is best placed, on the fixed and on the moving side."""
+        self._from: Point = np.zeros(2)
+        """Where on the moving side that is."""
         self._pressed: Point | None = None
         self._under: Point | None = None
-        self._fitted = model
 
     def start(self) -> None:
         document, state = self.stage.document, self.stage.state
@@ -69,7 +74,7 @@ class Landmark(Tool):
         self._say()
 
     def stop(self) -> None:
-        self.pending = self.held = self.drawn = self.suggested = None
+        self.pending = self.grasp = self.drawn = self.suggested = None
         self.stage.show(**self._before)
 
     @property
@@ -89,35 +94,34 @@ class Landmark(Tool):
 
     def press(self, at: Pointer) -> None:
         self._pressed = at.um
-        self.held = self._grasped(at.um)
-        self._fitted = landmark_fit(self.stage.document, self.landmarks, self.model).model
+        self.grasp = self._grasped(at.um)
         if (
-            self.held is not None
+            self.grasp is not None
             and "Alt" not in at.modifiers
-            and locked_of(self.stage.document, self.landmarks)[self.held[1]]
+            and locked_of(self.stage.document, self.landmarks)[self.grasp[1]]
         ):
-            self.stage.tell("info", f"Landmark {self.held[1] + 1} is locked. Unlock it in the table to move it.")
-            self.held, self._pressed = None, None
-        elif self.held is None and self.laid_over and "Alt" not in at.modifiers:
-            self.drawn = at.um
+            self.stage.tell("info", f"Landmark {self.grasp[1] + 1} is locked. Unlock it in the table to move it.")
+            self.grasp, self._pressed = None, None
+        elif self.grasp is None and self.laid_over and "Alt" not in at.modifiers:
+            self.drawn, self._from = at.um, self._moving_at(at.um)
 
     def move(self, at: Pointer) -> None:
-        if self.held is not None:
-            self._follow(self.held, at.um)
+        if self.grasp is not None:
+            self._follow(self.grasp, at.um)
         elif self.drawn is not None:
             fixed, moving = pairs_of(self.stage.document, self.landmarks)
-            self._preview(np.vstack([fixed, at.um]), np.vstack([moving, self._moving_at(self.drawn)]))
+            self._preview(np.vstack([fixed, at.um]), np.vstack([moving, self._from]))
             self._mark(to=at.um)
 
     def release(self, at: Pointer) -> None:
-        held, self.held = self.held, None
+        held, self.grasp = self.grasp, None
         drawn, self.drawn = self.drawn, None
         if held is not None and "Alt" in at.modifiers:
             self._forget(held[1])
         elif held is not None:
             self._moved(held, at)
         elif drawn is not None:
-            self._drew(drawn, at.um)
+            self._drew(at.um)
         elif "Alt" not in at.modifiers and self._pressed is not None and not self.laid_over:
             self._clicked(at.um)
         self.refresh()
@@ -125,7 +129,7 @@ class Landmark(Tool):
 
     def refresh(self) -> None:
         self._mark()
-        if self.stage.overlay.on and self.held is None and self.drawn is None:
+        if self.stage.overlay.on and self.grasp is None and self.drawn is None:
             self.stage.overlay.move(transform_now(self.stage.document, self.landmarks, self.model, by_landmarks=True))
 
     def zoomed(self) -> None:
@@ -159,12 +163,10 @@ class Landmark(Tool):
 
     def _preview(self, fixed: Point, moving: Point) -> None:
         """Fit the pairs as they would be, and let the moving side and the lines to it follow."""
-        try:
-            transform = fit_model(cast(Any, self._fitted), moving, fixed)
-        except BadInput:  # two of them lie on one place just now
-            return
-        self.stage.overlay.move(transform, dragging=True)
-        self._draw_misses(fixed, transform.apply(moving))
+        fit = fit_pairs(fixed, moving, self.model)
+        if fit.transform is not None:
+            self.stage.overlay.move(fit.transform, dragging=True)
+            self._draw_misses(fixed, fit.landed_um)
 
     def _draw_misses(self, fixed: Point, landed: Point) -> None:
         layer: Any = self.stage.canvas.layer(misses_key())
@@ -188,12 +190,13 @@ class Landmark(Tool):
         if not self.stage.correct("move-landmark", **arguments):
             self.stage.show()  # back to where the document has it
 
-    def _drew(self, start: Point, end: Point) -> None:
+    def _drew(self, end: Point) -> None:
         """Make a pair of what was dragged to where it belongs; a click says that it lies there already."""
-        self._add(end, self._moving_at(start))
+        self._add(self._snap(0, end), self._snap(1, self._from))
 
     def _clicked(self, um: Point) -> None:
         side = self._side(um)
+        um = um + self._snap(side, self._own(side, um)) - self._own(side, um)
         if self.pending is None or self.pending[0] == side:
             self.pending = (side, um)
             return
@@ -217,6 +220,12 @@ class Landmark(Tool):
 
     def _own(self, side: int, um: Point) -> Point:
         return np.asarray(um - np.asarray(self.stage.offset) if side == 1 else um, dtype=float)
+
+    def _snap(self, side: int, um: Point) -> Point:
+        """Return the middle of what a click on a side is drawn to, in its own µm."""
+        if len(self.snaps) != 2 or not self.snaps[side]:
+            return um
+        return snapped(self.stage.document, self.snaps[side], self.systems[side], um, 2 * _REACH / self._zoom)
 
     def _moving_at(self, um: Point) -> Point:
         """Return where on the moving side a place of the canvas is, as it lies over the fixed one."""

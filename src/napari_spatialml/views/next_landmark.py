@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import KDTree
 
+from ..core.fiducials import snap
 from ..core.landmark_advice import expected_error, next_landmark, structure_of
 from ..core.registration import Certainty
 from ..errors import BadInput
@@ -17,11 +18,11 @@ from .overlay_picture import drawn_specs, picture_of
 from .places import extent_of_system
 from .state import ViewState
 
-__all__ = ["landmark_certainty", "next_place", "tissue_certainty", "tissue_places"]
+__all__ = ["landmark_certainty", "next_place", "snapped", "tissue_certainty", "tissue_places"]
 
 _PIXELS = 512
 _GRID = 40
-_NEAR = 2.0
+_NEAR = 1.5
 """What is farther from tissue than so many distances between two places of it is glass."""
 Points = npt.NDArray[np.float64]
 
@@ -74,6 +75,31 @@ def next_place(
     there = places[next_landmark(*pairs_of(document, landmarks), places, worth)]
     now = transform_now(document, landmarks, model, by_landmarks=True)
     return there, now.inverse().apply(there[None])[0]
+
+
+def snapped(document: Document, element: str, system: str, um: npt.ArrayLike, reach_um: float) -> Points:
+    """Return the middle of a fiducial, spot or corner near a place, or the place itself where there is none.
+
+    Parameters
+    ----------
+    document
+        The document; it is only read.
+    element, system
+        What is looked at, and the coordinate system of the place.
+    um
+        (2,) the place as (y, x) in µm.
+    reach_um
+        How far the middle may lie from the place.
+    """
+    place = np.asarray(um, dtype=float)
+    box = np.stack([place - 4 * reach_um, place + 4 * reach_um])
+    picture = picture_of(drawn_specs(document, ViewState(), Memory(), element, system), box, _PIXELS)
+    if picture is None or min(picture.rgba.shape[:2]) < 8:
+        return place
+    y, x = picture.affine.inverse().apply(place[None])[0] - 0.5
+    patch = np.moveaxis(picture.rgba[..., :3], -1, 0)
+    found = snap(patch, (float(y), float(x)), max(reach_um / picture.pixel_um, 2.0))
+    return place if found is None else picture.affine.apply(np.asarray(found.place)[None] + 0.5)[0]
 
 
 def landmark_certainty(document: Document, landmarks: str, fixed: str, element: str, model: str) -> Certainty | None:

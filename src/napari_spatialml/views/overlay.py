@@ -213,7 +213,7 @@ class Overlay:
         found = where[seen]
         margin = 0.15 * np.ptp(found, axis=0) + step
         low, high = _corners(self._whole)
-        return np.clip(np.stack([found.min(0) - margin, found.max(0) + margin]), low, high)
+        return np.asarray(np.clip(np.stack([found.min(0) - margin, found.max(0) + margin]), low, high))
 
 
 @contextmanager

@@ -200,7 +200,7 @@ def _categories(colours: tuple[str, ...], codes: npt.NDArray[Any]) -> Bytes:
 
     rows = [np.zeros(4), *(transform_color(c)[0] for c in colours)]
     table: Bytes = np.round(255 * np.array(rows)).astype(np.uint8)
-    return table[np.minimum(codes.astype(np.int64), len(rows) - 1)]
+    return np.asarray(table[np.minimum(codes.astype(np.int64), len(rows) - 1)])
 
 
 def _laid_over(below: Bytes, above: Bytes, blending: str) -> Bytes:

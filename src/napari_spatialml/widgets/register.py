@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..errors import BadInput
 from ..methods import methods
 from ..session import RegistrationSelection, Selection
 from ..session.alignment_report import report_of_alignments
-from ..views.alignment_now import certainty_of, held_alignment, kept_transform
-from ..views.candidate_pictures import candidate_pictures
-from ..views.next_landmark import next_place
-from ..views.places import extent_of_system
+from ..views.alignment_now import certainty_of, held_alignment
 from ..views.state import Aligned
-from .messages import Message, tell
+from .messages import Message
 from .register_correct import CorrectRegistration
-from .register_files import ask_for_landmarks, ask_where_to_export, read_pairs, write_pairs
-from .register_inputs import RegisterInputs, images_of
+from .register_inputs import RegisterInputs, pictures_of
 from .register_landmarks import LandmarkPanel
 from .register_scene import RegisterScene
 from .register_views import RegisterViews
@@ -49,9 +44,7 @@ class RegisterDock(MethodStep):
         self.views.compared.connect(self.scene.compare)
         self.views.opacity_wanted.connect(self.scene.mix)
         self.scene.changed.connect(self._on_view)
-        self.landmarks = LandmarkPanel(self.desk, self._landmark_options)
-        self.landmarks.visited.connect(self._visit)
-        self.landmarks.act.connect(self._act)
+        self.landmarks = LandmarkPanel(self.desk, self.scene, self._landmark_options)
         self.landmarks.looked.connect(self._draw)
         self.table, self.summary, self.tools = self.landmarks.table, self.landmarks.summary, self.landmarks.tools
         self.desk.tool_changed.connect(self._on_tool)
@@ -74,7 +67,6 @@ class RegisterDock(MethodStep):
         kept.used.connect(lambda name: self.desk.correct("use-alignment", name=name))
         kept.forgotten.connect(lambda name: self.desk.correct("forget-alignment", name=name))
         kept.swiped.connect(self.scene.compare_kept)
-        self._drawn: Any = None
         self._reported: dict[str, Any] = {}
         return self.hand
 
@@ -103,7 +95,7 @@ class RegisterDock(MethodStep):
         self._fill_hand()
         self._draw()
         if before != (scene.moving, scene.fixed) and scene.moving:
-            self._suit_radius()
+            self.hand.suit_radius(document, scene.fixed)
             if scene.view:
                 scene.go(scene.view)
         scene.follow()
@@ -181,7 +173,7 @@ class RegisterDock(MethodStep):
         view = scene.view if scene.view in ("overlaid", "edges") else "beside"
         if view != scene.view or view != "beside":
             scene.go(view, live=True, fit=view != scene.view)
-        return {"landmarks": self._moving, "model": self._model()}
+        return self.scene.landmark_options(self.landmarks.snap.isChecked())
 
     def _pin_options(self, tool: str) -> dict[str, Any]:
         view = self.scene.view if self.scene.view in ("overlaid", "edges") else "overlaid"
@@ -196,9 +188,6 @@ class RegisterDock(MethodStep):
             "accept": lambda: self.desk.correct("accept-alignment", moving=self._moving),
             "remove": self._remove,
             "refine": self._refine,
-            "next": self._next,
-            "import": self._import,
-            "export": self._export,
         }
         acts[what]()
 
@@ -212,61 +201,24 @@ class RegisterDock(MethodStep):
         self.fields.refine.setChecked(True)
         self.panel.run()
 
-    def _import(self) -> None:
-        desk, moving, fixed = self.desk, self._moving, self.scene.fixed
-        ask_for_landmarks(self, lambda path: desk.attempt(lambda: read_pairs(desk, path, moving, fixed)))
-
-    def _export(self) -> None:
-        desk, moving, fixed = self.desk, self._moving, self.scene.fixed
-        ask_where_to_export(
-            self, moving, lambda path, form: desk.attempt(lambda: write_pairs(desk, path, form, moving, fixed))
-        )
-
-    def _next(self) -> None:
-        """Find beside the window where the next landmark helps most, and go there."""
-        document, scene, moving = self.session.document, self.scene, self._moving
-        over, model = next(iter(scene.fixed_elements()), ""), self._model()
-        if self.desk.presenter is not None and self.desk.presenter.tool != "landmark":
-            self.landmarks.tools.buttons["landmark"].click()
-        self.desk.runner.run(
-            lambda _report: next_place(document, moving, scene.fixed, over, model),
-            on_result=lambda found: scene.suggest(*found),
-            on_error=lambda error: self.panel.message.show_message(tell(error)),
-            key="next landmark",
-            replace=True,
-            listed=False,
-        )
-
     def _choose(self, number: int) -> None:
         if self.desk.correct("choose-candidate", moving=self._moving, number=number):
             self.scene.go(self.scene.view if self.scene.view == "edges" else "overlaid", fit=False)
         self.mark_stale()
 
-    def _visit(self, number: int) -> None:
-        held = self._landmarks()
-        if self.desk.presenter is not None and 1 <= number <= len(held.get("fixed_um", [])):
-            y, x = np.asarray(held["fixed_um"][number - 1], dtype=float)
-            self.desk.look_at(float(y), float(x))
-
     def _suit_method(self) -> bool:
-        """Choose at first what fits the pair: by images where both sides have one, else by landmarks."""
+        """Choose at first what fits the pair: landmarks where some are placed, else images."""
         document = self.session.document
         pair = (str(self.moving.currentData() or ""), str(self.fixed.currentData() or ""))
         if pair == self._suited or not pair[0]:
             return False
         self._suited = pair
-        both = images_of(document, *pair) and images_of(document, pair[1], pair[0])
+        placed = len(document.attribute("landmarks", {}).get(pair[0], {}).get("fixed_um", ()))
+        both = placed < _FEWEST and pictures_of(document, *pair) and pictures_of(document, pair[1], pair[0])
         known = methods(self.kind)
         wanted = known.get("images" if both else "landmarks", known["landmarks"])
         self.panel.set_method(wanted())
         return True
-
-    def _suit_radius(self) -> None:
-        """Let a pin reach a seventh of the section at first."""
-        wide = float(np.ptp(extent_of_system(self.session.document, self.scene.fixed), axis=0).max())
-        blocked = self.hand.radius.blockSignals(True)
-        self.hand.radius.setValue(float(f"{wide / 7:.2g}"))
-        self.hand.radius.blockSignals(blocked)
 
     def _look(self, view: str) -> None:
         self.scene.go(view)
@@ -317,7 +269,8 @@ class RegisterDock(MethodStep):
             self._reported = held
             self.hand.kept.forget_report()
         self.panel._correct_heading.setVisible(bool(held))
-        self._draw_cards(held)
+        below, above = next(iter(self.scene.fixed_elements()), ""), self.scene.picture_element()
+        self.hand.draw_cards(document, held, (below, self.scene.fixed), (above, self._moving))
 
     def _kept_names(self) -> list[str]:
         """Return the names of the registrations that are kept of this pair."""
@@ -331,26 +284,6 @@ class RegisterDock(MethodStep):
             self.session.document, self._moving, self._kept_names(),
             fixed_image=images.fixed_image, moving_image=images.moving_image,
         )  # fmt: skip
-
-    def _draw_cards(self, held: dict[str, Any]) -> None:
-        """Draw the candidates beside the window, once for each set of them."""
-        document, scene = self.session.document, self.scene
-        found = [kept_transform(document, c) for c in held.get("candidates", [])]
-        transforms = [t for t in found if t is not None][:4]
-        below, above = scene.fixed_elements() if held else [], scene.picture_element() if held else ""
-        key = (self._moving, repr(held.get("candidates")), tuple(below), above)
-        if len(transforms) < 2 or not below or not above or key == self._drawn:
-            return
-        self._drawn = key
-        sides = ((below[0], scene.fixed), (above, scene.moving))
-        self.desk.runner.run(
-            lambda _report: candidate_pictures(document, *sides, transforms),
-            on_result=self.hand.cards.draw,
-            on_error=lambda error: self.desk.told.emit("error", str(error)),
-            key="candidate pictures",
-            replace=True,
-            listed=False,
-        )
 
     def _tell_trust(self, _result: Any = None) -> None:
         """Tell a doubtful result as a warning, with the ways out."""

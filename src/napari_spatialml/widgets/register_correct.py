@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ..core.report import Report
+from ..session import Document
 from ..session.alignment_report import AlignmentReport
+from ..views.alignment_now import kept_transform
+from ..views.candidate_pictures import candidate_pictures
+from ..views.places import extent_of_system
 from .hand import HandTools, length_field
 from .messages import Message, MessageLine
-from .register_candidates import CandidateCards
+from .register_candidates import MOST, CandidateCards
 from .register_kept import KeptRegistrations
 from .style import SPACING, Heading, Rows, Tool
 
@@ -71,6 +76,8 @@ class CorrectRegistration(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._desk = desk
+        self._drawn: Any = None
         self.trust = MessageLine()
         self.cards, self.kept = CandidateCards(), KeptRegistrations(report)
         self.radius = length_field(300.0, 1.0, 50_000.0)
@@ -110,6 +117,43 @@ class CorrectRegistration(QWidget):
         self.accept_button.setEnabled(bool(held) and not held.get("accepted", False))
         self.refine_button.setEnabled(refinable)
         self._pin_rows.setVisible(bool(held))
+
+    def suit_radius(self, document: Document, system: str) -> None:
+        """Let a pin reach a seventh of a section at first."""
+        wide = float(np.ptp(extent_of_system(document, system), axis=0).max())
+        blocked = self.radius.blockSignals(True)
+        self.radius.setValue(float(f"{wide / 7:.2g}"))
+        self.radius.blockSignals(blocked)
+
+    def draw_cards(
+        self, document: Document, held: dict[str, Any], fixed: tuple[str, str], moving: tuple[str, str]
+    ) -> None:
+        """Draw the candidates beside the window, once for each set of them.
+
+        Parameters
+        ----------
+        document
+            The document.
+        held
+            What is kept of the registration.
+        fixed, moving
+            Element and coordinate system of what is drawn of either side.
+        """
+        found = [kept_transform(document, c) for c in held.get("candidates", [])]
+        transforms = [t for t in found if t is not None][:MOST]
+        key = (repr(held.get("candidates")), fixed, moving)
+        if len(transforms) < 2 or not fixed[0] or not moving[0] or key == self._drawn:
+            return
+        self._drawn = key
+        told = self._desk.told
+        self._desk.runner.run(
+            lambda _report: candidate_pictures(document, fixed, moving, transforms),
+            on_result=self.cards.draw,
+            on_error=lambda error: told.emit("error", str(error)),
+            key="candidate pictures",
+            replace=True,
+            listed=False,
+        )
 
     def _lay_out(self) -> None:
         checks = QWidget()

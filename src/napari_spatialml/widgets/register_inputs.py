@@ -9,10 +9,11 @@ import pandas as pd
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
 from ..session import GLOBAL, Document, RegistrationSelection
+from ..session.side_images import pictures_in
 from .step import choose
 from .style import SPACING, Rows
 
-__all__ = ["RegisterInputs", "features_shared", "images_of", "tables_of", "uses_of"]
+__all__ = ["RegisterInputs", "element_of", "features_shared", "images_of", "pictures_of", "tables_of", "uses_of"]
 
 _NONE = ""
 _WHAT = {
@@ -32,9 +33,19 @@ def images_of(document: Document, system: str, other: str) -> list[str]:
     """Return the images that belong to a coordinate system, not as guests of the other side, histology first."""
     from ..views.images import is_histology
 
-    copies = set(document.attribute("warped_from", {}))
-    held = [n for n in document.names("images") if system in document.placed(n) and n not in copies]
-    return sorted(_own(document, held, system, other), key=lambda n: (not is_histology(document, n), n))
+    held = [n for n in pictures_of(document, system, other) if n in document.names("images")]
+    return sorted(held, key=lambda n: (not is_histology(document, n), n))
+
+
+def pictures_of(document: Document, system: str, other: str) -> list[str]:
+    """Return what shows the tissue of a coordinate system: images, labels of pixels, tables of cells or spots."""
+    found = list(pictures_in(document, system))
+    return [n for n in found if _own(document, [element_of(document, n)], system, other)]
+
+
+def element_of(document: Document, name: str) -> str:
+    """Return an element itself; of a table what it annotates."""
+    return document.annotated(name) if name in document.names("tables") else name
 
 
 def tables_of(document: Document, system: str, other: str) -> list[str]:
@@ -116,7 +127,7 @@ class RegisterInputs(QWidget):
         sides = ((self.moving_image, self.moving_points, moving, fixed),
                  (self.fixed_image, self.fixed_points, fixed, moving))  # fmt: skip
         for image, points, system, other in sides:
-            self._offer(image, images_of(document, system, other) if moving else [], "image", uses, needs)
+            self._offer(image, self._pictures(document, system, other), "image", uses, needs)
             self._offer(points, tables_of(document, system, other) if moving else [], "points", uses, needs)
         shared = features_shared(document, str(self.moving_points.currentData() or ""),
                                  str(self.fixed_points.currentData() or ""))  # fmt: skip
@@ -136,7 +147,7 @@ class RegisterInputs(QWidget):
         for _, system, image, points in sides:
             name = system.currentData()
             if "image" in method.needs and not image.currentData():
-                return f"There is no image in '{name}', which {method.title} needs: choose another method."
+                return f"Nothing in '{name}' can be compared as an image: choose another method."
             if "points" in method.needs and not points.currentData():
                 return f"There is no table of cells, spots or pixels in '{name}': segment it, or choose another method."
         if "features" in method.needs and not self.features.currentData():
@@ -159,6 +170,14 @@ class RegisterInputs(QWidget):
             features=said(self.features),
             refine=self.refine.isChecked() and not self.refine.isHidden(),
         )
+
+    @staticmethod
+    def _pictures(document: Document, system: str, other: str) -> list[str]:
+        """Return what can be compared as an image, histology first."""
+        if not system or not other:
+            return []
+        images = images_of(document, system, other)
+        return images + [n for n in pictures_of(document, system, other) if n not in images]
 
     def _offer(self, field: QComboBox, names: list[str], use: str, uses: frozenset[str], needs: frozenset[str]) -> None:
         optional = use in uses and use not in needs

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -80,6 +81,7 @@ class KeptRegistrations(QWidget):
         self.table, self.said = _table(), Quiet()
         self.export = QPushButton("Export…")
         self.export.setToolTip("Write the report as a table (.csv) or with the places where two differ (.json).")
+        self.export.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.export.clicked.connect(lambda _checked=False: self._ask())
         line = QHBoxLayout()
         line.addWidget(self.name, 1)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from ..views.next_landmark import next_place
 from .hand import HandTools
 from .landmark_table import LandmarkRow, LandmarkTable, judged, length, suggested
+from .register_files import ask_for_landmarks, ask_where_to_export, read_pairs, write_pairs
 from .style import SPACING, Quiet, Tool
 
 if TYPE_CHECKING:
     from .desk import Desk
+    from .register_scene import RegisterScene
 
 __all__ = ["LandmarkPanel"]
 
@@ -33,31 +36,35 @@ class LandmarkPanel(QWidget):
     ----------
     desk
         The desk.
+    scene
+        What the canvas shows of the pair.
     options
         Returns what the presenter has to know for the tool.
     """
 
-    visited = Signal(int)
-    """The number of a landmark that was clicked."""
-    act = Signal(str)
-    """ "next", "import" or "export"."""
     looked = Signal()
     """The map of the error was asked for, or no longer."""
 
-    def __init__(self, desk: Desk, options: Callable[[str], dict[str, Any]], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        scene: RegisterScene,
+        options: Callable[[str], dict[str, Any]],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._desk, self._set = desk, ""
+        self._desk, self._scene, self._set = desk, scene, ""
         self._judged: tuple[Any, tuple[list[LandmarkRow], str, str]] | None = None
         others = [
-            Tool("Next one", "Go to where the next landmark helps most, marked on both sides.", self._send("next")),
+            Tool("Next one", "Go to where the next landmark helps most, marked on both sides.", self.go_to_next),
             Tool("Import…", "Read landmarks of BigWarp, Xenium Explorer, Loupe Browser, or a table.",
-                 self._send("import")),
+                 self._import),
             Tool("Export…", "Write the landmarks for BigWarp, Xenium Explorer, Loupe Browser, or as a table.",
-                 self._send("export")),
+                 self._export),
         ]  # fmt: skip
         self.tools = HandTools(desk, _TOOLS, options, others)
         self.table = LandmarkTable()
-        self.table.visited.connect(self.visited)
+        self.table.visited.connect(self._visit)
         self.table.deleted.connect(lambda n: self._correct("delete-landmark", number=n))
         self.table.locked.connect(lambda n, on: self._correct("lock-landmark", number=n, locked=on))
         self.summary, self.advice = Quiet(), Quiet()
@@ -65,11 +72,19 @@ class LandmarkPanel(QWidget):
         self.error = QCheckBox("Expected error")
         self.error.setToolTip("Draw where the landmarks leave the fit uncertain, in µm.")
         self.error.clicked.connect(lambda _on=False: self.looked.emit())
+        self.snap = QCheckBox("Snap to marks")
+        self.snap.setToolTip("Draw a click to the middle of a fiducial, a spot or a corner near it.")
+        self.snap.clicked.connect(lambda _on=False: self.tools.options_changed())
+        checks = QHBoxLayout()
+        for box in (self.snap, self.error):
+            checks.addWidget(box)
+        checks.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.tools, self.table, self.summary, self.advice, self.error):
+        for part in (self.tools, self.table, self.summary, self.advice):
             layout.addWidget(part)
+        layout.addLayout(checks)
 
     @property
     def model(self) -> str:
@@ -101,6 +116,7 @@ class LandmarkPanel(QWidget):
         self.advice.setVisible(bool(advice))
         enough = len(rows) >= _ENOUGH
         self.error.setVisible(enough)
+        self.snap.setVisible(bool(rows) or needed)
         for text, there in (("Next one", enough), ("Export…", bool(rows))):
             button: Any = self.tools.findChild(QWidget, text)
             button.setEnabled(there)
@@ -108,8 +124,38 @@ class LandmarkPanel(QWidget):
     def _correct(self, name: str, **arguments: Any) -> None:
         self._desk.correct(name, landmarks=self._set, **arguments)
 
-    def _send(self, what: str) -> Callable[[], None]:
-        return lambda: self.act.emit(what)
+    def go_to_next(self) -> None:
+        """Find beside the window where the next landmark helps most, and go there."""
+        desk, scene = self._desk, self._scene
+        assert desk.session is not None
+        document, landmarks, model = desk.session.document, self._set, scene.model
+        over = next(iter(scene.fixed_elements()), "")
+        if desk.presenter is not None and desk.presenter.tool != "landmark":
+            self.tools.buttons["landmark"].click()
+        desk.runner.run(
+            lambda _report: next_place(document, landmarks, scene.fixed, over, model),
+            on_result=lambda found: scene.suggest(*found),
+            on_error=lambda error: desk.told.emit("error", str(error)),
+            key="next landmark",
+            replace=True,
+            listed=False,
+        )
+
+    def _visit(self, number: int) -> None:
+        assert self._desk.session is not None
+        held = self._desk.session.document.attribute("landmarks", {}).get(self._set, {}).get("fixed_um", [])
+        if 1 <= number <= len(held):
+            self._desk.look_at(*(float(v) for v in held[number - 1]))
+
+    def _import(self) -> None:
+        desk, moving, fixed = self._desk, self._set, self._scene.fixed
+        ask_for_landmarks(self, lambda path: desk.attempt(lambda: read_pairs(desk, path, moving, fixed)))
+
+    def _export(self) -> None:
+        desk, moving, fixed = self._desk, self._set, self._scene.fixed
+        ask_where_to_export(
+            self, moving, lambda path, form: desk.attempt(lambda: write_pairs(desk, path, form, moving, fixed))
+        )
 
 
 def summary(rows: list[LandmarkRow], model: str) -> str:

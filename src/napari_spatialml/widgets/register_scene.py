@@ -12,7 +12,7 @@ from ..views.alignment_now import held_alignment, kept_transform, transform_now
 from ..views.overlay import Overlay
 from ..views.places import extent_of_system
 from ..views.state import Aligned
-from .register_inputs import images_of
+from .register_inputs import element_of, images_of
 from .register_views import Sharpening
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class RegisterScene(QObject):
             presenter.fit()
             presenter.overlay.sharpen()
         if again:  # on one side by side another gesture makes a pair than over each other
-            presenter.use("landmark", landmarks=self.moving, model=self.model)
+            presenter.use("landmark", **self.landmark_options(bool(getattr(presenter.current, "snaps", ()))))
         self.changed.emit()
 
     def compare(self, way: str, on: bool) -> None:
@@ -125,6 +125,11 @@ class RegisterScene(QObject):
             return
         if presenter.tool not in _LIVE_TOOLS:
             presenter.overlay.move(self.transform())
+
+    def landmark_options(self, snap: bool) -> dict[str, Any]:
+        """Return what the landmark tool has to know."""
+        sides = (next(iter(self.fixed_elements()), ""), self.picture_element()) if snap else ()
+        return {"landmarks": self.moving, "model": self.model, "snaps": sides}
 
     def suggest(self, fixed_um: Any, moving_um: Any) -> None:
         """Mark a place on both sides, and go there."""
@@ -211,14 +216,15 @@ class RegisterScene(QObject):
     def fixed_elements(self) -> list[str]:
         """Return what is drawn of the fixed side: its chosen image, its first, or all that lies there alone."""
         moved = {*self.moved(original=True), *self.moved(original=False)}
-        images = [self.fixed_image] if self.fixed_image else []
+        document = self._desk.session.document  # type: ignore[union-attr]
+        images = [element_of(document, self.fixed_image)] if self.fixed_image else []
         images += [n for n in self._desk.images_in(self.fixed) if n not in moved]
         return images[:1] or self._only_in(self.fixed, self.moving)
 
     def picture_element(self) -> str:
         """Return the element by which the moving side is drawn while it follows the hand."""
         document = self._desk.session.document  # type: ignore[union-attr]
-        images = [self.moving_image] if self.moving_image else []
+        images = [element_of(document, self.moving_image)] if self.moving_image else []
         images += images_of(document, self.moving, self.fixed) + self.moved(original=True)
         return next((n for n in images if self.moving in document.placed(n)), "")
 

@@ -151,6 +151,15 @@ def _registrations(bench: Any, document: Any) -> Iterator[tuple[str, Callable[[]
     if len(document.coordinate_systems()) > 1:
         yield "register-side-by-side", lambda: bench.go_to("Register").show_beside(True)
         yield "register-overlaid", lambda: bench.go_to("Register").show_beside(False)
+        yield "register-edges", lambda: bench.go_to("Register").scene.go("edges")
+        yield "register-swipe", lambda: bench.go_to("Register").scene.compare("swipe", True)
+        yield "register-landmarks", lambda: _place_landmarks(bench)
+
+
+def _place_landmarks(bench: Any) -> None:
+    dock = bench.go_to("Register")
+    dock.scene.go("overlaid", live=True)
+    dock.landmarks.tools.buttons["landmark"].click()
 
 
 def _domains(bench: Any, table: str) -> None:
