@@ -25,8 +25,8 @@ _JUDGED = 8
 """Placements that are compared in detail."""
 _SHOWN = 4
 """Placements that are offered to a person."""
-_CLEAR = 2.6
-"""A placement that is better than the median of the others by this factor is right, as a rule."""
+_CLEAR = 1.7
+"""A placement that is not better than the median of the others by this factor is wrong, as a rule."""
 _STRETCHES = (0.71, 0.84, 1.19, 1.41)
 """Pixels that are taken to be square may be twice as long as wide."""
 Reflection = Literal["auto", "never", "always"]

@@ -23,6 +23,7 @@ _OFFSET = -2.8
 neighbours, and on sections of other organs."""
 _LOGARITHM = ("likeness", "halves")
 _DOUBTFUL = 0.5
+_UNLIKELY = 0.2
 _PATCH = 8.0
 _CORRELATED = 64.0
 """Pixels within which what does not correspond is alike: the window of the correlation."""
@@ -114,6 +115,8 @@ def _warning(score: float, figures: dict[str, float]) -> str:
         )
     if figures["overlap"] < 0.5:
         return "The images overlap little where they fit best: check it by eye, or place landmarks."
+    if score > _UNLIKELY:
+        return "The images fit only weakly in this placement: check it by eye, or place landmarks."
     return "The images hardly resemble each other in this placement: it is likely wrong, so place landmarks."
 
 
