@@ -103,3 +103,44 @@ def test_progress_runs_forward_to_the_end_and_stop_stops(name):
 
     with pytest.raises(Cancelled):
         cls()(PAIR, stop)
+
+
+@by_landmarks
+def test_the_certainty_is_told_in_tissue_and_is_lowest_far_from_the_landmarks(name):
+    noisy = pair(TRUTH.apply(MOVING) + np.random.default_rng(1).normal(0, 5, MOVING.shape), MOVING)
+    found = run(name, noisy, model="affine")
+    at = found.certainty
+    middle = noisy.fixed.landmarks.mean(0)
+    far = np.linalg.norm(at.points - middle, axis=1)
+    assert at.error_um[far > np.quantile(far, 0.9)].mean() > at.error_um[far < np.quantile(far, 0.5)].mean()
+    assert found.trust.figures["mirrored"] == 1 and found.trust.figures["landmarks"] == 12
+    assert found.trust.score > 0.9 and found.trust.warning == ""
+
+
+@by_landmarks
+def test_too_few_wrong_or_folded_landmarks_are_never_told_as_a_success(name):
+    for k in (2, 3, 4):
+        trust = run(name, pair(TRUTH.apply(MOVING[:k]), MOVING[:k])).trust
+        assert trust.score <= 0.6 and f"Only {k} landmarks" in trust.warning
+    for seed in range(10):
+        order = np.random.default_rng(seed).permutation(12)
+        trust = run(name, pair(TRUTH.apply(MOVING)[order], MOVING)).trust
+        assert trust.score < 0.5 and trust.warning
+    swapped = TRUTH.apply(MOVING)
+    swapped[[0, 1]] = swapped[[1, 0]]
+    assert "1, 2 contradict" in run(name, pair(swapped, MOVING), model="affine").trust.warning or (
+        run(name, pair(swapped, MOVING), model="affine").trust.score < 0.5
+    )
+    folded = MOVING + np.where(np.arange(12) == 5, 900.0, 0.0)[:, None]
+    trust = run(name, pair(folded, MOVING), model="spline", ridge=0.0).trust
+    assert "folds" in trust.warning and trust.figures["folded share"] > 0
+
+
+@by_landmarks
+def test_swapping_the_sides_gives_the_inverse_and_the_unit_changes_nothing(name):
+    fixed = TRUTH.apply(MOVING) + np.random.default_rng(2).normal(0, 3, MOVING.shape)
+    there, back = run(name, pair(fixed, MOVING)).transform, run(name, pair(MOVING, fixed)).transform
+    assert np.linalg.norm(back.apply(there.apply(MOVING)) - MOVING, axis=1).max() < 10
+    small = run(name, pair(fixed / 1000, MOVING / 1000))
+    assert np.allclose(small.transform.apply(MOVING / 1000), there.apply(MOVING) / 1000, atol=1e-9)
+    assert small.trust.score == pytest.approx(run(name, pair(fixed, MOVING)).trust.score)

@@ -12,6 +12,7 @@ from napari_spatialml.core.landmarks import (
     fit_model,
     fit_similarity,
     fit_spline,
+    judge,
     leave_one_out,
     residuals,
     suspects,
@@ -175,3 +176,23 @@ def test_coincident_landmarks_are_averaged_by_a_ridge_and_refused_without():
     assert np.isfinite(fit_spline(moving, fixed).apply(moving)).all()
     with pytest.raises(BadInput, match="on top of another"):
         fit_spline(moving, fixed, ridge=0.0)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.integers(0, 12), st.sampled_from(["auto", "similarity", "affine", "spline"]))
+def test_what_is_judged_is_what_is_fitted_left_out_and_suspected(seed, k, model):
+    """However few landmarks there are, and whether or not they carry the model."""
+    moving = scatter(seed, k)
+    fixed = SHEAR.apply(moving) + np.random.default_rng(seed).normal(0, 3, moving.shape)
+    found = judge(moving, fixed, model)
+    assert len(found.residuals) == len(found.left_out) == len(found.suspects) == k
+    if found.transform is None:
+        assert k < {"similarity": 2, "auto": 2}.get(model, 3)
+        assert f"{k}" in found.why and np.isnan(found.residuals).all() and not found.suspects.any()
+        return
+    assert found.model == (choose_model(moving, fixed) if model == "auto" else model)
+    assert np.allclose(found.residuals, residuals(fit_model(found.model, moving, fixed), moving, fixed))
+    known = np.isfinite(found.left_out)
+    assert known.all() == (k > {"similarity": 2}.get(found.model, 3)) or not known.any()
+    if known.any():
+        assert np.array_equal(found.left_out, leave_one_out(found.model, moving, fixed))

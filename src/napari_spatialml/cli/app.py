@@ -21,6 +21,7 @@ from .comparing import compare
 from .counting import count, judge
 from .exchange import export, import_
 from .learning import learn
+from .registering import candidates, compare_registrations, transfer
 from .terminal import Progress, print_table
 
 __all__ = ["main"]
@@ -112,6 +113,9 @@ def _app(given: Sequence[str]) -> App:
         learn,
         compare,
         judge,
+        candidates,
+        compare_registrations,
+        transfer,
         methods,
         replay,
         recipe,
@@ -120,7 +124,7 @@ def _app(given: Sequence[str]) -> App:
         doctor,
     )
     for command in named:
-        app.command(command, name=command.__name__.rstrip("_"))
+        app.command(command, name=command.__name__.rstrip("_").replace("_", "-"))
     for kind, verb in zip(KINDS, VERBS, strict=True):
         sub = App(name=kind, help=verb)
         app.command(sub)
@@ -128,6 +132,12 @@ def _app(given: Sequence[str]) -> App:
             from .runs import add_methods
 
             add_methods(sub, kind)
+    stack = App(name="align-stack", help="Register the sections of a stack with their neighbours, without drift.")
+    app.command(stack)
+    if given and given[0] == "align-stack":
+        from .runs import add_methods
+
+        add_methods(stack, "registration", "stack")
     return app
 
 

@@ -12,11 +12,19 @@ __all__ = ["markdown", "overview", "shown_default", "shown_range"]
 
 ABOUT = {
     "segmentation": "An image in, one label a cell or nucleus out.",
-    "registration": "Two coordinate systems with landmarks in, the transform between them out.",
+    "registration": "Two sections in, by landmarks, images, or cells and spots; the transform between them out.",
     "domains": "A table of spots, pixels or cells in, one spatial domain a row out.",
     "deconvolution": "Spots and a single-cell reference in, proportions of cell types out.",
     "embedding": "The features of a table in, a place in two dimensions a row out.",
 }
+
+NEEDED = {
+    "landmarks": "landmarks on both sides",
+    "image": "an image of either side (`--moving-image`, `--fixed-image`)",
+    "points": "a table of either side (`--moving-points`, `--fixed-points`)",
+    "features": "features that both tables have (`--features`)",
+}
+"""What a registration method cannot do without, in words."""
 
 
 def overview(chosen: str = "") -> list[tuple[str, str, str]]:
@@ -71,6 +79,9 @@ def markdown() -> str:
 def _section(kind: str, found: type[Method]) -> list[str]:
     lines = [f"### {found.title}", "", f"`napari-spatialml {kind} {found.name} SECTION.zarr`", ""]
     lines += [*_description(found), ""]
+    needs = sorted(getattr(found, "needs", ()))
+    if needs:
+        lines += [f"Works on: {', '.join(NEEDED[need] for need in needs)}.", ""]
     if found.requires:
         lines += [f'Needs `pip install "napari-spatialml[{found.extra}]"`.', ""]
     lines += ["| Option | Default | Range | What it is |", "|---|---|---|---|"]

@@ -25,10 +25,10 @@ SETTINGS = Group.create_ordered("How")
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
-def add_methods(app: App, kind: str) -> None:
-    """Give the app of a kind one command for each of its methods."""
+def add_methods(app: App, kind: str, on: str = "") -> None:
+    """Give the app of a kind one command for each of its methods; ``on`` names what they run on, if not the kind."""
     for name, found in methods(kind).items():
-        app.command(_command(kind, found), name=name)
+        app.command(_command(on or kind, found), name=name)
 
 
 def _command(kind: str, found: type[Method]) -> Callable[..., None]:
@@ -79,7 +79,10 @@ def _inputs(kind: str) -> dict[str, inspect.Parameter]:
         required = field.default is MISSING
         text = helps.get(field.name, "") + (" Found by itself where only one fits." if required else "")
         hint = hints[field.name]
-        hint = Annotated[hint | None if required else hint, Parameter(help=text, group=INPUTS, negative_iterable=())]
+        hint = Annotated[
+            hint | None if required else hint,
+            Parameter(help=text, group=INPUTS, negative_iterable=(), consume_multiple=kind == "stack"),
+        ]
         default = None if required else field.default
         made[field.name] = inspect.Parameter(field.name, KEYWORD, default=default, annotation=hint)
     return made
@@ -112,7 +115,7 @@ def _run(kind: str, chosen: Method, section: Path, given: Mapping[str, Any], out
     try:
         session = Session.open_store(store)
         try:
-            values = _completed(kind, session.document, dict(given))
+            values = _completed(kind, session.document, dict(given), getattr(chosen, "needs", frozenset()))
             line = run(session, chosen, selection_from(kind, values), progress)
             session.save()
             saved = True
@@ -143,12 +146,15 @@ def _store(section: Path, out: Path | None) -> Path:
     return out
 
 
-def _completed(kind: str, document: Any, given: dict[str, Any]) -> dict[str, Any]:
+def _completed(kind: str, document: Any, given: dict[str, Any], needs: frozenset[str]) -> dict[str, Any]:
     """Fill in what only one thing fits; else say what there is to choose from."""
+    moving: tuple[str, list[str]] = ("coordinate system with landmarks", sorted(document.attribute("landmarks", {})))
+    if "landmarks" not in needs and kind == "registration":
+        moving = ("moving coordinate system", [s for s in document.coordinate_systems() if s != given["fixed"]])
     possible: dict[str, tuple[str, list[str]]] = {
         "image": ("image", list(document.names("images"))),
         "table": ("table", _tables(document)),
-        "moving": ("coordinate system with landmarks", sorted(document.attribute("landmarks", {}))),
+        "moving": moving,
     }
     for name, value in given.items():
         if value is not None:
@@ -157,6 +163,10 @@ def _completed(kind: str, document: Any, given: dict[str, Any]) -> dict[str, Any
             continue
         if name == "region":
             continue
+        if name == "systems":
+            raise BadInput(
+                "A stack needs its sections.", "Give --systems A B C, the coordinate systems in their order."
+            )
         if name == "reference":
             raise BadInput("A deconvolution needs a single-cell reference.", "Give --reference FILE.h5ad.")
         what, found = possible[name]
@@ -164,9 +174,35 @@ def _completed(kind: str, document: Any, given: dict[str, Any]) -> dict[str, Any
             listed = ", ".join(f"'{n}'" for n in found) or "none"
             raise BadInput(f"The section has {len(found)} possible {what}s: {listed}.", f"Choose one with --{name}.")
         given[name] = found[0]
+    if kind == "registration":
+        _complete_sides(document, given, needs)
     if kind == "deconvolution":
         given["reference"] = str(Path(given["reference"]).resolve())
     return given
+
+
+def _complete_sides(document: Any, given: dict[str, Any], needs: frozenset[str]) -> None:
+    """Choose the image or the table of a side, where the method needs one and only one lies there."""
+    for need, option, names in (
+        ("image", "image", {n: document.placed(n) for n in document.names("images")}),
+        ("points", "points", {t: _systems(document, t) for t in _tables(document)}),
+    ):
+        for side, other in (("moving", "fixed"), ("fixed", "moving")):
+            if need in needs and not given[f"{side}_{option}"]:
+                # what was moved before lies in both systems, and belongs to the moving side
+                own = [n for n, at in names.items() if given[side] in at]
+                found = own if side == "moving" else [n for n in own if given[other] not in names[n]]
+                if len(found) != 1:
+                    listed = ", ".join(f"'{n}'" for n in found) or "none"
+                    raise BadInput(
+                        f"'{given[side]}' has {len(found)} possible {option} to register by: {listed}.",
+                        f"Choose one with --{side}-{option}.",
+                    )
+                given[f"{side}_{option}"] = found[0]
+
+
+def _systems(document: Any, table: str) -> set[str]:
+    return {s for e in document.regions(table) for s in document.placed(e)}
 
 
 def _tables(document: Any) -> list[str]:

@@ -11,7 +11,7 @@ from .method import Advanced, Interval, Method, Parameter, Unit, method, paramet
 from .registration import Alignment, Candidate, Certainty, Pair, Registrar, Side, Trust
 from .report import Report, part, silent
 from .segmentation import Masks, Pixels, Segmenter
-from .transform import Affine, Chain, ThinPlateSpline, Transform
+from .transform import Affine, Chain, DisplacementField, LocalWarp, ThinPlateSpline, Transform
 
 __all__ = [
     "Advanced",
@@ -22,12 +22,14 @@ __all__ = [
     "Certainty",
     "Chain",
     "Deconvolver",
+    "DisplacementField",
     "DomainDetector",
     "Domains",
     "Embedder",
     "Embedding",
     "Features",
     "Interval",
+    "LocalWarp",
     "Masks",
     "Method",
     "Pair",

@@ -1,24 +1,33 @@
-"""Fit transforms to landmark pairs, and say how far each pair can be trusted.
-
-Everything here is closed: leave-one-out errors come from the one fit, not from k fits.
-"""
+"""Landmark pairs judged: by which model, how far each misses, and which look wrong."""
 
 from __future__ import annotations
 
-from itertools import combinations
-from typing import Any, Literal, TypeVar, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
-from .affine import Affine
-from .arrays import as_coordinates, require
-from .ridge import RidgePath, best_ridge
-from .spline import ThinPlateSpline, spline_scale
+from .arrays import as_coordinates
+from .landmark_fits import (
+    Model,
+    Reflection,
+    checked_pairs,
+    fit_affine,
+    fit_model,
+    fit_similarity,
+    fit_spline,
+    leave_one_out,
+    on_a_line,
+    residuals,
+)
+from .landmark_suspects import suspects
+from .spline import spline_scale
 from .transform import Transform
 
 __all__ = [
+    "Judged",
     "Model",
     "Reflection",
     "choose_model",
@@ -26,294 +35,103 @@ __all__ = [
     "fit_model",
     "fit_similarity",
     "fit_spline",
+    "judge",
     "leave_one_out",
     "residuals",
     "suspects",
 ]
 
-Model = Literal["similarity", "affine", "spline"]
-Reflection = Literal["allowed", "forbidden", "auto"]
-Array = npt.NDArray[np.float64]
-T = TypeVar("T", Affine, ThinPlateSpline)
-
-_NEEDED: dict[str, int] = {"similarity": 2, "affine": 3, "spline": 3}
-_ARTICLE = {"similarity": "A similarity", "affine": "An affine transform", "spline": "A thin-plate spline"}
+_WORTH = 1.045
+"""A bent map of the section must lower the leave-one-out error by this factor: one that nobody sees is no gain."""
 
 
-def fit_similarity(moving: Any, fixed: Any, reflection: Reflection = "auto") -> Affine:
-    """Return the least-squares similarity from moving to fixed landmarks.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A set of landmark pairs, judged by one model.
+
+    Parameters
+    ----------
+    model
+        "similarity", "affine" or "spline": the one asked for, or the one that "auto" has chosen.
+    transform
+        Maps moving to fixed places in µm; None where the landmarks do not carry the model.
+    residuals
+        (k,) distances in µm; NaN where there is no transform.
+    left_out
+        (k,) distances in µm of each landmark as predicted from the others; NaN where these are too
+        few, infinite where they do not determine the model.
+    suspects
+        (k,) whether a landmark contradicts the others.
+    why
+        One sentence on why there is no transform, and what to do; empty where there is one.
+    """
+
+    model: str
+    transform: Transform | None
+    residuals: npt.NDArray[np.float64]
+    left_out: npt.NDArray[np.float64]
+    suspects: npt.NDArray[np.bool_]
+    why: str = ""
+
+
+def judge(
+    moving: Any,
+    fixed: Any,
+    model: Model | Literal["auto"] = "auto",
+    reflection: Reflection = "auto",
+    ridge: float | None = None,
+) -> Judged:
+    """Fit a model to landmark pairs and say how far each can be trusted.
 
     Parameters
     ----------
     moving, fixed
-        (k, 2), k >= 2.
-    reflection
-        "forbidden"; "allowed": whichever fits better; "auto": only where mirroring cuts the root
-        mean square residual to less than half, since close fits cannot tell the two apart.
+        (k, 2) as (y, x) in µm, k >= 0.
+    model
+        "auto": as `choose_model` chooses.
+    reflection, ridge
+        As in the fits.
 
     Raises
     ------
     BadInput
-        When there are too few landmarks, or all lie on one place.
-
-    References
-    ----------
-    Umeyama (1991), doi:10.1109/34.88573: in the plane the same as complex linear regression,
-    ``z' = a z + b``, and ``z' = a conj(z) + b`` for the mirrored one.
-    """
-    source, target = _pairs("similarity", moving, fixed)
-    reflect = _reflects(source, target, reflection)
-    a, b = _complex_fit(source, target, reflect)
-    # z = y + i x; conj mirrors x
-    flip = -1.0 if reflect else 1.0
-    return Affine(np.array([[a.real, -a.imag * flip, b.real], [a.imag, a.real * flip, b.imag], [0, 0, 1.0]]))
-
-
-def fit_affine(moving: Any, fixed: Any, reflection: Reflection = "auto") -> Affine:
-    """Return the least-squares affine transform from moving to fixed landmarks.
-
-    Raises
-    ------
-    BadInput
-        When there are fewer than three landmarks, when they lie on one line on either side, or
-        when they turn the section over although ``reflection`` is "forbidden".
-    """
-    source, target = _pairs("affine", moving, fixed)
-    centre, scale = spline_scale(source)
-    plane = np.hstack([np.ones((len(source), 1)), (source - centre) / scale])
-    middle = target.mean(0)
-    solution = np.linalg.lstsq(plane, target - middle, rcond=None)[0]
-    matrix = np.eye(3)
-    matrix[:2, :2] = solution[1:].T / scale
-    matrix[:2, 2] = solution[0] + middle - matrix[:2, :2] @ centre
-    return _unreflected(Affine(matrix), reflection)
-
-
-def fit_spline(moving: Any, fixed: Any, ridge: float | None = None, reflection: Reflection = "auto") -> ThinPlateSpline:
-    """Return a thin-plate spline from moving to fixed landmarks.
-
-    Parameters
-    ----------
-    moving, fixed
-        (k, 2), k >= 3.
-    ridge
-        >= 0, or None: the one with the smallest leave-one-out error. An interpolating spline
-        (ridge 0) follows every slip of the hand.
-    reflection
-        "forbidden" refuses a spline whose affine part turns the section over.
-
-    Raises
-    ------
-    BadInput
-        As `fit_affine`; and when two landmarks coincide while the ridge is 0.
+        When a place is not finite, or a landmark has no partner. Too few landmarks, or all on one
+        line, are no error here: ``why`` says so.
 
     Notes
     -----
-    One eigendecomposition serves the whole path of ridges: O(k³).
+    Exact, and closed: one eigendecomposition, O(k³).
     """
-    source, target = _pairs("spline", moving, fixed)
-    chosen = best_ridge(source, target) if ridge is None else ridge
-    return _unreflected(ThinPlateSpline(source, target, chosen), reflection)
-
-
-def fit_model(
-    model: Model, moving: Any, fixed: Any, reflection: Reflection = "auto", ridge: float | None = None
-) -> Affine | ThinPlateSpline:
-    """Fit the named model; the parameters are those of the three fits."""
-    if model == "similarity":
-        return fit_similarity(moving, fixed, reflection)
-    if model == "affine":
-        return fit_affine(moving, fixed, reflection)
-    return fit_spline(moving, fixed, ridge, reflection)
-
-
-def residuals(transform: Transform, moving: Any, fixed: Any) -> Array:
-    """Return (k,) distances in µm between where the moving landmarks land and the fixed ones."""
     source = as_coordinates(moving, "The moving landmarks")
     target = as_coordinates(fixed, "The fixed landmarks", len(source))
-    return np.asarray(np.linalg.norm(transform.apply(source) - target, axis=1))
-
-
-def leave_one_out(
-    model: Model, moving: Any, fixed: Any, reflection: Reflection = "auto", ridge: float | None = None
-) -> Array:
-    """Return (k,) errors in µm of each landmark as predicted from all others.
-
-    Parameters
-    ----------
-    model, moving, fixed, reflection, ridge
-        As in the fits. Reflection and an automatic ridge are chosen once, from all landmarks.
-
-    Returns
-    -------
-    (k,) distances; infinite where the others alone do not determine the model.
-
-    Raises
-    ------
-    BadInput
-        When there are not more landmarks than the model needs.
-
-    References
-    ----------
-    Allen (1974), doi:10.1080/00401706.1974.10489157 (PRESS): the residual over 1 − h, h being the
-    landmark's leverage. For the spline the same with its smoother matrix (Wahba 1990, 4.2.1), in
-    the form w / diag(G), which holds for ridge 0 too.
-    """
-    source, target = _pairs(model, moving, fixed)
-    needed = _NEEDED[model] + 1
-    require(
-        len(source) >= needed,
-        f"Leaving one out of {len(source)} landmarks leaves too few for {_ARTICLE[model].lower()}.",
-        f"Place at least {needed}.",
-    )
-    if model == "spline":
-        path = RidgePath.of(source)
-        chosen = best_ridge(source, target) if ridge is None else ridge
-        return np.asarray(np.linalg.norm(path.errors(target, np.array([chosen]))[0], axis=1))
-    transform = fit_model(model, source, target, "allowed" if model == "affine" else reflection)
-    spare = 1 - _leverage(model, source)
-    miss = residuals(transform, source, target)
-    return np.divide(miss, spare, out=np.full(len(miss), np.inf), where=spare > 1e-9)
+    unknown = np.full(len(source), np.nan)
+    used: Any = model
+    try:
+        used = choose_model(source, target, reflection, ridge) if model == "auto" else model
+        transform = fit_model(used, source, target, reflection, ridge)
+    except BadInput as error:
+        name = "similarity" if used == "auto" else used
+        return Judged(name, None, unknown, unknown, np.zeros(len(source), bool), str(error))
+    try:
+        left_out = leave_one_out(used, source, target, reflection, ridge)
+    except BadInput:
+        left_out = unknown  # just enough for the fit
+    return Judged(used, transform, residuals(transform, source, target), left_out, suspects(source, target))
 
 
 def choose_model(moving: Any, fixed: Any, reflection: Reflection = "auto", ridge: float | None = None) -> Model:
-    """Return the model that predicts left-out landmarks best, with a preference for the simpler ones.
+    """Return the model that predicts left-out landmarks best, with a preference for the stiffer ones.
 
-    The affine transform wins over the similarity when its mean squared leave-one-out error is lower:
-    wrongly ruling out shear costs far more than wrongly allowing it. The spline wins only when it
-    lowers that error by more than one standard error of the paired difference, and by a tenth: a bent
-    map of the section for a gain that nobody sees is no gain.
+    Judged by the root mean square leave-one-out error. The affine transform wins over the similarity
+    when its error is lower: wrongly ruling out shear costs far more than wrongly allowing it. The
+    spline wins only when it lowers the error by more than a twentieth. So the error of the chosen
+    model is never more than a twentieth above the lowest of all.
     """
-    source, target = _pairs("similarity", moving, fixed)
-    if len(source) < 4 or _on_a_line(source) or _on_a_line(target):
+    source, target = checked_pairs("similarity", moving, fixed)
+    if len(source) < 4 or on_a_line(source) or on_a_line(target):
         return "similarity"
-    rounding = (1e-9 * spline_scale(target)[1]) ** 2
-    stiff, sheared, bent = (leave_one_out(model, source, target, reflection, ridge) ** 2 for model in get_args(Model))
-    best: Model = "similarity"
-    lowest = stiff
-    if sheared.mean() + rounding < stiff.mean():
-        best, lowest = "affine", sheared
-    gain = lowest - bent
-    if np.isfinite(gain).all() and gain.mean() > max(
-        gain.std(ddof=1) / np.sqrt(len(gain)), 0.1 * lowest.mean(), rounding
-    ):
-        return "spline"
-    return best
-
-
-def suspects(moving: Any, fixed: Any, model: Literal["similarity", "affine"] = "affine") -> npt.NDArray[np.bool_]:
-    """Flag the landmarks that contradict the majority: swapped numbers, slips of the hand.
-
-    Parameters
-    ----------
-    moving, fixed
-        (k, 2) landmarks.
-    model
-        What the majority is to agree on.
-
-    Returns
-    -------
-    (k,) flags; all False where fewer than three landmarks are to spare.
-
-    Notes
-    -----
-    Least median of squares over up to 300 minimal subsets (always the same ones), then a fit to
-    the landmarks that agree; flagged is what lies beyond 3.5 standard deviations (0.2 % of a
-    Gaussian). Up to half of the landmarks may be wrong.
-
-    References
-    ----------
-    Rousseeuw (1984), doi:10.1080/01621459.1984.10477105, with his small-sample factor 1 + 5/(k − p).
-    """
-    source, target = _pairs(model, moving, fixed)
-    k, needed = len(source), _NEEDED[model]
-    if k < needed + 3:
-        return np.zeros(k, bool)
-    best: tuple[float, Array] = (np.inf, np.zeros(k))
-    for subset in _subsets(k, needed):
-        try:
-            miss = residuals(fit_model(model, source[subset], target[subset]), source, target)
-        except BadInput:
-            continue  # these few lie on one line; others do not
-        best = min(best, (float(np.median(miss)), miss), key=lambda one: one[0])
-    # a Gaussian's distance in the plane has its median at 1.1774 standard deviations
-    floor = 1e-9 * spline_scale(target)[1]
-    spread = max(best[0] / 1.1774 * (1 + 5 / (k - needed)), floor)
-    agree = best[1] <= 3.5 * spread
-    try:
-        miss = residuals(fit_model(model, source[agree], target[agree]), source, target)
-    except BadInput:
-        miss = best[1]
-    return np.asarray(miss > 3.5 * spread)
-
-
-def _leverage(model: Model, source: Array) -> Array:
-    centre, scale = spline_scale(source)
-    centred = (source - centre) / scale
-    if model == "similarity":
-        return np.asarray(1 / len(source) + (centred**2).sum(1) / (centred**2).sum())
-    plane = np.hstack([np.ones((len(source), 1)), centred])
-    return np.asarray((np.linalg.qr(plane)[0] ** 2).sum(1))
-
-
-def _complex_fit(source: Array, target: Array, reflect: bool) -> tuple[complex, complex]:
-    z, w = source[:, 0] + 1j * source[:, 1] * (-1 if reflect else 1), target[:, 0] + 1j * target[:, 1]
-    centred = z - z.mean()
-    a = complex(np.vdot(centred, w - w.mean()) / np.vdot(centred, centred))
-    return a, complex(w.mean() - a * z.mean())
-
-
-def _reflects(source: Array, target: Array, reflection: Reflection) -> bool:
-    if reflection == "forbidden" or len(source) < 3 or _on_a_line(source):
-        return False  # two points, or a line, fit either way
-    plain, mirrored = (_complex_miss(source, target, reflect) for reflect in (False, True))
-    return bool(mirrored < plain * (0.25 if reflection == "auto" else 1.0))
-
-
-def _complex_miss(source: Array, target: Array, reflect: bool) -> float:
-    a, b = _complex_fit(source, target, reflect)
-    z = source[:, 0] + 1j * source[:, 1] * (-1 if reflect else 1)
-    return float((np.abs(a * z + b - target[:, 0] - 1j * target[:, 1]) ** 2).sum())
-
-
-def _unreflected(transform: T, reflection: Reflection) -> T:
-    require(
-        reflection != "forbidden" or not transform.reflects,
-        "The landmarks turn the moving section over.",
-        "Allow reflection, or check that each landmark has the right partner.",
-    )
-    return transform
-
-
-def _pairs(model: Model, moving: Any, fixed: Any) -> tuple[Array, Array]:
-    source = as_coordinates(moving, "The moving landmarks")
-    target = as_coordinates(fixed, "The fixed landmarks", len(source))
-    k, needed = len(source), _NEEDED[model]
-    there = "there is 1" if k == 1 else f"there are {k}"
-    require(k >= needed, f"{_ARTICLE[model]} needs {needed} landmark pairs; {there}.", f"Place {needed - k} more.")
-    for side, points in (("moving", source), ("fixed", target)):
-        require(
-            bool(np.ptp(points, axis=0).max() > 0),
-            f"All {k} landmarks of the {side} side lie on one place.",
-            "Spread them over the section.",
-        )
-        require(
-            model == "similarity" or not _on_a_line(points),
-            f"{_ARTICLE[model]} cannot be fitted: the {k} landmarks of the {side} side lie on one line.",
-            "Place another one to the side, or choose the similarity.",
-        )
-    return source, target
-
-
-def _on_a_line(points: Array) -> bool:
-    spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
-    return bool(spread[1] <= 1e-6 * spread[0])
-
-
-def _subsets(k: int, size: int) -> list[list[int]]:
-    from math import comb
-
-    if comb(k, size) <= 300:
-        return [list(one) for one in combinations(range(k), size)]
-    generator = np.random.default_rng(0)
-    return [generator.choice(k, size, replace=False).tolist() for _ in range(300)]
+    rounding = 1e-9 * spline_scale(target)[1]
+    squares = [leave_one_out(model, source, target, reflection, ridge) ** 2 for model in get_args(Model)]
+    stiff, sheared, bent = (float(np.sqrt(one.mean())) for one in squares)
+    best: Model = "affine" if sheared + rounding < stiff else "similarity"
+    return "spline" if bent * _WORTH + rounding < min(stiff, sheared) else best

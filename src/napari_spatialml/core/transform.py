@@ -15,13 +15,17 @@ import numpy.typing as npt
 from ..errors import BadInput
 from .affine import Affine
 from .arrays import as_coordinates, require
+from .field import DisplacementField
+from .local_warp import LocalWarp
 from .spline import InverseTransform, ThinPlateSpline
 from .warp import warp_image, warp_labels
 
 __all__ = [
     "Affine",
     "Chain",
+    "DisplacementField",
     "InverseTransform",
+    "LocalWarp",
     "ThinPlateSpline",
     "Transform",
     "transform_from_dict",
@@ -125,6 +129,8 @@ def transform_from_dict(values: Mapping[str, Any]) -> Transform:
     types: dict[str, Any] = {
         "affine": Affine,
         "thin-plate spline": ThinPlateSpline,
+        "displacement field": DisplacementField,
+        "local warp": LocalWarp,
         "inverse": InverseTransform,
         "chain": Chain,
     }

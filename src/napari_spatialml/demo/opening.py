@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..core.transform import Affine
-from ..errors import BadInput
+from ..io.landmark_files import read_landmarks
 from ..session import GLOBAL, Session
 from .choosing import tissue
 from .frame import extent
@@ -69,38 +67,13 @@ def _files(walk: Walk) -> Any:
     made = together([options.name or "first", options.second_name or "second"], [first, second])
     moved = [s for s in made.coordinate_systems if s != GLOBAL]
     if options.landmarks is not None and moved:
-        made.attrs["spatialml"]["landmarks"] = {moved[0]: read_landmarks(options.landmarks, moved[0])}
+        made.attrs["spatialml"]["landmarks"] = {moved[0]: _landmarks(options.landmarks, moved[0])}
     return made
 
 
-def read_landmarks(path: Any, moving: str) -> dict[str, Any]:
-    """Read pairs of landmarks from a CSV with the columns fixed_y_um, fixed_x_um, moving_y_um, moving_x_um.
-
-    Raises
-    ------
-    BadInput
-        When the file is absent or a column is.
-    """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, comment="#")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"The landmarks '{path}' cannot be read ({error}).", "Give a CSV file.") from error
-    sides: dict[str, Any] = {"fixed": GLOBAL, "moving": moving}
-    for side in ("fixed", "moving"):
-        columns = [f"{side}_y_um", f"{side}_x_um"]
-        absent = [c for c in columns if c not in table]
-        if absent:
-            raise BadInput(
-                f"The landmarks '{path}' have no column '{absent[0]}'.",
-                "They need fixed_y_um, fixed_x_um, moving_y_um and moving_x_um.",
-            )
-        values = table[columns].to_numpy(dtype=float)
-        if not np.isfinite(values).all():
-            raise BadInput(f"The landmarks '{path}' hold something that is not a number.", "Correct the table.")
-        sides[f"{side}_um"] = values.tolist()
-    return sides
+def _landmarks(path: Any, moving: str) -> dict[str, Any]:
+    pairs = read_landmarks(path).in_um()
+    return {"fixed": GLOBAL, "moving": moving, "fixed_um": pairs.fixed.tolist(), "moving_um": pairs.moving.tolist()}
 
 
 def _contents(document: Any) -> str:

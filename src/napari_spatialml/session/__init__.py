@@ -13,6 +13,7 @@ from .selection import (
     RegistrationSelection,
     SegmentationSelection,
     Selection,
+    StackSelection,
     selection_from,
 )
 from .session import Entry, Session
@@ -30,6 +31,7 @@ __all__ = [
     "SegmentationSelection",
     "Selection",
     "Session",
+    "StackSelection",
     "correct",
     "corrections",
     "finish",

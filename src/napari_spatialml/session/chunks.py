@@ -30,6 +30,7 @@ __all__ = [
     "recorded_largest",
     "stored",
     "write_flat",
+    "zarr_of",
 ]
 
 THREADS = max(2, min(os.cpu_count() or 1, 8))
@@ -166,14 +167,14 @@ def write_flat(array: Any, piece: Callable[[int, int], npt.NDArray[Any]]) -> Non
 
 def stored(levels: list[Any]) -> list[Any]:
     """Return the zarr arrays of a pyramid where dask shows nothing but these; else what was given."""
-    found = [_zarr_of(level) for level in levels]
+    found = [zarr_of(level) for level in levels]
     if any(array is None for array in found):
         return levels
     cache = ChunkCache()
     return [Stored(array, cache) for array in found]
 
 
-def _zarr_of(array: Any) -> Any:
+def zarr_of(array: Any) -> Any:
     """Return the zarr array that a dask array is a plain reader of, or None."""
     import zarr
 

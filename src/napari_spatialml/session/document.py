@@ -18,11 +18,13 @@ import pandas as pd
 from ..core.transform import Affine
 from ..errors import DocumentError
 from .changes import Slot
+from .displacements import Displacements
 from .elements import LabelsElement, labels_of, matrices, stack_of, with_matrices
 from .grid import LabelGrid
 from .planes import Stack, n_planes, plane_name, plane_of_image, split_plane, stack_name, z_step
 from .tidying import tidy, tidy_column
 from .values import encode
+from .warped import Warped, recipe_of
 
 __all__ = ["ELEMENT_TYPES", "GLOBAL", "Document", "kept_slot"]
 
@@ -49,6 +51,7 @@ class Document:
         self._revisions: dict[Slot, int] = {}
         self._labels: dict[str, LabelsElement] = {}
         self._stacks: dict[str, Stack] = {}
+        self._fields = Displacements(sdata)
         self._depths: dict[str, tuple[Any, int]] = {}
         self._height = 0.0
         if not isinstance(sdata.attrs.get(_ATTRS), dict):
@@ -235,6 +238,8 @@ class Document:
         head = slot[0]
         if head == "attrs":
             return self.sdata.attrs[_ATTRS].get(slot[1])
+        if head == "fields":
+            return self._fields.get(slot[1])
         if head == "transforms":
             return matrices(getattr(self.sdata, slot[1])[stack_name(slot[2])]).get(slot[3])
         if head == "labels" and len(slot) == 2:
@@ -243,7 +248,7 @@ class Document:
             return self.element(slot[1])
         if head in ELEMENT_TYPES and len(slot) == 2:
             container = getattr(self.sdata, head)
-            return container.get(slot[1])
+            return None if slot[1] not in container else recipe_of(self, head, slot[1]) or container[slot[1]]
         if head == "tables" and slot[2] == "obs":
             obs = self.table(slot[1]).obs
             return obs.get(slot[3])
@@ -255,6 +260,8 @@ class Document:
     def put(self, slot: Slot, value: Any) -> None:
         """Set what stands at an address; None takes it away. Called by commands only."""
         head = slot[0]
+        if isinstance(value, Warped):
+            value = value.element(self)
         if len(slot) == 2 and head in ELEMENT_TYPES and self.planes(slot[1]):
             raise DocumentError(
                 f"'{stack_name(slot[1])}' is a stack of planes, which cannot be replaced or removed here.",
@@ -262,6 +269,8 @@ class Document:
             )
         if head == "attrs":
             _set(self.sdata.attrs[_ATTRS], slot[1], value)
+        elif head == "fields":
+            self._fields.put(slot[1], value)
         elif head == "transforms":
             self._put_transform(slot, value)
         elif head == "labels" and len(slot) == 2:
@@ -341,6 +350,8 @@ class Document:
                 yield from ((element_type, plane_name(name, k)) for k in range(n)) if n else [(element_type, name)]
         for key in sorted(self.sdata.attrs[_ATTRS]):
             yield ("attrs", key)
+        for name in self._fields.names():
+            yield ("fields", name)
 
     def fingerprint(self, slot: Slot) -> str:
         """Return a hash of the bits at an address: equal bits, equal hash."""

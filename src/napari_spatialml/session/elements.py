@@ -19,11 +19,12 @@ from .blank import decode_tiles, encode_tiles, is_tiled
 from .chunks import recorded_largest, stored
 from .grid import LabelGrid
 from .planes import Stack, n_planes, z_step
+from .warped import Warped
 
 if TYPE_CHECKING:
     from .values import Encoder
 
-__all__ = ["SAVED", "LabelsElement", "matrices", "new_labels", "stack_of", "with_matrices"]
+__all__ = ["SAVED", "LabelsElement", "image_of", "matrices", "new_labels", "stack_of", "with_matrices"]
 
 CHUNK = 1024
 """Pixels along the pieces in which labels are shown."""
@@ -190,6 +191,10 @@ def encode_element(encoder: Encoder, value: Any) -> dict[str, Any]:
     """
     from anndata import AnnData
 
+    if isinstance(value, LabelsElement) and value.grid.recipe is not None and not value.grid.moment:
+        value = value.grid.recipe  # nobody painted on it: it can be made again
+    if isinstance(value, Warped):
+        return {"t": "warped", "v": value.plain()}
     if isinstance(value, LabelsElement) and (is_tiled(value.grid) or (encoder.compress and _is_large(value.grid))):
         return {"t": "tiled labels", **encode_tiles(encoder, value.grid), "transforms": value.transforms}
     if isinstance(value, LabelsElement):
@@ -227,6 +232,8 @@ def decode_element(meta: dict[str, Any], buffers: list[bytes]) -> Any:
         return LabelsElement(LabelGrid([decode(m, buffers) for m in meta["levels"]]), meta["transforms"])
     if kind == "tiled labels":
         return LabelsElement(decode_tiles(meta, buffers), meta["transforms"])
+    if kind == "warped":
+        return Warped.of(meta["v"])
     if kind == "table":
         return _decode_table(meta, buffers)
     if kind == "shapes":
@@ -257,18 +264,23 @@ def _channels(element: Any) -> list[str]:
 
 def _decode_image(meta: dict[str, Any], buffers: list[bytes]) -> Any:
     import dask.array as da
-    from spatialdata.models import Image2DModel
-    from spatialdata.models.pyramids_utils import dask_arrays_to_datatree
 
     from .values import decode
 
     lazily: Any = da.from_array  # untyped
     arrays = [lazily(decode(m, buffers), chunks=(1, CHUNK, CHUNK)) for m in meta["levels"]]
+    return image_of(arrays, meta["channels"], meta["transforms"])
+
+
+def image_of(arrays: list[Any], channels: list[str], transforms: dict[str, list[list[float]]]) -> Any:
+    """Return an image of the levels of its pyramid: dask arrays (c, y, x), full resolution first."""
+    from spatialdata.models import Image2DModel
+    from spatialdata.models.pyramids_utils import dask_arrays_to_datatree
+
     if len(arrays) == 1:
-        element = Image2DModel.parse(arrays[0], dims=("c", "y", "x"), c_coords=meta["channels"])
-    else:
-        element = dask_arrays_to_datatree(arrays, ["c", "y", "x"], channels=meta["channels"])
-    return with_matrices(element, meta["transforms"])
+        return with_matrices(Image2DModel.parse(arrays[0], dims=("c", "y", "x"), c_coords=channels), transforms)
+    made = dask_arrays_to_datatree(arrays, ["c", "y", "x"], channels=channels)
+    return _placed_pyramid(made, {name: transformation_of(m) for name, m in transforms.items()})
 
 
 def _encode_table(encoder: Encoder, table: Any) -> dict[str, Any]:

@@ -8,20 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core import Cells, Features, Pair, Pixels, Side, Spots
+from ..core import Cells, Features, Pixels, Spots
 from ..errors import BadInput
 from .document import GLOBAL, Document
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
     EmbeddingSelection,
-    RegistrationSelection,
     SegmentationSelection,
     Selection,
     by_hand,
 )
 
-__all__ = ["coordinates_of", "features_of", "gather", "pixel_size", "segmented_channels"]
+__all__ = ["coordinates_of", "features_of", "gather", "pixel_size", "rows_in", "segmented_channels"]
 
 
 def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
@@ -34,13 +33,13 @@ def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
     """
     if isinstance(selection, SegmentationSelection):
         return (_pixels(document, selection),)
-    if isinstance(selection, RegistrationSelection):
-        return (_pair(document, selection),)
     if isinstance(selection, DomainsSelection):
         return (_cells(document, selection),)
     if isinstance(selection, EmbeddingSelection):
         return (Features(features_of(document, selection.table, selection.features)),)
-    return _spots(document, selection)
+    if isinstance(selection, DeconvolutionSelection):
+        return _spots(document, selection)
+    raise BadInput(f"A {selection.kind} gathers its inputs itself.", "Prepare it as a run.")
 
 
 def pixel_size(document: Document, element: str) -> float:
@@ -96,18 +95,6 @@ def _pixels(document: Document, selection: SegmentationSelection) -> Pixels:
     y0, y1, x0, x1 = selection.region or (0, image.sizes["y"], 0, image.sizes["x"])
     window = image.isel(c=[names.index(c) for c in wanted], y=slice(y0, y1), x=slice(x0, x1))
     return Pixels(np.asarray(window.data), pixel_size(document, selection.image), wanted)
-
-
-def _pair(document: Document, selection: RegistrationSelection) -> Pair:
-    known = document.attribute("landmarks", {})
-    held = known.get(selection.landmark_set)
-    if held is None:
-        have = ", ".join(sorted(known)) or "none"
-        raise BadInput(
-            f"There are no landmarks '{selection.landmark_set}'.", f"Place some first. Sets of landmarks: {have}."
-        )
-    fixed, moving = (np.asarray(held[s], dtype=float).reshape(-1, 2) for s in ("fixed_um", "moving_um"))
-    return Pair(Side(landmarks=fixed), Side(landmarks=moving))
 
 
 def _cells(document: Document, selection: DomainsSelection) -> Cells:
@@ -169,26 +156,63 @@ def coordinates_of(document: Document, table: str, coordinate_system: str = "") 
     BadInput
         When the table annotates nothing that is in the section, or a row annotates nothing.
     """
+    elements = _annotated(document, table)
+    where = np.full((document.table(table).n_obs, 2), np.nan)
+    for element in elements:
+        placed = document.placed(element)
+        system = coordinate_system or (GLOBAL if GLOBAL in placed else placed[0])
+        _put_places(document, table, element, system, where)
+    lost = int(np.isnan(where[:, 0]).sum())
+    if lost:
+        raise _lost(lost, table, elements)
+    return where
+
+
+def rows_in(document: Document, table: str, system: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return which rows of a table lie in a coordinate system, and where: (n, 2) as (y, x) in µm.
+
+    Raises
+    ------
+    BadInput
+        When none lies there, or a row annotates nothing.
+    """
+    elements = [e for e in _annotated(document, table) if system in document.placed(e)]
+    if not elements:
+        raise BadInput(
+            f"What the table '{table}' annotates does not lie in the coordinate system '{system}'.",
+            "Choose a table of that side.",
+        )
+    where = np.full((document.table(table).n_obs, 2), np.nan)
+    for element in elements:
+        _put_places(document, table, element, system, where)
+    rows = np.sort(np.concatenate([document.rows(table, e) for e in elements]))
+    lost = int(np.isnan(where[rows, 0]).sum())
+    if lost:
+        raise _lost(lost, table, tuple(elements))
+    return rows, where[rows]
+
+
+def _annotated(document: Document, table: str) -> tuple[str, ...]:
     elements = document.regions(table)
     if not elements:
         raise BadInput(f"The table '{table}' annotates no element.", "Choose a table of cells, spots or pixels.")
-    instances = document.instances(table)
-    where = np.full((len(instances), 2), np.nan)
-    for element in elements:
-        rows = document.rows(table, element)
-        centres = _centres(document, element)
-        at = pd.Index(centres.index).get_indexer(pd.Index(instances[rows]))
-        rows, at = rows[at >= 0], at[at >= 0]
-        placed = document.placed(element)
-        system = coordinate_system or (GLOBAL if GLOBAL in placed else placed[0])
-        where[rows] = document.affine(element, system).apply(centres.to_numpy(dtype=float)[at])
-    lost = int(np.isnan(where[:, 0]).sum())
-    if lost:
-        raise BadInput(
-            f"{lost} rows of the table '{table}' name nothing in {', '.join(elements)}.",
-            "Remove these rows, or choose another table.",
-        )
-    return where
+    return elements
+
+
+def _put_places(document: Document, table: str, element: str, system: str, where: npt.NDArray[np.float64]) -> None:
+    """Write into ``where`` the places of a table's rows that annotate one element."""
+    rows = document.rows(table, element)
+    centres = _centres(document, element)
+    at = pd.Index(centres.index).get_indexer(pd.Index(document.instances(table)[rows]))
+    rows, at = rows[at >= 0], at[at >= 0]
+    where[rows] = document.affine(element, system).apply(centres.to_numpy(dtype=float)[at])
+
+
+def _lost(lost: int, table: str, elements: tuple[str, ...]) -> BadInput:
+    return BadInput(
+        f"{lost} rows of the table '{table}' name nothing in {', '.join(elements)}.",
+        "Remove these rows, or choose another table.",
+    )
 
 
 def _centres(document: Document, element: str) -> pd.DataFrame:

@@ -46,6 +46,8 @@ class LabelGrid:
         self._to_survey: Iterator[npt.NDArray[Any]] | None = None if largest is not None else self._blocks()
         self._unsaved: list[set[tuple[int, int]]] = [set() for _ in self._base]
         self._written: list[Window] = []
+        self.recipe: Any = None
+        """How the pixels are made, where they are made when they are read; see `warped.Warped`."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -97,6 +99,7 @@ class LabelGrid:
         levels = [Stored(b.array, cache) if isinstance(b, Stored) else b for b in self._base]
         made = LabelGrid(levels, self.largest)
         made._tiles = [tiles.copy() for tiles in self._tiles]
+        made.recipe = self.recipe if not self._written else None
         return made
 
     def write(self, offset: tuple[int, int], values: npt.NDArray[Any], coarser: Sequence[Coarse] | None = None) -> None:

@@ -16,6 +16,7 @@ from .selection import (
     EmbeddingSelection,
     RegistrationSelection,
     SegmentationSelection,
+    StackSelection,
     by_hand,
     selection_from,
 )
@@ -132,10 +133,16 @@ def _of_run(document: Document, record: dict[str, Any]) -> Iterator[_Made]:
         yield _Made("domains", ("tables", selection.table, "obs", selection.column), selection.column, inputs)
     elif isinstance(selection, DeconvolutionSelection):
         yield _Made("deconvolution", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
+    elif isinstance(selection, StackSelection):
+        for system in selection.systems:
+            if system != selection.onto:
+                yield _Made("registration", ("attrs", "alignments", system), system, slots)
     elif isinstance(selection, EmbeddingSelection):
         yield _Made("embedding", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
     elif isinstance(selection, RegistrationSelection):
-        yield _Made("registration", ("attrs", "alignments", selection.moving), selection.moving, slots)
+        # how the sides lie now is also what the hand corrects, which makes nothing old
+        inputs = tuple(s for s in slots if s != ("attrs", "alignments"))
+        yield _Made("registration", ("attrs", "alignments", selection.moving), selection.moving, inputs)
 
 
 def _of_correction(document: Document, record: dict[str, Any]) -> Iterator[_Made]:

@@ -21,7 +21,7 @@ from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
 from .command import Command
 from .counting import index_first
 from .gather import gather
-from .selection import SegmentationSelection, Selection, plain
+from .selection import RegistrationSelection, SegmentationSelection, Selection, StackSelection, plain
 from .session import Session
 from .store import store
 from .values import encode, pass_bits
@@ -73,7 +73,7 @@ class Finished:
 
 
 def prepare(session: Session, method: Method, selection: Selection, *, resume: bool = True) -> Job:
-    """Gather what a method needs. A large image is not read: its job segments it tile by tile.
+    """Gather what a method needs. A large image is not read here: its job does, tile by tile where it can.
 
     Parameters
     ----------
@@ -98,6 +98,14 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
         if in_tiles(session.document, selection):
             return slide_job(Job(method, selection, (), revisions, first), session.document, resume=resume)
         return Job(method, selection, gather(session.document, selection), revisions, first)
+    if isinstance(selection, RegistrationSelection):
+        from .aligning import aligning_job
+
+        return aligning_job(Job(method, selection, (), revisions), session.document)
+    if isinstance(selection, StackSelection):
+        from .stacking import stack_job
+
+        return stack_job(Job(method, selection, (), revisions), session.document)
     return Job(method, selection, gather(session.document, selection), revisions)
 
 

@@ -18,9 +18,11 @@ from typing import Any
 from ..errors import DocumentError
 from .changes import Slot
 from .chunks import record_largest
+from .displacements import FIELDS
 from .document import ELEMENT_TYPES, Document, kept_slot
 from .durable import all_on_disk, on_disk, write_whole
 from .elements import with_matrices
+from .fields import write_fields
 from .journal import Journal
 from .patching import move_chunks
 from .planes import stack_name
@@ -62,6 +64,7 @@ def save_whole(document: Document, path: Path, journal: Journal) -> None:
         with _quiet():
             plain_section(document).write(partial)
             _record_largest(document, partial)
+            write_fields(document, partial, tuple(s[1] for s in document.slots() if s[0] == "fields"))
         (partial / HOME).mkdir()
         journal.copy_to(partial / HOME / "journal.log", {"op": "saved"})
         all_on_disk(partial)
@@ -256,7 +259,7 @@ def _name_columns(store: Path, table: str) -> None:
 def _write_metadata(store: Path, intent: dict[str, Any]) -> None:
     import zarr
 
-    for element_type in ELEMENT_TYPES:  # a store that had no labels gets the group with its first
+    for element_type in (*ELEMENT_TYPES, FIELDS):  # a store that had no labels gets the group with its first
         if (store / element_type).is_dir() and not (store / element_type / "zarr.json").exists():
             zarr.open_group(store / element_type, mode="a", zarr_format=3)
     if intent["transforms"]:

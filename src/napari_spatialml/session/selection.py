@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ..errors import BadInput
 from .changes import Slot
@@ -16,6 +16,7 @@ __all__ = [
     "RegistrationSelection",
     "SegmentationSelection",
     "Selection",
+    "StackSelection",
     "selection_from",
 ]
 
@@ -66,7 +67,8 @@ class RegistrationSelection:
     moving_points, fixed_points
         Names of the tables whose rows (cells, spots, pixels) are compared; empty: none.
     features
-        What describes a row of either table, as in `DomainsSelection`.
+        What describes a row of either table: "X", "layers/<name>" or "obsm/<name>" (what both tables
+        have of it), or "obs/<column>" (cell types); empty: nothing.
     refine
         Whether to go on from how the sides lie on each other now.
     """
@@ -88,8 +90,82 @@ class RegistrationSelection:
         return self.landmarks or self.moving
 
     def slots(self, document: Document) -> tuple[Slot, ...]:
+        """Return what is read from the document: images, tables and landmarks, and where they lie."""
+        found: list[Slot] = []
+        if self.landmark_set in document.attribute("landmarks", {}):
+            found.append(("attrs", "landmarks"))
+        for image, points, system in (
+            (self.fixed_image, self.fixed_points, self.fixed),
+            (self.moving_image, self.moving_points, self.moving),
+        ):
+            found += [("images", image), ("transforms", "images", image, system)] if image else []
+            found += _rows_of(document, points, self.features, system) if points else []
+        return (*found, ("attrs", "alignments")) if self.refine else tuple(found)
+
+
+@dataclass(frozen=True)
+class StackSelection:
+    """Register the sections of a stack with their neighbours, and lay all of them onto one.
+
+    Parameters
+    ----------
+    systems
+        Names of the sections' coordinate systems, in the order of the stack.
+    onto
+        The one that stays where it is; "global" if it is one of them, else the middle one, if empty.
+    images
+        Names of their images, one a section, in the same order; none if empty.
+    points
+        Names of their tables, one a section, in the same order; none if empty.
+    features
+        What describes a row, as in `RegistrationSelection`.
+    reach
+        Each section is registered with so many of the sections before it, >= 1: more keep the stack from drifting.
+    stack_movement
+        What a section may do in the stack: "rigid", "similarity" or "affine".
+    """
+
+    kind: ClassVar[str] = "registration"
+    systems: tuple[str, ...]
+    onto: str = ""
+    images: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    features: str = "X"
+    reach: int = 2
+    stack_movement: Literal["rigid", "similarity", "affine"] = "rigid"
+
+    def __post_init__(self) -> None:
+        systems = tuple(self.systems)
+        if len(systems) < 2 or len(set(systems)) < len(systems):
+            raise BadInput(f"The stack is {', '.join(systems) or 'empty'}.", "Name two different sections or more.")
+        for what, names in (("images", self.images), ("points", self.points)):
+            if names and len(names) != len(systems):
+                raise BadInput(f"There are {len(names)} {what} for {len(systems)} sections.", "Name one for each.")
+        if self.onto and self.onto not in systems:
+            raise BadInput(f"'{self.onto}' is no section of the stack.", f"Choose one of {', '.join(systems)}.")
+        if self.reach < 1 or self.stack_movement not in ("rigid", "similarity", "affine"):
+            raise BadInput(
+                f"A reach of {self.reach}, {self.stack_movement}, is not known.", "Give 1 or more, and rigid."
+            )
+        if not self.onto:
+            object.__setattr__(self, "onto", GLOBAL if GLOBAL in systems else systems[len(systems) // 2])
+
+    def links(self) -> dict[tuple[int, int], RegistrationSelection]:
+        """Return what is registered, by (moving, fixed) places in the stack: neighbours first."""
+        n = len(self.systems)
+        images, points = (names or ("",) * n for names in (self.images, self.points))
+        return {
+            (i, i - step): RegistrationSelection(
+                self.systems[i], self.systems[i - step], moving_image=images[i], fixed_image=images[i - step],
+                moving_points=points[i], fixed_points=points[i - step], features=self.features,
+            )
+            for step in range(1, min(self.reach, n - 1) + 1)
+            for i in range(step, n)
+        }  # fmt: skip
+
+    def slots(self, document: Document) -> tuple[Slot, ...]:
         """Return what is read from the document."""
-        return (("attrs", "landmarks"),)
+        return tuple(dict.fromkeys(slot for pair in self.links().values() for slot in pair.slots(document)))
 
 
 @dataclass(frozen=True)
@@ -173,8 +249,15 @@ class EmbeddingSelection:
         return (("tables", self.table, *part),)
 
 
+STACK = "stack"
+"""What the command line calls the registration of a stack; the recipe knows it by its sections."""
 Selection = (
-    SegmentationSelection | RegistrationSelection | DomainsSelection | DeconvolutionSelection | EmbeddingSelection
+    SegmentationSelection
+    | RegistrationSelection
+    | StackSelection
+    | DomainsSelection
+    | DeconvolutionSelection
+    | EmbeddingSelection
 )
 _KINDS: dict[str, type[Selection]] = {
     c.kind: c
@@ -185,7 +268,7 @@ _KINDS: dict[str, type[Selection]] = {
         DeconvolutionSelection,
         EmbeddingSelection,
     )
-}
+} | {STACK: StackSelection}
 
 
 def _places(document: Document, table: str) -> tuple[Slot, ...]:
@@ -193,6 +276,14 @@ def _places(document: Document, table: str) -> tuple[Slot, ...]:
     elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
     found = [(document.type_of(e), e) for e in elements]
     return (*found, *(("transforms", *slot) for slot in found))
+
+
+def _rows_of(document: Document, table: str, features: str, system: str) -> list[Slot]:
+    """Return the addresses of what describes a table's rows, and of where they lie in a coordinate system."""
+    elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
+    found = [(document.type_of(e), e) for e in elements if system in document.placed(e)]
+    part: list[Slot] = [("tables", table, *features.split("/", 1))] if features else []
+    return [*part, *found, *(("transforms", *slot, system) for slot in found)]
 
 
 def by_hand(column: str) -> str:
@@ -210,6 +301,8 @@ def selection_from(kind: str, values: dict[str, Any]) -> Selection:
     """
     if kind not in _KINDS:
         raise BadInput(f"There is no kind of run '{kind}'.", f"Choose one of {', '.join(_KINDS)}.")
+    if kind == RegistrationSelection.kind and "systems" in values:
+        kind = STACK
     made = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     chosen: Any = _KINDS[kind]
     try:

@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from .changes import Slot
+from .displacements import FIELDS
 from .document import ELEMENT_TYPES, Document
 from .elements import SAVED, matrices
+from .fields import write_fields
 from .patching import stage_chunks
 from .planes import stack_name
 from .rows import plain
@@ -41,6 +43,7 @@ def stage(
     parts = [part for slot in sorted(rows) for part in _parts(document, store, slot[1])]
     swaps += [_stage_part(document, staging, slot) for slot in columns]
     swaps += [_stage_value(staging, slot, value) for slot, value in parts]
+    swaps += _stage_fields(document, staging, sorted(s[1] for s in dirty if s[0] == "fields"))
     moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in wholes}
     return {
         "swaps": swaps,
@@ -99,6 +102,12 @@ def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> lis
         {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
         for s in sorted(wholes)
     ]
+
+
+def _stage_fields(document: Document, staging: Path, names: list[str]) -> list[dict[str, str]]:
+    write_fields(document, staging, tuple(names))
+    there = [f"{FIELDS}/{name}" for name in names]
+    return [{"target": place, "staged": place if (staging / place).is_dir() else ""} for place in there]
 
 
 def _stage_part(document: Document, staging: Path, slot: Slot) -> dict[str, str]:

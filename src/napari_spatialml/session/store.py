@@ -10,13 +10,12 @@ import pandas as pd
 
 from ..core import Alignment, Domains, Embedding, Masks, Proportions
 from ..core.colours import match_labels
-from ..core.landmarks import fit_affine
 from ..core.transform import Affine
 from ..errors import BadInput
 from .cells import measure, table_name
 from .changes import Change, Put
 from .counting import Counts, count_all, counted_points, with_counts
-from .document import ELEMENT_TYPES, GLOBAL, Document
+from .document import GLOBAL, Document
 from .elements import LabelsElement, matrices, new_labels
 from .gather import full_resolution, pixel_size
 from .selection import (
@@ -26,11 +25,11 @@ from .selection import (
     RegistrationSelection,
     SegmentationSelection,
     Selection,
+    StackSelection,
     by_hand,
 )
 from .slides.joining import NO_SEAM, SEAM
 from .slides.result import SlideMasks
-from .warping import warped_elements
 
 __all__ = ["places_of", "put", "put_entry", "store"]
 
@@ -48,7 +47,13 @@ def store(document: Document, selection: Selection, result: Any) -> tuple[list[C
     if isinstance(selection, SegmentationSelection) and isinstance(result, SlideMasks):
         return _slide(document, selection, result)
     if isinstance(selection, RegistrationSelection) and isinstance(result, Alignment):
-        return _alignment(document, selection, result)
+        from .aligning import stored_alignment
+
+        return stored_alignment(document, selection, result)
+    if isinstance(selection, StackSelection):
+        from .stacking import stored_stack
+
+        return stored_stack(document, selection, result)
     if isinstance(selection, DomainsSelection) and isinstance(result, Domains):
         return _domains(document, selection, result)
     if isinstance(selection, DeconvolutionSelection) and isinstance(result, Proportions):
@@ -136,47 +141,6 @@ def _segmentation(
         return changes, f"No cell was found in '{image}'. Check the channel, the diameter and the threshold."
     median = float(np.median(table.obs["diameter_um"]))
     return changes, f"{table.n_obs:,} cells in '{image}', median diameter {median:.1f} µm{counted}."
-
-
-def _alignment(document: Document, selection: RegistrationSelection, result: Alignment) -> tuple[list[Change], str]:
-    moving, fixed = selection.moving, selection.fixed
-    names = [n for t in ELEMENT_TYPES[:4] for n in document.names(t) if moving in document.placed(n)]
-    if not names:
-        raise BadInput(f"Nothing lies in the coordinate system '{moving}'.", "Choose another moving side.")
-    landmarks = document.attribute("landmarks", {}).get(selection.landmark_set, {})
-    affine = _affine_part(result, landmarks)
-    changes: list[Change] = []
-    for name in names:
-        kind = document.type_of(name)
-        own = document.affine(name, moving)
-        matrix = (affine @ own).to_xy().tolist()
-        changes.append(put(document, ("transforms", kind, name, fixed), matrix))
-    kept = {"fixed": fixed, "landmarks": selection.landmark_set, "transform": result.transform.to_dict()}
-    changes.append(put_entry(document, "alignments", moving, kept))
-    if not isinstance(result.transform, Affine):
-        changes += warped_elements(document, names, moving, fixed, result.transform)
-    return changes, _alignment_line(result, landmarks, moving, fixed)
-
-
-def _affine_part(result: Alignment, landmarks: dict[str, Any]) -> Affine:
-    """Return the transform itself, or the affine nearest to it around the landmarks."""
-    if isinstance(result.transform, Affine):
-        return result.transform
-    points = np.asarray(landmarks["moving_um"], dtype=float)
-    low, high = points.min(0), points.max(0)
-    grid = np.stack(np.meshgrid(*(np.linspace(a, b, 8) for a, b in zip(low, high, strict=True))), -1).reshape(-1, 2)
-    return fit_affine(grid, result.transform.apply(grid))
-
-
-def _alignment_line(result: Alignment, landmarks: dict[str, Any], moving: str, fixed: str) -> str:
-    model = "affine" if isinstance(result.transform, Affine) else "non-rigid"
-    mirrored = ", mirrored" if result.transform.reflects else ""
-    line = f"'{moving}' lies on '{fixed}' ({model}{mirrored})"
-    if not landmarks:
-        return line + "."
-    a, b = (np.asarray(landmarks[s], dtype=float) for s in ("moving_um", "fixed_um"))
-    miss = np.linalg.norm(result.transform.apply(a) - b, axis=1)
-    return f"{line}; {len(a)} landmarks, median residual {np.median(miss):.1f} µm, largest {miss.max():.1f} µm."
 
 
 def _domains(document: Document, selection: DomainsSelection, result: Domains) -> tuple[list[Change], str]:

@@ -2,119 +2,246 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
-from ..core.transform import Transform, warp_image, warp_labels
+from ..core.transform import Affine, Chain, Transform
+from ..core.warp import Resampler
+from ..errors import BadInput
 from .changes import Change, Put
 from .document import Document
-from .elements import new_labels, with_matrices
+from .elements import CHUNK, LabelsElement, image_of, with_matrices
+from .fields import restored, stored
+from .grid import LabelGrid
+from .warped import RECIPES, WARPED_FROM, Warped
+from .warped_vectors import moved_points, moved_shapes
 
-__all__ = ["warped_elements"]
+__all__ = ["made", "warped_elements"]
 
-_EDGE = 32
-"""Points along each edge of an element by which its warped extent is found."""
+_EDGE = 64
+"""Points along each edge of an element, and in a grid over it, by which its warped extent is found."""
+_LARGEST = 64.0
+"""A resampled element has at most so many times the pixels of its original."""
 
 
 def warped_elements(
-    document: Document, names: list[str], moving: str, fixed: str, transform: Transform
+    document: Document,
+    names: list[str],
+    moving: str,
+    fixed: str,
+    transform: Transform,
+    values: Mapping[str, Any] | None = None,
 ) -> list[Change]:
-    """Return the changes that add ``<name>_warped`` for images, labels and circles.
+    """Return the changes that add ``<name>_warped`` for images, labels, outlines and points.
+
+    Nothing is resampled yet: images, labels and points are when they are looked at or saved.
 
     Parameters
     ----------
     document
         The document.
     names
-        Elements that lie in ``moving``.
+        Elements that lie in ``moving``. Stacks of planes, and elements that hold nothing, have no copy.
     moving, fixed
         Coordinate systems.
     transform
-        Maps moving coordinates to fixed ones, in µm.
+        Maps moving coordinates to fixed ones, in µm. An affine transform needs no copies: those of an
+        earlier one are taken away.
+    values
+        What `fields.stored` returned for the transform, where that was asked for already.
     """
+    origins, recipes = (dict(document.attribute(key) or {}) for key in (WARPED_FROM, RECIPES))
     changes: list[Change] = []
-    origins = dict(document.attribute("warped_from") or {})
-    for name in names:
-        if name in origins:
+    if values is None and not isinstance(transform, Affine):
+        values, changes = stored(document, transform)
+    for name in [n for n in names if n not in origins]:
+        kind, copy = document.type_of(name), f"{name}_warped"
+        own = document.affine(name, moving)
+        if isinstance(transform, Affine) or document.planes(name) or _is_empty(document, kind, name):
+            if origins.pop(copy, None) is not None and document.get((kind, copy)) is not None:
+                changes.append(Put((kind, copy), document.get((kind, copy)), None))
+            recipes.pop(copy, None)
             continue
-        kind = document.type_of(name)
-        made = _warped(document, name, kind, moving, fixed, transform)
-        if made is not None:
-            slot = (kind, f"{name}_warped")
-            changes.append(Put(slot, document.get(slot), made))
-            origins[f"{name}_warped"] = name
-    changes.append(Put(("attrs", "warped_from"), document.attribute("warped_from"), origins or None))
+        recipe = Warped(kind, name, fixed, own.to_xy().tolist(), dict(values or {}))
+        _check_size(document, recipe, transform)
+        changes.append(Put((kind, copy), document.get((kind, copy)), recipe))
+        origins[copy], recipes[copy] = name, recipe.plain()
+    for key, new in ((WARPED_FROM, origins), (RECIPES, recipes)):
+        changes.append(Put(("attrs", key), document.attribute(key), new or None))
     return changes
 
 
-def _warped(document: Document, name: str, kind: str, moving: str, fixed: str, transform: Transform) -> Any:
-    if kind == "shapes":
-        return _warped_circles(document, name, moving, fixed, transform)
-    if kind not in ("images", "labels"):
-        return None
-    return _warped_raster(document, name, kind, moving, fixed, transform)
+def made(document: Document, recipe: Warped) -> Any:
+    """Return the element that a recipe makes from what the document holds now."""
+    transform, own = restored(document, recipe.transform), Affine.from_xy(recipe.own)
+    if recipe.kind == "shapes":
+        return _placed(moved_shapes(document.element(recipe.source), own, transform), recipe)
+    if recipe.kind == "points":
+        return _placed(moved_points(document.element(recipe.source), own, transform), recipe)
+    frame = _Frame.of(_shapes(document, recipe)[0], own, transform)
+    return _image(document, recipe, frame) if recipe.kind == "images" else _labels(document, recipe, frame)
 
 
-def _warped_circles(document: Document, name: str, moving: str, fixed: str, transform: Transform) -> Any:
-    import geopandas
-    import shapely
-    from spatialdata.models import ShapesModel
-
-    frame = document.element(name)
-    own = document.affine(name, moving)
-
-    def move(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return transform.apply(own.apply(xy[:, ::-1]))[:, ::-1]
-
-    geometry = shapely.transform(frame.geometry.to_numpy(), move)
-    columns = {c: frame[c].to_numpy() for c in frame.columns if c != "geometry"}
-    if "radius" in columns:
-        columns["radius"] = columns["radius"] * np.sqrt(np.prod(own.scale_factors))
-    made = geopandas.GeoDataFrame(columns, geometry=list(geometry), index=frame.index)
-    return with_matrices(ShapesModel.parse(made), {fixed: np.eye(3).tolist()})
+def _placed(element: Any, recipe: Warped) -> Any:
+    return with_matrices(element, {recipe.fixed: np.eye(3).tolist()})
 
 
-def _warped_raster(document: Document, name: str, kind: str, moving: str, fixed: str, transform: Transform) -> Any:
-    from spatialdata.models import Image2DModel
+class _Frame:
+    """Where the pixels of a resampled element lie.
 
-    from .gather import full_resolution
+    Parameters
+    ----------
+    transform
+        From pixel corners of the source's full resolution to µm of the fixed side.
+    source
+        (y, x) pixels of the source's full resolution.
+    low, size_um, shape
+        The corner of the first pixel of the copy in µm, the edge of its pixels, and how many there are.
+    """
 
-    own = document.affine(name, moving)
-    size = float(np.sqrt(np.prod(own.scale_factors)))
-    pixels = document.grid(name).read() if kind == "labels" else np.asarray(full_resolution(document, name).data)
-    whole = _Placed(transform, own, pixels.shape[-2:])
-    low, high = whole.extent()
-    shape = tuple(int(n) for n in np.ceil((high - low) / size))
-    placed = whole.from_origin(low, size)
-    matrix = [[size, 0.0, float(low[1])], [0.0, size, float(low[0])], [0.0, 0.0, 1.0]]
-    if kind == "labels":
-        made = warp_labels(pixels, placed, (shape[0], shape[1]), size, 1.0)
-        return new_labels(made, {fixed: matrix})
-    channels = [str(c) for c in full_resolution(document, name).coords["c"].to_numpy()]
-    made = warp_image(pixels, placed, (shape[0], shape[1]), size, 1.0)
-    return with_matrices(Image2DModel.parse(made, dims=("c", "y", "x"), c_coords=channels), {fixed: matrix})
+    def __init__(self, transform: Chain, source: tuple[int, int], low: Any, size_um: float, shape: Any) -> None:
+        self.transform, self.source, self.low, self.size_um = transform, source, low, size_um
+        self.shape = int(shape[0]), int(shape[1])
 
+    @classmethod
+    def of(cls, source: tuple[int, int], own: Affine, transform: Transform) -> _Frame:
+        """Lay a frame around all that an element covers, with pixels about as large as the element's."""
+        whole = Chain((own, transform))
+        sides = [np.linspace(0, n, _EDGE) for n in source]
+        grid = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 2)
+        moved = whole.apply(grid)
+        size = float(np.sqrt(np.median(np.abs(np.linalg.det(whole.jacobian(grid))))))
+        low, high = moved.min(0), moved.max(0)
+        return cls(whole, source, low, size, np.maximum(np.ceil((high - low) / size), 1))
 
-class _Placed:
-    """The way from an element's pixel centres to the fixed frame."""
+    @property
+    def matrix(self) -> list[list[float]]:
+        """The copy's transformation on (x, y, 1)."""
+        return [[self.size_um, 0.0, float(self.low[1])], [0.0, self.size_um, float(self.low[0])], [0.0, 0.0, 1.0]]
 
-    def __init__(self, transform: Transform, own: Any, shape: tuple[int, ...]) -> None:
-        self.transform, self.own, self.shape = transform, own, shape
+    def level(self, factor: tuple[int, int]) -> tuple[int, int]:
+        """Return the (y, x) pixels of a coarser level."""
+        return max(self.shape[0] // factor[0], 1), max(self.shape[1] // factor[1], 1)
 
-    def extent(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return the warped extent's low and high corner in µm, from the element's border."""
-        h, w = self.shape
-        y, x = np.linspace(0, h, _EDGE), np.linspace(0, w, _EDGE)
-        sides = [np.stack(np.broadcast_arrays(a, b), -1) for a, b in ((y, 0.0), (y, float(w)), (0.0, x), (float(h), x))]
-        moved = self.transform.apply(self.own.apply(np.concatenate(sides)))
-        return moved.min(0), moved.max(0)
-
-    def from_origin(self, low: npt.NDArray[np.float64], size: float) -> Any:
-        """Return the transform from pixel indices to µm from the centre of the first output pixel."""
-        from ..core.transform import Affine, Chain
-
+    def between(self, source: tuple[int, int], shape: tuple[int, int]) -> Chain:
+        """Return the way from the pixels of a level of the source to those of a level of the copy, by their centres."""
         centre = Affine.translation(0.5, 0.5)
-        to_origin = Affine.translation(-float(low[0]) - size / 2, -float(low[1]) - size / 2)
-        return Chain((self.own @ centre, self.transform, to_origin))
+        into = Affine.scale(self.source[0] / source[0], self.source[1] / source[1]) @ centre
+        pixels = Affine.scale(self.shape[0] / shape[0], self.shape[1] / shape[1]) @ centre
+        out = Affine.translation(float(self.low[0]), float(self.low[1])) @ Affine.scale(self.size_um) @ pixels
+        own, transform = self.transform.transforms
+        return Chain((own @ into if isinstance(own, Affine) else into, transform, out.inverse()))
+
+
+class _Level:
+    """One level of a resampled element as a read-only array-like: what is asked for is resampled then."""
+
+    def __init__(self, image: Any, transform: Transform, shape: tuple[int, int], order: int) -> None:
+        self._resampler = Resampler(transform, image, order=order)
+        self.dtype, self.ndim = np.dtype(image.dtype), 3
+        self.shape = (int(image.shape[0]), *shape)
+
+    def __getitem__(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
+        channels, rows, columns = key
+        (y0, y1, _), (x0, x1, _) = (k.indices(n) for k, n in zip((rows, columns), self.shape[1:], strict=True))
+        made = self._resampler.block((y0, x0), (max(y1 - y0, 0), max(x1 - x0, 0)))
+        return np.asarray(made[channels])
+
+
+class _LabelLevel:
+    """The same for labels (y, x)."""
+
+    ndim = 2
+
+    def __init__(self, level: _Level) -> None:
+        self._level, self.shape, self.dtype = level, level.shape[1:], level.dtype
+
+    def __getitem__(self, key: tuple[slice, slice]) -> npt.NDArray[Any]:
+        return self._level[(0, *key)]
+
+
+class _Channels:
+    """Labels (y, x), or an image of a store behind dask, as something (c, y, x) that is read by window at once."""
+
+    ndim = 3
+
+    def __init__(self, array: Any) -> None:
+        from .chunks import zarr_of
+
+        self._array = array if (found := zarr_of(array)) is None else found
+        self._flat = len(array.shape) == 2
+        self.shape = (1, *array.shape) if self._flat else tuple(array.shape)
+        self.dtype = np.dtype(array.dtype)
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> npt.NDArray[Any]:
+        found = self._array[key[1:]] if self._flat else self._array[key]
+        if hasattr(found, "dask"):  # in the thread of who asks: it is one of dask's own already
+            found = found.compute(scheduler="synchronous")
+        return np.asarray(found)[None] if self._flat else np.asarray(found)
+
+
+def _levels(document: Document, recipe: Warped) -> list[Any]:
+    """Return the arrays of the source, full resolution first: (c, y, x), or (y, x) of labels."""
+    from xarray import DataTree
+
+    if recipe.kind == "labels":
+        return list(document.grid(recipe.source).levels)
+    element = document.element(recipe.source)
+    scales: list[Any] = [element[s] for s in element.children] if isinstance(element, DataTree) else []
+    return [next(iter(scale.values())).data for scale in scales] or [element.data]
+
+
+def _shapes(document: Document, recipe: Warped) -> list[tuple[int, int]]:
+    return [(int(a.shape[-2]), int(a.shape[-1])) for a in _levels(document, recipe)]
+
+
+def _resampled(document: Document, recipe: Warped, frame: _Frame, order: int) -> list[_Level]:
+    """Return the levels of the copy, each from the level of the source that is as fine."""
+    found = []
+    for array in _levels(document, recipe):
+        source = int(array.shape[-2]), int(array.shape[-1])
+        shape = frame.level((max(round(frame.source[0] / source[0]), 1), max(round(frame.source[1] / source[1]), 1)))
+        found.append(_Level(_Channels(array), frame.between(source, shape), shape, order))
+    return found
+
+
+def _labels(document: Document, recipe: Warped, frame: _Frame) -> LabelsElement:
+    levels = [_LabelLevel(level) for level in _resampled(document, recipe, frame, order=0)]
+    grid = LabelGrid(levels, document.grid(recipe.source).largest)
+    grid.recipe = recipe
+    return LabelsElement(grid, {recipe.fixed: frame.matrix})
+
+
+def _image(document: Document, recipe: Warped, frame: _Frame) -> Any:
+    import dask.array as da
+    from spatialdata.models import get_channel_names
+
+    channels = [str(name) for name in get_channel_names(document.element(recipe.source))]
+    lazily: Any = da.from_array  # untyped
+    arrays = [
+        lazily(level, chunks=(-1, CHUNK, CHUNK), name=f"warped-{uuid4().hex}", meta=np.empty((0, 0, 0), level.dtype))
+        for level in _resampled(document, recipe, frame, order=1)
+    ]
+    return image_of(arrays, channels, {recipe.fixed: frame.matrix})
+
+
+def _is_empty(document: Document, kind: str, name: str) -> bool:
+    return kind == "shapes" and len(document.element(name)) == 0
+
+
+def _check_size(document: Document, recipe: Warped, transform: Transform) -> None:
+    """Refuse to spread an element over an area that no section has."""
+    if recipe.kind not in ("images", "labels"):
+        return
+    source = _shapes(document, recipe)[0]
+    frame = _Frame.of(source, Affine.from_xy(recipe.own), transform)
+    if frame.shape[0] * frame.shape[1] > _LARGEST * max(source[0] * source[1], CHUNK**2):
+        raise BadInput(
+            f"Moved so, '{recipe.source}' of {source[1]:,} × {source[0]:,} pixels would become "
+            f"{frame.shape[1]:,} × {frame.shape[0]:,}: the transform tears it apart.",
+            "Look for a landmark or a pin that is far off, or choose a stiffer model.",
+        )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["brightest", "code_of", "colormap_of", "inked"]
+__all__ = ["ERRORS", "brightest", "code_of", "colormap_of", "inked"]
 
 _INK = "ink "
+ERRORS = "errors"
+"""The map of expected errors: small ones let the tissue through, large ones cover it in red."""
 
 
 def inked(name: str, ink: bool) -> str:
@@ -18,6 +20,8 @@ def colormap_of(name: str) -> Any:
     """Return napari's colour map of a name, of "#rrggbb" from black, or of "ink #rrggbb" from white."""
     from napari.utils.colormaps import Colormap, ensure_colormap
 
+    if name == ERRORS:
+        return Colormap([[1, 0.93, 0.5, 0.1], [0.99, 0.62, 0.15, 0.55], [0.78, 0.06, 0.2, 0.95]], name=name)
     if name.startswith((_INK, "#")):
         ground = 1.0 if name.startswith(_INK) else 0.0
         light = _parts(name.removeprefix(_INK))

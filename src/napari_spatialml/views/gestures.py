@@ -18,6 +18,7 @@ from .hand import Hand
 from .landmark_tool import Landmark
 from .mending import Redraw
 from .picking import Accept, Choose, Delete, Merge
+from .pin_tool import Pin
 from .presets import PRESETS
 from .selecting import Select, SelectPolygon
 from .shaping import Expand, FillHoles, Grow, Shrink, Smooth
@@ -44,6 +45,7 @@ _TOOLS: dict[str, type[Any]] = {
     "accept": Accept,
     "brush": Brush,
     "landmark": Landmark,
+    "pin": Pin,
     "region": DrawRegion,
     "region-edit": EditRegion,
     "select": Select,

@@ -2,82 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..core import landmarks as fits
 from ..core.colours import palette
 from ..core.transform import Affine
-from ..errors import BadInput
 from ..session import Document
+from .landmark_fit import landmark_fit, locked_of, pairs_of
 from .places import as_matrix
 from .specs import Dots, Key, LayerSpec, PointsSpec, VectorsSpec
 from .state import ViewState
 
-__all__ = ["LandmarkFit", "landmark_fit", "landmark_key", "landmark_specs", "pairs_of"]
+__all__ = ["landmark_key", "landmark_specs", "misses_key"]
 
 NAME = "landmarks"
 _MISS = np.array([1.0, 0.85, 0.1, 1.0], np.float32)
 _SUSPECT = np.array([1.0, 0.2, 0.2, 1.0], np.float32)
-Points = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class LandmarkFit:
-    """How far a transform misses each landmark.
-
-    Parameters
-    ----------
-    model
-        "similarity" or "affine".
-    residuals_um
-        (k,) distances in µm; NaN where there are too few landmarks for the model.
-    leave_one_out_um
-        (k,) the same of each landmark as predicted from the others; NaN where there are too few.
-    suspects
-        (k,) whether a landmark contradicts the majority.
-    landed_um
-        (k, 2) where the moving landmarks land, as (y, x).
-    """
-
-    model: str
-    residuals_um: Points
-    leave_one_out_um: Points
-    suspects: npt.NDArray[np.bool_]
-    landed_um: Points
-
-
-def pairs_of(document: Document, landmarks: str) -> tuple[Points, Points]:
-    """Return the fixed and the moving landmarks, each (k, 2) as (y, x) in µm."""
-    held = document.attribute("landmarks", {}).get(landmarks, {})
-    fixed, moving = (np.asarray(held.get(k, []), dtype=float).reshape(-1, 2) for k in ("fixed_um", "moving_um"))
-    return fixed, moving
-
-
-def landmark_fit(document: Document, landmarks: str, model: str = "similarity") -> LandmarkFit:
-    """Fit a transform to a set of landmarks and say how far it misses each."""
-    fixed, moving = pairs_of(document, landmarks)
-    k = len(fixed)
-    chosen: Any = model if model in ("similarity", "affine") else "similarity"
-    unknown = np.full(k, np.nan)
-    try:
-        transform = fits.fit_model(chosen, moving, fixed)
-    except BadInput:  # too few, or all on one line: there is nothing to show yet
-        return LandmarkFit(chosen, unknown, unknown, np.zeros(k, bool), np.full((k, 2), np.nan))
-    try:
-        left_out = fits.leave_one_out(chosen, moving, fixed)
-    except BadInput:
-        left_out = unknown
-    missed, odd = fits.residuals(transform, moving, fixed), fits.suspects(moving, fixed, chosen)
-    return LandmarkFit(chosen, missed, left_out, odd, transform.apply(moving))
 
 
 def landmark_key(beside: bool) -> Key:
     """Return the key of the landmarks of one side."""
     return Key(NAME, "moving" if beside else "fixed", beside)
+
+
+def misses_key() -> Key:
+    """Return the key of the lines from the fixed landmarks to where the moving ones land."""
+    return Key(NAME, "misses", False)
 
 
 def landmark_specs(document: Document, state: ViewState, offset: tuple[float, float]) -> list[LayerSpec]:
@@ -108,7 +60,9 @@ def _points(document: Document, state: ViewState, side: int, beside: bool, token
         # the first seven, light enough to carry a number, again and again
         colours = np.column_stack([palette(7)[np.arange(k) % 7], np.ones(k)]).astype(np.float32).reshape(k, 4)
         size = np.full(k, _size(document, state))
-        return Dots(where, colours, size, np.ones(k, bool), tuple(str(i + 1) for i in range(k)))
+        locked = locked_of(document, state.landmarks)
+        texts = tuple(f"{i + 1}" + (" •" if locked[i] else "") for i in range(k))
+        return Dots(where, colours, size, np.ones(k, bool), texts)
 
     key = landmark_key(beside)
     name = f"{NAME}: {key.part}"
@@ -124,7 +78,8 @@ def _misses(document: Document, state: ViewState, beside: bool, token: Any, affi
         return lines, np.where(fit.suspects[known, None], _SUSPECT, _MISS).astype(np.float32).reshape(-1, 4)
 
     width = _size(document, state) / 12
-    return VectorsSpec(Key(NAME, "misses", beside), f"{NAME}: misses", ("misses", token), make, affine, 90, width=width)
+    key = Key(NAME, "misses", beside)
+    return VectorsSpec(key, f"{NAME}: misses", ("misses", token), make, affine, 90, width=width)
 
 
 def _size(document: Document, state: ViewState) -> float:

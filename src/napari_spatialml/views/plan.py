@@ -13,6 +13,7 @@ from ..errors import SpatialMLError
 from ..session import Document
 from ..session.annotating import annotation_names, is_annotations
 from ..session.scales import Scale, scale_of
+from .alignment_specs import alignment_legends, alignment_specs
 from .annotation_specs import annotation_legend, annotation_specs, is_annotation_spec
 from .bins import bins_note, bins_specs, is_bins
 from .choices import colour_of, title_of
@@ -62,6 +63,7 @@ def plan(document: Document, state: ViewState, memory: Memory | None = None) -> 
     for scene, shift in scenes(document, state, memory):
         specs += in_scene(_of_system(document, state, memory, scene, beside=True, offset=shift), state, scene)
     specs += landmark_specs(document, state, offset)
+    specs += alignment_specs(document, state, memory)
     specs += comparison_specs(document, state.compared, state.coordinate_system, memory)
     specs += loose_specs(document, state.loose, state.coordinate_system)
     return tuple(sorted(specs, key=lambda spec: spec.order))
@@ -199,11 +201,13 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
         made[disagreement.element] = disagreement
     if loose is not None:
         made[LOOSE] = loose  # beside the legend of the cells that it names: both are drawn
+    for legend in alignment_legends(document, state, memory):
+        made[legend.element] = legend
     for system in filter(None, (state.coordinate_system, state.beside, *state.also)):
         for element in elements_shown(document, state, system):
-            legend = _legend(document, state, memory, element, system)
-            if legend is not None:
-                made.setdefault(element, legend)
+            found = _legend(document, state, memory, element, system)
+            if found is not None:
+                made.setdefault(element, found)
     return tuple(made.values())
 
 

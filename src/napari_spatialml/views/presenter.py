@@ -23,10 +23,11 @@ from .correcting import Correcting, outside_view
 from .gestures import Gestures, tool_named
 from .hand import Hand
 from .keyed import act
-from .landmark_specs import LandmarkFit, landmark_fit
+from .landmark_fit import LandmarkFit, landmark_fit
 from .looking_scene import arrangement
 from .marks import Marks
 from .memory import Memory
+from .overlay import Overlay
 from .places import extent_of_system
 from .plan import legends, offset_of, plan
 from .presets import PRESETS
@@ -78,7 +79,7 @@ class Presenter:
         self.state, self.hand = ViewState(), Hand()
         self.canvas, self.marks = Canvas(viewer), Marks(viewer)
         self.tool, self.hint, self._last = "", "", ""
-        self.memory = Memory()
+        self.memory, self.overlay = Memory(), Overlay(self)
         self.selected = SelectedRows(self)
         self._tool: Tool | None = None
         self._options: dict[str, Any] = {}
@@ -487,5 +488,6 @@ class Presenter:
             moved.disconnect(self._correcting.follow_view)
         self.viewer.scene.camera.events.zoom.disconnect(self._keep_width)
         self._correcting.close()
+        self.overlay.hide()
         self._gestures.disconnect()
         self.canvas.clear()

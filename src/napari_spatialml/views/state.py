@@ -10,7 +10,7 @@ from typing import Any
 from ..session.loose import Loose
 from ..session.selected import Selected
 
-__all__ = ["TOTAL", "ColourBy", "Compared", "Legend", "ViewState"]
+__all__ = ["TOTAL", "Aligned", "ColourBy", "Compared", "Legend", "ViewState"]
 
 TOTAL = "X"
 """The key of the sum over all features of a row: total counts, or the total ion current."""
@@ -124,6 +124,31 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Aligned:
+    """What is drawn of a registration over the fixed side.
+
+    Parameters
+    ----------
+    moving
+        The moving coordinate system.
+    error
+        What the map of the expected error comes from: "landmarks", "result", or "" for no map.
+    pins
+        Whether pins are drawn: those that are set, and places where one is offered.
+    folds
+        Whether folds of the transform are drawn.
+    over
+        The element of the fixed side over whose tissue the map of the landmarks' error lies; "" for none.
+    """
+
+    moving: str
+    error: str = ""
+    pins: bool = False
+    folds: bool = False
+    over: str = ""
+
+
+@dataclass(frozen=True)
 class ViewState:
     """What is shown and how.
 
@@ -142,7 +167,7 @@ class ViewState:
     landmarks
         The set of landmarks that is drawn; "" for none.
     model
-        The transform whose misses are drawn at the landmarks: "similarity" or "affine".
+        The transform whose misses are drawn at the landmarks: "auto", "similarity", "affine" or "spline".
     regions
         The regions of annotations that are marked.
     correcting
@@ -159,6 +184,8 @@ class ViewState:
         Whether those are laid over the first, centre on centre, instead of beside it.
     transcripts
         How transcripts are looked at, by points element: a `transcript_looks.TranscriptLook`.
+    aligned
+        What is drawn of a registration; None for nothing.
     pictures
         The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
     """
@@ -180,6 +207,7 @@ class ViewState:
     overlaid: bool = False
     transcripts: Mapping[str, Any] = field(default_factory=_nothing)
     pictures: Mapping[str, Any] = field(default_factory=_nothing)
+    aligned: Aligned | None = None
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

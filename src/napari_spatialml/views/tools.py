@@ -15,6 +15,7 @@ from .canvas import Canvas
 from .hand import Hand
 from .marks import Marks
 from .memory import Memory
+from .overlay import Overlay
 from .selected import SelectedRows
 from .state import ViewState
 
@@ -78,6 +79,7 @@ class Stage(Protocol):
     hand: Hand
     selected: SelectedRows
     memory: Memory
+    overlay: Overlay
     after: Callable[[int, Callable[[], None]], Any] | None
 
     @property

@@ -162,7 +162,7 @@ class Legends(QWidget):
         title = legend.title.replace("_", " ")
         title = f"m/z {title}" if legend.kind == "continuous" and re.fullmatch(r"\d{2,5}\.\d+", title) else title
         title = f"{title} (log)" if legend.log else title
-        return f"{legend.element}: {title}" if len(self.shown) > 1 else title
+        return f"{legend.element}: {title}" if len(self.shown) > 1 and title != legend.element else title
 
     def _advance(self, text: str, *, bold: bool = False) -> int:
         font = QFont(self.font())
@@ -205,9 +205,9 @@ def _middle(legend: Legend) -> float:
 
 
 def _gradient(name: str) -> QImage:
-    from napari.utils.colormaps import ensure_colormap
+    from ..views.colormaps import colormap_of
 
-    rgba = np.ascontiguousarray(ensure_colormap(name or "viridis").map(np.linspace(0, 1, 256)) * 255, dtype=np.uint8)
+    rgba = np.ascontiguousarray(colormap_of(name or "viridis").map(np.linspace(0, 1, 256)) * 255, dtype=np.uint8)
     return QImage(rgba.data, 256, 1, QImage.Format.Format_RGBA8888).copy()
 
 

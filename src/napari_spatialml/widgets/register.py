@@ -1,23 +1,33 @@
-"""The Register dock: bring what lies in one coordinate system onto another, by landmarks."""
+"""The Register dock: bring what lies in one coordinate system onto another, and correct it by hand."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..errors import BadInput
-from ..session import GLOBAL, RegistrationSelection, Selection
-from .hand import HandTools
-from .landmark_table import LandmarkTable, judged
-from .step import MethodStep, choose
-from .style import SPACING, Quiet, Rows
+from ..methods import methods
+from ..session import RegistrationSelection, Selection
+from ..session.alignment_report import report_of_alignments
+from ..views.alignment_now import certainty_of, held_alignment, kept_transform
+from ..views.candidate_pictures import candidate_pictures
+from ..views.next_landmark import next_place
+from ..views.places import extent_of_system
+from ..views.state import Aligned
+from .messages import Message, tell
+from .register_correct import CorrectRegistration
+from .register_files import ask_for_landmarks, ask_where_to_export, read_pairs, write_pairs
+from .register_inputs import RegisterInputs, images_of
+from .register_landmarks import LandmarkPanel
+from .register_scene import RegisterScene
+from .register_views import RegisterViews
+from .step import MethodStep
+from .style import SPACING
 
 __all__ = ["RegisterDock"]
 
-_TOOLS = (("landmark", "Place landmarks", "Click a place on one side, then the same place on the other.",
-           "Shift+L"),)  # fmt: skip
 _FEWEST = 2
 
 
@@ -26,138 +36,139 @@ class RegisterDock(MethodStep):
 
     kind = "registration"
     title = "Register"
-    sentence = "Bring what lies in one coordinate system onto another, by places that are the same in both."
+    sentence = "Bring what lies in one coordinate system onto another, and correct it by hand."
 
     def make_inputs(self) -> QWidget:
-        """Make the fields for the two sides, and the landmarks: they are what the method runs on."""
-        self.moving, self.fixed = QComboBox(), QComboBox()
-        self.moving.currentIndexChanged.connect(lambda _i: self._follow_sides())
-        self.fixed.currentIndexChanged.connect(lambda _i: self._follow_sides())
-        rows = Rows()
-        rows.add("Moving", self.moving, "What is brought onto the fixed side.")
-        rows.add("Fixed", self.fixed, "What stays where it is.")
-        self.table = LandmarkTable()
-        self.table.visited.connect(self._visit)
-        self.table.deleted.connect(self._delete)
-        self.tools = HandTools(self.desk, _TOOLS, self._options)
-        self.summary = Quiet()
+        """Make the fields for the two sides, the views, and the landmarks."""
+        self._suited = ("", "")
+        self.fields = RegisterInputs(self._follow_sides)
+        self.moving, self.fixed = self.fields.moving, self.fields.fixed
+        self.scene = RegisterScene(self.desk, self)
+        self.views = RegisterViews()
+        self.views.view_wanted.connect(self._look)
+        self.views.compared.connect(self.scene.compare)
+        self.views.opacity_wanted.connect(self.scene.mix)
+        self.scene.changed.connect(self._on_view)
+        self.landmarks = LandmarkPanel(self.desk, self._landmark_options)
+        self.landmarks.visited.connect(self._visit)
+        self.landmarks.act.connect(self._act)
+        self.landmarks.looked.connect(self._draw)
+        self.table, self.summary, self.tools = self.landmarks.table, self.landmarks.summary, self.landmarks.tools
+        self.desk.tool_changed.connect(self._on_tool)
         self._inputs = QWidget()
         layout = QVBoxLayout(self._inputs)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (rows, self._view_buttons(), self.tools, self.table, self.summary):
+        for part in (self.fields, self.views, self.landmarks):
             layout.addWidget(part)
         return self._inputs
+
+    def make_correct(self) -> QWidget:
+        """Make the hand's tools for a registration that is there."""
+        self.hand = CorrectRegistration(self.desk, self._pin_options, self._report)
+        self.hand.act.connect(self._act)
+        self.hand.looked.connect(self._draw)
+        self.hand.cards.chosen.connect(self._choose)
+        kept = self.hand.kept
+        kept.kept.connect(lambda name: self.desk.correct("keep-alignment", moving=self._moving, name=name))
+        kept.used.connect(lambda name: self.desk.correct("use-alignment", name=name))
+        kept.forgotten.connect(lambda name: self.desk.correct("forget-alignment", name=name))
+        kept.swiped.connect(self.scene.compare_kept)
+        self._drawn: Any = None
+        self._reported: dict[str, Any] = {}
+        return self.hand
 
     def make(self) -> QWidget:
         """Make the panel; another model judges the landmarks anew."""
         panel = super().make()
         self.panel.method_changed.connect(self.mark_stale)
+        self.panel.finished.connect(self._tell_trust)
         return panel
 
     def fill(self) -> None:
-        """Offer the coordinate systems, and judge the landmarks."""
-        systems = self.session.document.coordinate_systems()
-        choose(self.fixed, systems, GLOBAL)
-        others = [s for s in systems if s != self.fixed.currentData()]
-        choose(self.moving, others)
-        landmarks = self._landmarks()
-        rows, model = judged(landmarks, self._model())
-        self.table.set_rows(rows)
-        self.summary.setText(_summary(rows, model))
-        self._inputs.setEnabled(len(others) > 0)
-        state = self.desk.presenter.state if self.desk.presenter is not None else None
-        beside = bool(state is not None and state.beside)
-        for button, down in ((self.side_by_side, beside), (self.overlaid, not beside)):
-            button.setChecked(down)
+        """Offer what the document holds, judge the landmarks, and show what is known of the registration."""
+        document = self.session.document
+        self.fields.fill(document, self._method_class())
+        if self._suit_method():
+            self.fields.fill(document, self._method_class())
+        method = self._method_class()
+        scene, chosen = self.scene, self.fields.selection()
+        before = (scene.moving, scene.fixed)
+        scene.moving, scene.fixed = chosen.moving, chosen.fixed
+        scene.moving_image, scene.fixed_image = chosen.moving_image, chosen.fixed_image
+        needed = method is not None and "landmarks" in method.needs
+        self.landmarks.fill(self._moving, self._landmarks(), self._model(), needed=needed)
+        scene.model = self._model()
+        self._inputs.setEnabled(bool(self._moving))
+        self._fill_hand()
+        self._draw()
+        if before != (scene.moving, scene.fixed) and scene.moving:
+            self._suit_radius()
+            if scene.view:
+                scene.go(scene.view)
+        scene.follow()
+        self._on_view()
 
     def waiting_for(self) -> str:
-        """Return what is missing."""
-        if not self.moving.currentData():
+        """Return what is missing for the chosen method."""
+        if not self._moving:
             return (
                 "Everything lies in one coordinate system, so there is nothing to register. "
                 "To bring two files together, choose both in Open files…"
             )
+        method = self._method_class()
+        if method is None:
+            return ""
         missing = _FEWEST - len(self._landmarks().get("fixed_um", []))
-        if missing > 0:
+        if "landmarks" in method.needs and missing > 0:
             pairs = "1 more pair" if missing == 1 else f"{missing} pairs"
             return f"Place {pairs} of landmarks: press Place landmarks."
-        return ""
+        return self.fields.missing(method)
 
     def selection(self) -> Selection:
-        """Return the two sides."""
-        if self.moving.currentData() == self.fixed.currentData():
+        """Return the two sides, and what is compared of each."""
+        chosen: RegistrationSelection = self.fields.selection()
+        if chosen.moving == chosen.fixed:
             raise BadInput("Both sides are the same coordinate system.", "Choose two different ones.")
-        return RegistrationSelection(str(self.moving.currentData()), str(self.fixed.currentData()))
+        return chosen
 
     def show_result(self, selection: Selection) -> None:
         """Show both sides on top of each other."""
-        self.tools.put_down()
-        self.show_beside(False)
+        self.landmarks.tools.put_down()
+        self.hand.tools.put_down()
+        self.fields.refine.setChecked(False)
+        self.scene.go("overlaid")
+        self._draw()
 
     def show_beside(self, beside: bool) -> None:
         """Show the two sides side by side, or overlaid in the fixed frame."""
-        presenter, moving, fixed = self.desk.presenter, self.moving.currentData(), self.fixed.currentData()
-        if presenter is None or not moving or not fixed:
-            return
-        moved = self._moved(moving, fixed, original=beside)
-        below = [n for n in self.desk.images_in(fixed) if n not in moved][:1] or self._only_in(fixed, moving)
-        if not beside and not any(fixed in self.session.document.placed(n) for n in moved):
-            below = self._only_in(fixed, moving)
-        presenter.show(
-            coordinate_system=fixed,
-            beside=moving if beside else "",
-            landmarks=moving if beside else "",
-            shown=tuple(dict.fromkeys([*below, *moved])),
-        )
-        for spec, layer in presenter.canvas.layers():
-            if spec.key.element in moved and not spec.key.beside:
-                # on the fixed side what was moved would cover the places to click
-                layer.visible = not beside
-                layer.opacity = min(layer.opacity, 0.6)
-        presenter.fit()
+        self.scene.go("beside" if beside else "overlaid")
 
-    def _moved(self, moving: str, fixed: str, *, original: bool) -> list[str]:
-        """Return what lies in the moving system; overlaid, a warped copy instead of its original."""
-        document = self.session.document
-        warped = document.attribute("warped_from", {})
-        names = [n for t in ("images", "labels", "shapes") for n in document.names(t)]
-        mine = [n for n in names if moving in document.placed(warped.get(n, n))]
-        if original:
-            return [n for n in mine if n not in warped]
-        return [n for n in mine if n not in warped.values()]
+    def leave(self) -> None:
+        """Take the views of this step off the canvas."""
+        presenter = self.desk.presenter
+        shown = presenter is not None and (presenter.state.beside or self.scene.view)
+        self.scene.leave()
+        if shown and presenter is not None:
+            presenter.fit()
 
-    def _only_in(self, system: str, other: str) -> list[str]:
-        document = self.session.document
-        names = [n for t in ("images", "labels", "shapes") for n in document.names(t)]
-        return [n for n in names if system in document.placed(n) and other not in document.placed(n)]
+    # what is chosen ------------------------------------------------------------------------------
 
-    def _view_buttons(self) -> QWidget:
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        self.side_by_side, self.overlaid = QPushButton("Side by side"), QPushButton("Overlaid")
-        for button, beside, help in (
-            (self.side_by_side, True, "Draw the moving side to the right of the fixed one, to place landmarks."),
-            (self.overlaid, False, "Draw both in the fixed frame, to see how well they match."),
-        ):
-            button.setCheckable(True)
-            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-            button.setToolTip(help)
-            button.setStyleSheet("QPushButton { padding: 3px 8px; }")
-            button.clicked.connect(lambda _checked=False, b=beside: self.show_beside(b))
-            layout.addWidget(button)
-        layout.addStretch(1)
-        return row
+    @property
+    def _moving(self) -> str:
+        return str(self.moving.currentData() or "")
 
-    def _follow_sides(self) -> None:
-        if self.desk.session is not None:
-            self.refresh_now()
+    def _method_class(self) -> type[Any] | None:
+        return type(self.panel.form.value()) if self._valid() else None
+
+    def _valid(self) -> bool:
+        try:
+            return self.panel.form is not None and self.panel.form.value() is not None
+        except BadInput:
+            return False
 
     def _landmarks(self) -> dict[str, Any]:
-        sets = self.session.document.attribute("landmarks", {})
-        return dict(sets.get(str(self.moving.currentData() or ""), {}))
+        return dict(self.session.document.attribute("landmarks", {}).get(self._moving, {}))
 
     def _model(self) -> str:
         try:
@@ -165,28 +176,188 @@ class RegisterDock(MethodStep):
         except BadInput:
             return "auto"
 
-    def _options(self, tool: str) -> dict[str, Any]:
-        if self.desk.presenter is not None and not self.desk.presenter.state.beside:
-            self.show_beside(True)
-        return {"landmarks": str(self.moving.currentData() or "")}
+    def _landmark_options(self, tool: str) -> dict[str, Any]:
+        scene = self.scene
+        view = scene.view if scene.view in ("overlaid", "edges") else "beside"
+        if view != scene.view or view != "beside":
+            scene.go(view, live=True, fit=view != scene.view)
+        return {"landmarks": self._moving, "model": self._model()}
+
+    def _pin_options(self, tool: str) -> dict[str, Any]:
+        view = self.scene.view if self.scene.view in ("overlaid", "edges") else "overlaid"
+        if self.desk.presenter is not None and self.desk.presenter.tool != "pin":
+            self.scene.go(view, live=True, fit=view != self.scene.view)
+        return {"moving": self._moving, "radius_um": self.hand.radius.value()}
+
+    # what the hand does --------------------------------------------------------------------------
+
+    def _act(self, what: str) -> None:
+        acts = {
+            "accept": lambda: self.desk.correct("accept-alignment", moving=self._moving),
+            "remove": self._remove,
+            "refine": self._refine,
+            "next": self._next,
+            "import": self._import,
+            "export": self._export,
+        }
+        acts[what]()
+
+    def _remove(self) -> None:
+        self.hand.tools.put_down()
+        if self.desk.correct("remove-alignment", moving=self._moving):
+            self.scene.go("beside")
+
+    def _refine(self) -> None:
+        self.refresh_now()
+        self.fields.refine.setChecked(True)
+        self.panel.run()
+
+    def _import(self) -> None:
+        desk, moving, fixed = self.desk, self._moving, self.scene.fixed
+        ask_for_landmarks(self, lambda path: desk.attempt(lambda: read_pairs(desk, path, moving, fixed)))
+
+    def _export(self) -> None:
+        desk, moving, fixed = self.desk, self._moving, self.scene.fixed
+        ask_where_to_export(
+            self, moving, lambda path, form: desk.attempt(lambda: write_pairs(desk, path, form, moving, fixed))
+        )
+
+    def _next(self) -> None:
+        """Find beside the window where the next landmark helps most, and go there."""
+        document, scene, moving = self.session.document, self.scene, self._moving
+        over, model = next(iter(scene.fixed_elements()), ""), self._model()
+        if self.desk.presenter is not None and self.desk.presenter.tool != "landmark":
+            self.landmarks.tools.buttons["landmark"].click()
+        self.desk.runner.run(
+            lambda _report: next_place(document, moving, scene.fixed, over, model),
+            on_result=lambda found: scene.suggest(*found),
+            on_error=lambda error: self.panel.message.show_message(tell(error)),
+            key="next landmark",
+            replace=True,
+            listed=False,
+        )
+
+    def _choose(self, number: int) -> None:
+        if self.desk.correct("choose-candidate", moving=self._moving, number=number):
+            self.scene.go(self.scene.view if self.scene.view == "edges" else "overlaid", fit=False)
+        self.mark_stale()
 
     def _visit(self, number: int) -> None:
-        presenter, held = self.desk.presenter, self._landmarks()
-        if presenter is not None and 1 <= number <= len(held.get("fixed_um", [])):
+        held = self._landmarks()
+        if self.desk.presenter is not None and 1 <= number <= len(held.get("fixed_um", [])):
             y, x = np.asarray(held["fixed_um"][number - 1], dtype=float)
             self.desk.look_at(float(y), float(x))
 
-    def _delete(self, number: int) -> None:
-        self.desk.correct("delete-landmark", landmarks=str(self.moving.currentData()), number=number)
+    def _suit_method(self) -> bool:
+        """Choose at first what fits the pair: by images where both sides have one, else by landmarks."""
+        document = self.session.document
+        pair = (str(self.moving.currentData() or ""), str(self.fixed.currentData() or ""))
+        if pair == self._suited or not pair[0]:
+            return False
+        self._suited = pair
+        both = images_of(document, *pair) and images_of(document, pair[1], pair[0])
+        known = methods(self.kind)
+        wanted = known.get("images" if both else "landmarks", known["landmarks"])
+        self.panel.set_method(wanted())
+        return True
 
+    def _suit_radius(self) -> None:
+        """Let a pin reach a seventh of the section at first."""
+        wide = float(np.ptp(extent_of_system(self.session.document, self.scene.fixed), axis=0).max())
+        blocked = self.hand.radius.blockSignals(True)
+        self.hand.radius.setValue(float(f"{wide / 7:.2g}"))
+        self.hand.radius.blockSignals(blocked)
 
-def _summary(rows: list[Any], model: str) -> str:
-    if not rows:
-        return "No landmarks yet: 2 pairs turn, scale and shift; 3 or more also shear or bend."
-    known = [row.residual for row in rows if row.residual is not None]
-    n = f"{len(rows)} landmark{'s' if len(rows) != 1 else ''}"
-    if not known:
-        return f"{n}."
-    left = [row.left_out for row in rows if row.left_out is not None and np.isfinite(row.left_out)]
-    line = f"{n} ({model}): median residual {np.median(known):.1f} µm"
-    return line + (f", left out in turn {np.median(left):.1f} µm." if left else ".")
+    def _look(self, view: str) -> None:
+        self.scene.go(view)
+        self._draw()
+
+    # what is shown -------------------------------------------------------------------------------
+
+    def _follow_sides(self) -> None:
+        if self.desk.session is not None:
+            self.refresh_now()
+
+    def _on_view(self) -> None:
+        state = self.desk.presenter.state if self.desk.presenter is not None else None
+        view = "beside" if state is not None and state.beside else self.scene.view
+        self.views.follow(view, self.scene.way)
+
+    def _on_tool(self, tool: str) -> None:
+        """Let the moving side follow the hand while a tool is in it, and show the document when it is put down."""
+        scene = self.scene
+        if not tool and scene.view in ("overlaid", "edges") and not scene.way and self.isVisible():
+            scene.go(scene.view, fit=False)
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw the map, the folds and the pins that are asked for."""
+        presenter = self.desk.presenter
+        if presenter is None or self.desk.session is None or not self.isVisible() or not self._moving:
+            return
+        held = held_alignment(self.session.document, self._moving)
+        over = self.scene.view in ("overlaid", "edges")
+        result = self.hand.error.isChecked() and not self.hand.error.isHidden()
+        marks = self.landmarks.error.isChecked() and not self.landmarks.error.isHidden()
+        error = "result" if result and held else "landmarks" if marks else ""
+        pins = bool(held) and over and presenter.tool != "landmark"
+        folds = bool(held) and over and self.hand.folds.isChecked()
+        tissue = next(iter(self.scene.fixed_elements()), "") if error == "landmarks" else ""
+        self.scene.draw(Aligned(self._moving, error, pins, folds, tissue) if error or pins or folds else None)
+
+    def _fill_hand(self) -> None:
+        held = held_alignment(self.session.document, self._moving)
+        held = held if held.get("fixed") == self.fixed.currentData() else {}
+        document, method = self.session.document, self._method_class()
+        certain = bool(held) and certainty_of(document, self._moving) is not None
+        refinable = method is not None and not self.waiting_for() and "landmarks" not in method.needs
+        self.hand.fill(held, certain=certain, refinable=refinable)
+        self.hand.kept.fill(self._kept_names())
+        if held != self._reported:
+            self._reported = held
+            self.hand.kept.forget_report()
+        self.panel._correct_heading.setVisible(bool(held))
+        self._draw_cards(held)
+
+    def _kept_names(self) -> list[str]:
+        """Return the names of the registrations that are kept of this pair."""
+        known = self.session.document.attribute("alignments_kept", {})
+        pair = (self._moving, self.scene.fixed)
+        return [name for name, entry in known.items() if (entry.get("moving"), entry.get("fixed")) == pair]
+
+    def _report(self) -> Any:
+        images = self.fields.selection()
+        return report_of_alignments(
+            self.session.document, self._moving, self._kept_names(),
+            fixed_image=images.fixed_image, moving_image=images.moving_image,
+        )  # fmt: skip
+
+    def _draw_cards(self, held: dict[str, Any]) -> None:
+        """Draw the candidates beside the window, once for each set of them."""
+        document, scene = self.session.document, self.scene
+        found = [kept_transform(document, c) for c in held.get("candidates", [])]
+        transforms = [t for t in found if t is not None][:4]
+        below, above = scene.fixed_elements() if held else [], scene.picture_element() if held else ""
+        key = (self._moving, repr(held.get("candidates")), tuple(below), above)
+        if len(transforms) < 2 or not below or not above or key == self._drawn:
+            return
+        self._drawn = key
+        sides = ((below[0], scene.fixed), (above, scene.moving))
+        self.desk.runner.run(
+            lambda _report: candidate_pictures(document, *sides, transforms),
+            on_result=self.hand.cards.draw,
+            on_error=lambda error: self.desk.told.emit("error", str(error)),
+            key="candidate pictures",
+            replace=True,
+            listed=False,
+        )
+
+    def _tell_trust(self, _result: Any = None) -> None:
+        """Tell a doubtful result as a warning, with the ways out."""
+        trust = held_alignment(self.session.document, self._moving).get("trust") or {}
+        warning = str(trust.get("warning") or "").strip()
+        line = self.panel.message.message
+        if not warning or line is None:
+            return
+        ways = {"Place landmarks": lambda: self.landmarks.tools.buttons["landmark"].click(), "Remove": self._remove}
+        self.panel.message.show_message(Message("warning", line.text), ways)

@@ -110,6 +110,9 @@ class StepDock(QWidget):
         """Return where this step tells what went wrong."""
         return None
 
+    def leave(self) -> None:
+        """Another step is shown: take away what only this one draws."""
+
     def mark_stale(self, *_: object) -> None:
         """Refresh once the program is idle, or when the dock is shown."""
         self._stale = True

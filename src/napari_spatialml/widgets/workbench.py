@@ -188,6 +188,5 @@ class Workbench(QWidget):
         if presenter.state.compared is not None and self.tabs.tabText(index) != CompareDock.title:
             presenter.marks.remove()
             presenter.show(compared=None, shown=None)
-        if presenter.state.beside and self.tabs.tabText(index) != RegisterDock.title:
-            presenter.show(beside="", landmarks="", shown=None)
-            presenter.fit()
+        if self.tabs.tabText(index) != RegisterDock.title:
+            self.steps[RegisterDock.title].leave()

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from ...core.landmarks import choose_model, fit_model
+from ...core.landmark_trust import certainty_of, trust_in
+from ...core.landmarks import judge
 from ...core.method import Advanced, Interval, method
 from ...core.registration import Alignment, Pair, Registrar
 from ...core.report import Report, silent
@@ -44,11 +45,13 @@ class Landmarks(Registrar):
         moving, fixed = pair.moving.landmarks, pair.fixed.landmarks
         if moving is None or fixed is None:
             raise BadInput("There are no landmarks.", "Place at least 2 pairs, on both sections.")
-        reflection: Literal["auto", "forbidden"] = "auto" if self.reflection == "auto" else "forbidden"
-        model = choose_model(moving, fixed, reflection, self.ridge) if self.model == "auto" else self.model
-        report(0.5, f"Fitting: {model}")
-        transform = fit_model(model, moving, fixed, reflection, self.ridge)
-        if not np.isfinite(transform.apply(moving)).all():
+        judged = judge(moving, fixed, self.model, "auto" if self.reflection == "auto" else "forbidden", self.ridge)
+        if judged.transform is None:
+            raise BadInput(judged.why)
+        if not np.isfinite(judged.transform.apply(moving)).all():
             raise BadInput("The landmarks give no finite transform.", "Spread them over the section.")
-        report(1.0, f"Fitted: {model}")
-        return Alignment(transform)
+        report(0.5, f"Fitted: {judged.model}")
+        certainty = certainty_of(judged, moving, pair.fixed)
+        trust = trust_in(judged, moving, fixed, certainty)
+        report(1.0, f"Fitted: {judged.model}")
+        return Alignment(judged.transform, trust=trust, certainty=certainty)

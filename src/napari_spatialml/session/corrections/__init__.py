@@ -19,6 +19,7 @@ from ..expansion import has_labels
 from ..planes import said_plane
 from ..summary import summary_of
 from . import (  # noqa: F401  (importing them registers the corrections)
+    alignments,
     annotate,
     bringing,
     cells,
@@ -34,6 +35,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     review,
     selections,
     shaping,
+    transferring,
 )
 from .registry import COMPLETED, MADE, packed, unpacked
 

@@ -1,0 +1,223 @@
+"""A smooth displacement field that brings one picture of tissue onto another, by local correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from .affine import Affine
+from .field import DisplacementField
+from .image_affine import Terms, blend, placed, terms_of
+from .pictures import Picture
+from .report import Report, silent
+
+__all__ = ["Bent", "Level", "bend", "bend_between", "unbent"]
+
+Float = npt.NDArray[np.float32]
+_RADIUS = 5
+"""Half the window of the local correlation, in pixels."""
+_REBLENDED = 4
+"""Every so many rounds the channels are blended again."""
+_NODE = 4
+"""Nodes of the field lie this many pixels apart: its patches are larger."""
+_LEAST_AREA = 0.2
+"""No part of the field may shrink to less of its area than this."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of the pyramid.
+
+    Parameters
+    ----------
+    edge
+        Longest edge in pixels, at most.
+    rounds
+        Steps.
+    patch
+        Standard deviation in pixels of the neighbourhood that moves as one.
+    damping
+        How much texture, of the mean, a patch needs to be moved by half of what it asks for.
+    """
+
+    edge: int
+    rounds: int
+    patch: float
+    damping: float
+
+
+LEVELS = (Level(128, 8, 20.0, 1.0), Level(256, 10, 16.0, 1.0), Level(512, 20, 8.0, 0.5))
+
+
+@dataclass(frozen=True)
+class Bent:
+    """The field d (2, h, w) in pixels of ``spacing`` µm, and what the local correlation says under it."""
+
+    field: Float
+    spacing: float
+    terms: Terms
+
+
+def bend_between(
+    fixed: Picture, moving: Picture, transform: Affine, stiffness: float = 1.0, report: Report = silent
+) -> tuple[DisplacementField, Bent]:
+    """Return the field that follows an affine map from moving to fixed, in µm of the fixed side.
+
+    Parameters
+    ----------
+    fixed, moving
+        On pixels of about the same size.
+    transform
+        The affine map.
+    stiffness
+        How much larger than usual the patches are that move as one.
+    report
+        Told once a round.
+    """
+    level, values, weight = _level(fixed, moving, transform)
+    bent = bend(level.values, values, weight, level.spacing, stiffness, report)
+    field, nodes = bent.field, tuple(np.arange(0, n + _NODE - 1, _NODE) for n in level.shape)
+    at = np.meshgrid(*(np.minimum(n, s - 1) for n, s in zip(nodes, level.shape, strict=True)), indexing="ij")
+    moved = np.stack([part[at[0], at[1]] for part in field], -1) * level.spacing
+    return DisplacementField(np.array(level.origin), _NODE * level.spacing, moved.astype(np.float32)), bent
+
+
+def unbent(fixed: Picture, moving: Picture, transform: Affine) -> Bent:
+    """Return what the local correlation says under an affine map alone."""
+    level, values, weight = _level(fixed, moving, transform)
+    field = np.zeros((2, *level.shape), np.float32)
+    return Bent(field, level.spacing, _terms(level.values, values, weight, field, None)[0])
+
+
+def _level(fixed: Picture, moving: Picture, transform: Affine) -> tuple[Picture, Float, Float]:
+    """Return the fixed picture on the finest level that is bent, and the moving one on its pixels."""
+    level = fixed.at(max(fixed.spacing, max(fixed.shape) * fixed.spacing / LEVELS[-1].edge))
+    scale = float(np.sqrt(abs(np.linalg.det(transform.matrix[:2, :2]))))
+    values, weight = placed(moving.at(max(level.spacing / scale, moving.spacing)), level, transform)
+    return level, values, weight
+
+
+def bend(
+    fixed: Float, moving: Float, weight: Float, spacing: float, stiffness: float = 1.0, report: Report = silent
+) -> Bent:
+    """Find the field d under which the fixed picture at p + d(p) looks like the moving one at p.
+
+    Parameters
+    ----------
+    fixed, moving
+        (f, h, w) on the same pixels: the moving one has been brought there by an affine map.
+    weight
+        (h, w), 1 where both are known.
+    spacing
+        The pixel in µm.
+    stiffness
+        Factor on the patches.
+    report
+        Told once a round.
+
+    Notes
+    -----
+    On each level, patches are moved by Gauss–Newton steps on the local correlation (Lucas–Kanade on what is
+    standardised in Gaussian windows); the step is composed with the field. The slope is the mean of both
+    sides' slopes, so that neither side is preferred, and is weighted by the local correlation: what does not
+    correspond does not pull.
+
+    References
+    ----------
+    Lucas, Kanade 1981, An iterative image registration technique, equation 9; Cachier et al. 2003,
+    doi:10.1016/S1077-3142(03)00002-X.
+    """
+    pictures = _pyramid(fixed, moving, weight)
+    levels = LEVELS[-len(pictures) :]
+    field = np.zeros((2, *pictures[0][2].shape), np.float32)
+    total, done = sum(level.rounds for level in levels), 0
+    for (f, m, w), level in zip(pictures, levels, strict=True):
+        field = _onto(field, w.shape)
+        mix: tuple[Float, Float] | None = None
+        for round_ in range(level.rounds):
+            report(done / total, "Bending")
+            terms, mix = _terms(f, m, w, field, mix if round_ % _REBLENDED else None)
+            field = _step(field, terms, level, stiffness)
+            done += 1
+    field = _unfolded(field)
+    terms, _ = _terms(f, m, w, field, mix)
+    return Bent(field, spacing, terms)
+
+
+def _pyramid(fixed: Float, moving: Float, weight: Float) -> list[tuple[Float, Float, Float]]:
+    levels = [(fixed, moving, weight)]
+    while len(levels) < len(LEVELS) and max(levels[0][2].shape) > 1.5 * LEVELS[-len(levels) - 1].edge:
+        f, m, w = levels[0]
+        soft = ndimage.gaussian_filter(w, 0.8)
+        low = np.stack([ndimage.gaussian_filter(v * w, 0.8) for v in m])[:, ::2, ::2]
+        known = (soft[::2, ::2] > 0.5).astype(np.float32)
+        small = np.stack([ndimage.gaussian_filter(v, 0.8) for v in f])[:, ::2, ::2]
+        levels.insert(0, (np.ascontiguousarray(small), low / np.maximum(soft[::2, ::2], 1e-3) * known, known))
+    return levels
+
+
+def _onto(field: Float, shape: tuple[int, ...]) -> Float:
+    """Return the field on pixels of half the size."""
+    if field.shape[1:] == shape:
+        return field
+    from .likeness_kernels import sampled_affine
+
+    m = np.array([[0.5, 0, 0], [0, 0.5, 0]])
+    padded = np.pad(field, ((0, 0), (0, 2), (0, 2)), mode="edge")
+    out, weight = np.empty((2, *shape), np.float32), np.empty(shape, np.float32)
+    sampled_affine(padded, np.ones(padded.shape[1:], np.float32), m, shape, out, weight)
+    return 2 * out
+
+
+def _terms(
+    f: Float, m: Float, w: Float, field: Float, mix: tuple[Float, Float] | None
+) -> tuple[Terms, tuple[Float, Float]]:
+    from .likeness_kernels import sampled_field
+
+    looked = np.empty_like(f)
+    sampled_field(f, field, looked)
+    if mix is None:
+        mix = blend(m, looked, w, 2 * _RADIUS)
+    still, seen = np.tensordot(mix[0], m, 1), np.tensordot(mix[1], looked, 1)
+    return terms_of(still, seen, w, _RADIUS, both=True), mix
+
+
+def _step(field: Float, terms: Terms, level: Level, stiffness: float) -> Float:
+    """Move each patch by least squares, as far as its texture determines it."""
+    from .likeness_kernels import sampled_field
+
+    gy, gx = terms.slope
+    planes = [gy * gy, gx * gx, gy * gx, gy * terms.rest, gx * terms.rest]
+    yy, xx, yx, ry, rx = (ndimage.gaussian_filter(p, level.patch * stiffness, truncate=2.5) for p in planes)
+    damp = level.damping * float((yy + xx).sum() / max(float(terms.weight.sum()), 1.0)) / 2 + 1e-9
+    yy, xx = yy + damp, xx + damp
+    inverse = 1 / (yy * xx - yx * yx)
+    move = np.stack([(xx * ry - yx * rx) * inverse, (yy * rx - yx * ry) * inverse])
+    move *= np.minimum(1, 1 / np.maximum(np.sqrt((move**2).sum(0)), 1e-6))
+    move = _smooth(move, 1.0)
+    there = np.empty_like(field)
+    sampled_field(field, move, there)
+    return _smooth(there + move, 0.5)
+
+
+def _smooth(field: Float, sigma: float) -> Float:
+    smooth = [ndimage.gaussian_filter(p, sigma, truncate=2.5, mode="nearest") for p in field]
+    return np.asarray(np.stack(smooth), np.float32)
+
+
+def _unfolded(field: Float) -> Float:
+    """Smooth the field until it folds nowhere."""
+    for k in range(8):
+        if float(_areas(field).min()) > _LEAST_AREA:
+            break
+        field = _smooth(field, 2.0 * 1.5**k)
+    return field
+
+
+def _areas(field: Float) -> Float:
+    """Return by how much each pixel grows: the determinant of the Jacobian."""
+    (yy, yx), (xy, xx) = np.gradient(field[0]), np.gradient(field[1])
+    return np.asarray((1 + yy) * (1 + xx) - yx * xy)

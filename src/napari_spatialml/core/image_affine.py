@@ -1,0 +1,240 @@
+"""The affine map that brings two pictures of tissue onto each other, by local correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from .affine import Affine
+from .pictures import Picture
+
+__all__ = ["Fit", "Terms", "blend", "placed", "refine", "terms_of"]
+
+Float = npt.NDArray[np.float32]
+Model = Literal["rigid", "similarity", "affine"]
+_RADIUS = 6
+"""Half the window of the local correlation, in pixels."""
+_ROUNDS = 12
+_FLOOR = 0.25
+"""Standard deviation of a blend, of 1 in the whole picture, below which a window shows only noise."""
+_LEAST_WEIGHT = 400
+"""Pixels on which the sides must lie upon each other."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """An affine map in µm with the mean squared local correlation where the pictures overlap."""
+
+    transform: Affine
+    likeness: float
+    overlap: float
+
+    @property
+    def score(self) -> float:
+        """The likeness, less where little overlaps: to compare placements on the same level."""
+        return float(self.likeness * np.sqrt(min(self.overlap, 1.0)))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the local correlation says at each pixel of the fixed picture.
+
+    Parameters
+    ----------
+    slope
+        (2, h, w): by how much the standardised moving picture, as far as it is correlated, changes per pixel.
+    rest
+        (h, w): what of the standardised fixed picture it does not explain.
+    squared
+        (h, w): squared local correlation.
+    weight
+        (h, w): 1 where both are known, else 0.
+    """
+
+    slope: Float
+    rest: Float
+    squared: Float
+    weight: Float
+
+    @property
+    def likeness(self) -> float:
+        """The mean squared local correlation."""
+        return float((self.squared * self.weight).sum() / max(float(self.weight.sum()), 1.0))
+
+
+def terms_of(fixed: Float, moving: Float, weight: Float, radius: int, both: bool = False) -> Terms:
+    """Return the linearised local correlation of two planes on the same pixels.
+
+    Parameters
+    ----------
+    fixed, moving
+        (h, w).
+    weight
+        (h, w), 0 where one of them is unknown.
+    radius
+        Half the window in pixels.
+    both
+        Whether the slope is the mean of both sides' slopes, and what is little correlated counts less.
+
+    References
+    ----------
+    Cachier, Bardinet, Dormont, Pennec, Ayache 2003, Iconic feature based nonrigid registration,
+    doi:10.1016/S1077-3142(03)00002-X, section 3.3: the linear correlation coefficient in Gaussian windows.
+    """
+    f, m = fixed * weight, moving * weight
+    planes = np.stack([weight, f, m, f * fixed, m * moving, f * moving]).astype(np.float32)
+    means = _windows(planes, radius, both)
+    mu_f, mu_m, ff, mm, fm = means[1:] / np.maximum(means[0], 1e-3)
+    sd_f = np.sqrt(np.maximum(ff - mu_f**2, 0) + np.float32(_FLOOR**2))
+    sd_m = np.sqrt(np.maximum(mm - mu_m**2, 0) + np.float32(_FLOOR**2))
+    rho = np.clip((fm - mu_f * mu_m) / (sd_f * sd_m), -1, 1)
+    rest = ((fixed - mu_f) / sd_f - rho * (moving - mu_m) / sd_m) * weight
+    slope = np.stack(np.gradient(moving)) * (rho / sd_m)
+    if both:
+        slope = 0.5 * (slope + np.stack(np.gradient(fixed)) / sd_f) * np.abs(rho)
+        rest = rest * np.abs(rho)
+    slope *= ndimage.minimum_filter(weight, 3)
+    return Terms(slope.astype(np.float32), rest.astype(np.float32), (rho**2).astype(np.float32), weight)
+
+
+def _windows(planes: Float, radius: int, gaussian: bool) -> Float:
+    """Return local means: in squares, or in Gaussian windows of the same variance."""
+    if gaussian:
+        return np.stack([ndimage.gaussian_filter(p, radius / 1.8, truncate=2.5) for p in planes])
+    from .likeness_kernels import window_means
+
+    means = np.empty_like(planes)
+    window_means(planes, radius, means)
+    return means
+
+
+def placed(moving: Picture, fixed: Picture, transform: Affine) -> tuple[Float, Float]:
+    """Return the moving picture's values on the fixed one's pixels, and where both are known."""
+    from .likeness_kernels import sampled_affine
+
+    m = np.ascontiguousarray((moving.grid.inverse() @ transform.inverse() @ fixed.grid).matrix[:2])
+    out = np.empty((len(moving.values), *fixed.shape), np.float32)
+    weight = np.empty(fixed.shape, np.float32)
+    sampled_affine(moving.values, moving.known, m, fixed.shape, out, weight)
+    return out, np.asarray((weight > 0.9) * fixed.known, np.float32)
+
+
+def blend(fixed: Float, moving: Float, weight: Float, radius: int) -> tuple[Float, Float]:
+    """Return the weights of the features of either side under which both sides look most alike.
+
+    Notes
+    -----
+    The first canonical correlation of the features after their local means are taken off, with a ridge of a
+    hundredth of the variance: so a stain of one side finds its counterpart on the other, inverted or not.
+    """
+    both = np.concatenate([fixed, moving]) * weight
+    means = _windows(np.concatenate([weight[None], both]).astype(np.float32), radius, False)
+    flat = (both - means[1:] / np.maximum(means[0], 1e-3)) * weight
+    flat = flat[:, weight > 0]
+    n = len(fixed)
+    cov = (flat @ flat.T / max(flat.shape[1], 1)).astype(np.float64)
+    a, b = _whitener(cov[:n, :n]), _whitener(cov[n:, n:])
+    left, _, right = np.linalg.svd(a @ cov[:n, n:] @ b)
+    wf, wm = a @ left[:, 0], b @ right[0]
+    sign = 1.0 if wf.sum() >= 0 else -1.0
+    return np.asarray(sign * wf, np.float32), np.asarray(sign * wm, np.float32)
+
+
+def _whitener(cov: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    values, vectors = np.linalg.eigh(cov + np.eye(len(cov)) * (0.01 * np.trace(cov) / len(cov) + 1e-9))
+    return np.asarray(vectors @ np.diag(1 / np.sqrt(np.maximum(values, 1e-12))) @ vectors.T)
+
+
+def refine(fixed: Picture, moving: Picture, start: Affine, model: Model = "affine", rounds: int = _ROUNDS) -> Fit:
+    """Improve an affine map on one level of the pyramid.
+
+    Parameters
+    ----------
+    fixed, moving
+        On pixels of about the same size.
+    start
+        From moving to fixed, in µm.
+    model
+        What the map may change.
+    rounds
+        Gauss–Newton steps at most.
+
+    Notes
+    -----
+    Each round blends the features, then fits a small motion of the fixed side's pixels by least squares to the
+    linearised local correlation. A step that makes the pictures less alike is halved, then the last is kept.
+    """
+    now = _Aligned(fixed, moving, start)
+    step = 1.0
+    for _ in range(rounds):
+        motion = step * now.motion(model)
+        if float(np.abs(motion).max()) < 0.01:
+            break
+        then = _Aligned(fixed, moving, now.moved(motion))
+        if then.gain <= now.gain:
+            step /= 2
+            if step < 0.2:
+                break
+            continue
+        now, step = then, min(1.0, 1.5 * step)
+    return Fit(now.transform, now.terms.likeness, now.overlap)
+
+
+class _Aligned:
+    """Two pictures under one affine map."""
+
+    def __init__(self, fixed: Picture, moving: Picture, transform: Affine):
+        self.fixed, self.transform = fixed, transform
+        values, weight = placed(moving, fixed, transform)
+        wf, wm = blend(fixed.values, values, weight, 2 * _RADIUS)
+        f, m = np.tensordot(wf, fixed.values, 1), np.tensordot(wm, values, 1)
+        self.terms = terms_of(f, m, weight, _RADIUS)
+        scale = moving.spacing / fixed.spacing * np.sqrt(abs(np.linalg.det(transform.matrix[:2, :2])))
+        area = min(float(fixed.known.sum()), float(moving.known.sum()) * scale**2)
+        self.overlap = float(weight.sum()) / max(area, 1.0)
+
+    @property
+    def gain(self) -> float:
+        """What must grow: the likeness, on as much as possible."""
+        return float(self.terms.likeness * np.sqrt(min(self.overlap, 1.0)))
+
+    def motion(self, model: Model) -> npt.NDArray[np.float64]:
+        """Return (6,): shift, then how the shift grows along y and x, all for the edge of the picture, in pixels."""
+        height, width = self.fixed.shape
+        half = max(height, width) / 2
+        y = ((np.arange(height) - height / 2) / half).astype(np.float32)[:, None]
+        x = ((np.arange(width) - width / 2) / half).astype(np.float32)[None]
+        gy, gx = self.terms.slope
+        columns = np.stack([gy, gx, gy * y, gy * x, gx * y, gx * x]).reshape(6, -1)
+        basis = _BASIS[model]
+        design = basis @ columns
+        normal = (design @ design.T).astype(np.float64)
+        right = (design @ self.terms.rest.ravel()).astype(np.float64)
+        normal += np.eye(len(basis)) * (1e-3 * np.trace(normal) / len(basis) + 1e-9)
+        found = basis.T @ np.linalg.solve(normal, right)
+        return np.asarray(found * min(1.0, 4.0 / max(float(np.abs(found).max()), 1e-9)))
+
+    def moved(self, motion: npt.NDArray[np.float64]) -> Affine:
+        """Return the map after the fixed side's pixels look elsewhere by the motion."""
+        height, width = self.fixed.shape
+        half = max(height, width) / 2
+        matrix = np.eye(3)
+        matrix[:2, :2] += motion[2:].reshape(2, 2) / half
+        matrix[:2, 2] = motion[:2]
+        about = Affine.translation(height / 2, width / 2)
+        look = self.fixed.grid @ about @ Affine(matrix) @ about.inverse() @ self.fixed.grid.inverse()
+        return look.inverse() @ self.transform
+
+
+_SHIFT = np.eye(6)[:2]
+_TURN = np.array([[0.0, 0, 0, -1, 1, 0]])
+_GROW = np.array([[0.0, 0, 1, 0, 0, 1]])
+_BASIS: dict[Model, npt.NDArray[np.float64]] = {
+    "rigid": np.vstack([_SHIFT, _TURN]),
+    "similarity": np.vstack([_SHIFT, _TURN, _GROW]),
+    "affine": np.eye(6),
+}
