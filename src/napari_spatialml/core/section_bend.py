@@ -11,8 +11,8 @@ from ..errors import BadInput
 from .affine import Affine
 from .landmarks import fit_spline
 from .report import Report, silent
-from .section_refinement import Fit, Sections
-from .section_trust import information
+from .section_evidence import Sections, information
+from .section_refinement import Fit
 from .transform import Transform
 
 __all__ = ["Drift", "bend", "drift"]

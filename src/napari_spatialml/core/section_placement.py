@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from .affine import Affine
 from .report import Report, part, silent
-from .section_refinement import Movement, Sections, refine_placement
+from .section_evidence import Sections, information
+from .section_refinement import Movement, refine_placement
 from .section_search import Pose, search_poses
-from .section_trust import information
 from .transport import Plan, effective_rank, fused_gromov_wasserstein, weighted_procrustes
 
 __all__ = ["Placement", "place_section"]
@@ -90,7 +90,7 @@ def place_section(
         inner = part(report, 0.4 + 0.6 * k / len(starts), 0.4 + 0.6 * (k + 1) / len(starts))
         found.append(_follow(seen, unseen, start, poses, alpha, movement, inner))
     kept = _distinct(sorted(found, key=lambda one: -one.score), seen)
-    finest = refine_placement(whole, kept[0].transform, movement)[0] if whole is not seen else kept[0].transform
+    finest = refine_placement(whole, kept[0].transform, movement) if whole is not seen else kept[0].transform
     return [replace(kept[0], transform=finest), *kept[1:]]
 
 
@@ -98,11 +98,11 @@ def _follow(
     seen: Sections, unseen: Sections, start: Affine, poses: list[Pose], alpha: float, movement: Movement, report: Report
 ) -> Placement:
     """Refine a start directly and by a plan of transport from there; keep what fits better."""
-    straight = refine_placement(seen, start, movement, part(report, 0.0, 0.4))[0]
+    straight = refine_placement(seen, start, movement, part(report, 0.0, 0.4))
     share = float(np.clip(information(seen, straight)[2], 0.2, 1.0))
     plan = transport_from(seen, straight, alpha, share, part(report, 0.4, 0.7))
     carried, residual = _fitted(plan, seen.moving, seen.fixed, start.reflects, movement)
-    by_plan = refine_placement(seen, carried, movement, part(report, 0.7, 1.0))[0]
+    by_plan = refine_placement(seen, carried, movement, part(report, 0.7, 1.0))
     rank = effective_rank(plan.coupling)
     placements = []
     for transform in (straight, by_plan):
@@ -119,7 +119,7 @@ def transport_from(sections: Sections, start: Affine, alpha: float, share: float
     points = (sections.moving, sections.fixed)
     placed = start.apply(sections.moving)
     return fused_gromov_wasserstein(
-        points, features, alpha, share, start=placed, epsilon=(0.05, 0.005), steps=20, report=report
+        points, features, alpha, share, start=placed, epsilon=(0.05, 0.004), steps=8, report=report
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,80 +12,29 @@ from scipy.spatial import cKDTree
 
 from .affine import Affine
 from .report import Report, silent
-from .smoothed import Smoothed, gathered, pitch
+from .section_evidence import WIDTH, Sections, information
+from .smoothed import Smoothed, pitch
 from .transform import Transform
 
-__all__ = ["Fit", "Sections", "match_points", "refine_placement"]
+__all__ = ["Fit", "match_points", "refine_placement"]
 
 Floats = npt.NDArray[np.float64]
 Movement = Literal["rigid", "similarity"]
-_WIDTHS = (3.0, 2.0, 1.3)
+_WIDTHS = (3.0, 2.0, WIDTH)
 """Widths of the fields in pitches, one after the other: far pulls first."""
 _OUTLIERS = 0.05
 """Likelihood of a point without a counterpart, beside that of a perfect match."""
 _ROUNDS = 8
+_EDGE, _RIM = 0.4, 0.4
+"""A point on the edge has half of the usual evidence, all from one side: it weighs little."""
+_WORSE = 0.85
+"""Share of the best information so far below which a section is sliding off the other."""
 _NOISY = 6.0
 """Times the usual smallest mismatch that still counts as noise."""
 _ALONE = 0.01
 """Kernel that stands for having no partner, beside the usual sum of a row."""
 _MOST = 400
 """Points looked at for one mean."""
-
-
-@dataclass(frozen=True)
-class Sections:
-    """What is compared: points of both sides and their components.
-
-    Parameters
-    ----------
-    fixed, moving
-        (n, 2) and (m, 2) in µm.
-    fixed_values, moving_values
-        (n, d) and (m, d).
-    """
-
-    fixed: Floats
-    moving: Floats
-    fixed_values: Floats
-    moving_values: Floats
-    _fields: dict[float, tuple[Smoothed, Floats]] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def pitches(self) -> tuple[float, float]:
-        """The pitch of the fixed and of the moving points, in µm."""
-        return pitch(self.fixed), pitch(self.moving)
-
-    @property
-    def pitch(self) -> float:
-        """The larger pitch of the two sides, in µm."""
-        return max(self.pitches)
-
-    def fewer(self, at_most: int) -> Sections:
-        """Return means on a grid of about ``at_most`` places a side; itself where there are no more."""
-        if max(len(self.fixed), len(self.moving)) <= at_most:
-            return self
-        still, (still_values,) = gathered(self.fixed, (self.fixed_values,), at_most)
-        turned, (turned_values,) = gathered(self.moving, (self.moving_values,), at_most)
-        return Sections(still, turned, still_values, turned_values)
-
-    def fields(self, width: float) -> tuple[Smoothed, Floats]:
-        """Return the field of the fixed side and the smoothed values of the moving points.
-
-        Parameters
-        ----------
-        width
-            Of the Gaussian, in pitches.
-        """
-        if width not in self._fields:
-            um = width * self.pitch
-            still, turned = (
-                Smoothed(points, values, um, min(max(12, round(14 * (um / own) ** 2)), _MOST))
-                for points, values, own in zip(
-                    (self.fixed, self.moving), (self.fixed_values, self.moving_values), self.pitches, strict=True
-                )
-            )
-            self._fields[width] = still, turned.at(self.moving)[0]
-        return self._fields[width]
 
 
 @dataclass(frozen=True)
@@ -114,7 +62,7 @@ class Fit:
     def at(cls, still: Smoothed, values: Floats, where: Floats) -> Fit:
         """Compare at ``where`` (m, 2); points that the fixed side does not cover weigh nothing."""
         mean, slope, evidence = still.slope(where)
-        covered = still.coverage(evidence) ** 2
+        covered = np.clip((evidence / still.usual - _EDGE) / _RIM, 0.0, 1.0)
         if covered.sum() <= 0:
             return cls(values - mean, slope, covered, 1.0)
         wrong = values - mean
@@ -131,7 +79,7 @@ class Fit:
 
 def refine_placement(
     sections: Sections, start: Affine, movement: Movement = "rigid", report: Report = silent
-) -> tuple[Affine, Fit]:
+) -> Affine:
     """Return the placement at which the expression of both sides fits best, near ``start``.
 
     Parameters
@@ -148,24 +96,31 @@ def refine_placement(
     Expectation: each moving point is compared with the mean of its nearest fixed ones (soft, truncated
     correspondences), and is an outlier where it is not covered or does not fit. Maximisation: a
     Gauss–Newton step on turn, shift and scale. The correspondences pull by expression alone, so that
-    neither the lattice of the spots nor the edge of the tissue holds the section back. O(n k d) a round.
+    neither the lattice of the spots nor the edge of the tissue holds the section back; what a step is
+    worth is said by the information that the sections then have of each other, so that none slides off the
+    other. O(n k d) a round.
     """
-    fit = None
+    best, reached = start, information(sections, start)[0]
     for number, width in enumerate(_WIDTHS):
         still, values = sections.fields(width)
+        placed = best
         for _ in range(_ROUNDS):
             report(number / len(_WIDTHS), "Fitting the expression")
-            where = start.apply(sections.moving)
+            where = placed.apply(sections.moving)
             fit = Fit.at(still, values, where)
             if fit.weight.sum() < 3:
                 break
             step, size = _newton(fit, where, movement, width * sections.pitch)
-            start = step @ start
+            tried = step @ placed
+            gained = information(sections, tried)[0]
+            if gained < _WORSE * reached:
+                break
+            placed, reached = tried, max(reached, gained)
             if size < 0.01 * sections.pitch:
                 break
-    still, values = sections.fields(_WIDTHS[-1])
+        best = placed
     report(1.0)
-    return start, Fit.at(still, values, start.apply(sections.moving))
+    return best
 
 
 def _newton(fit: Fit, where: Floats, movement: Movement, longest: float) -> tuple[Affine, float]:

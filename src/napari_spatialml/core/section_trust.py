@@ -6,44 +6,21 @@ import numpy as np
 import numpy.typing as npt
 
 from .registration import Trust
-from .section_refinement import Fit, Sections
+from .section_evidence import WIDTH, Sections, block_sums
 from .transform import Transform
 
-__all__ = ["agreement", "information", "lead", "permuted", "trust_of"]
+__all__ = ["agreement", "lead", "permuted", "trust_of"]
 
 Floats = npt.NDArray[np.float64]
-_WIDTH = 1.3
-_INSIDE = 0.9
-"""Coverage of a point that lies on the tissue: it is 1 from the edge inwards, and falls off outside."""
 _BLOCKS = 5
 """Blocks along the section: their means are taken for independent."""
 _BELIEVED = 0.5
-_CLEAR = 2.0
-"""Standard errors by which the best has to be better than the best mirrored one."""
-_COEFFICIENTS = {"constant": -4.0, "agreement": 6.0, "lead": 1.0, "mirrored": 1.0}
-
-
-def information(sections: Sections, transform: Transform) -> tuple[float, float, float]:
-    """Return what one section says of the other at a placement, with the correlation and the overlap.
-
-    Returns
-    -------
-    tuple[float, float, float]
-        −½ log(1 − r²) times the overlap, at least 0; the correlation r of the smoothed components where
-        the sections overlap; the share of the smaller section that overlaps.
-    """
-    field, values = sections.fields(_WIDTH)
-    where = transform.apply(sections.moving)
-    mean, weight = field.at(where)
-    covered = field.coverage(weight)
-    if covered.sum() < 3:
-        return 0.0, 0.0, 0.0
-    here, there = (one - covered @ one / covered.sum() for one in (values, mean))
-    scale = np.sqrt((covered @ here**2).sum() * (covered @ there**2).sum())
-    r = float((covered @ (here * there)).sum() / scale) if scale > 0 else 0.0
-    area = min(len(sections.moving), len(sections.fixed) * (sections.pitches[0] / sections.pitches[1]) ** 2)
-    overlap = min(float((covered > _INSIDE).sum()) / area, 1.0)
-    return max(-0.5 * float(np.log1p(-(min(abs(r), 0.9999) ** 2))) * overlap * np.sign(r), 0.0), r, overlap
+_CLEAR = 2.5
+"""Standard errors by which the best has to be better than the best mirrored one to be free of a warning."""
+_CONSTANT, _AGREEMENT, _INFORMATION, _LEAD = -1.16, 2.3, 1.67, 0.93
+"""Logistic regression of success on simulated pairs, related and unrelated, of 150 to 600 spots, 30 to 300
+genes, 30 to 3,000 counts a spot and 50 to 100 % overlap. In ten-fold cross-validation 93 % of those above 0.8
+were right, 71 % between 0.5 and 0.8, 25 % between 0.2 and 0.5 and 11 % below."""
 
 
 def agreement(sections: Sections, transform: Transform) -> float:
@@ -53,8 +30,8 @@ def agreement(sections: Sections, transform: Transform) -> float:
     that with the mean of its neighbours on its own section. Noise lowers both alike: 1 means that the other
     section knows as much, 0 nothing.
     """
-    um = _WIDTH * sections.pitch
-    field = sections.fields(_WIDTH)[0]
+    um = WIDTH * sections.pitch
+    field = sections.fields(WIDTH)[0]
     own = type(field)(sections.moving, sections.moving_values, um, field.most)
     across, evidence = field.at(transform.apply(sections.moving))
     covered = field.coverage(evidence) >= 0.5
@@ -67,41 +44,39 @@ def agreement(sections: Sections, transform: Transform) -> float:
 
 
 def lead(sections: Sections, best: Transform, other: Transform) -> float:
-    """Return by how many standard errors, over blocks of tissue, one placement fits better than another.
+    """Return by how many standard errors one placement has more information than another.
 
     Notes
     -----
-    The mismatch of every moving point under both; a point that is not covered has the mismatch of the mean.
-    Neighbouring points are alike, so the standard error is taken over blocks.
+    The standard error is a jackknife over blocks of the moving section, since neighbouring points are alike.
+
+    References
+    ----------
+    Künsch (1989), doi:10.1214/aos/1176347265 (blocks); Efron and Stein (1981) (jackknife).
     """
-    gain = _mismatch(sections, other) - _mismatch(sections, best)
     low, size = sections.moving.min(0), np.ptp(sections.moving, axis=0).max() / _BLOCKS + 1e-9
     cell = np.floor((sections.moving - low) / size).astype(np.int64)
     _, group = np.unique(cell @ np.array([_BLOCKS + 1, 1]), return_inverse=True)
-    sums = np.bincount(group.ravel(), gain)
-    if len(sums) < 3:
+    groups = group.ravel()
+    ours, theirs = (block_sums(sections, one, groups) for one in (best, other))
+    gain = ours.information(sections) - theirs.information(sections)
+    n = len(ours.weight)
+    if n < 3:
         return 0.0
-    error = np.sqrt(len(sums)) * sums.std(ddof=1)
-    return float(sums.sum() / error) if error > 0 else 0.0
+    without = [ours.without(k).information(sections) - theirs.without(k).information(sections) for k in range(n)]
+    error = float(np.sqrt((n - 1) / n * ((np.array(without) - np.mean(without)) ** 2).sum()))
+    return gain / error if error > 0 else 0.0
 
 
 def permuted(sections: Sections, transform: Transform, generator: np.random.Generator, times: int = 19) -> float:
     """Return the largest correlation at a placement after the moving points have swapped their expression."""
-    field, _ = sections.fields(_WIDTH)
+    field, _ = sections.fields(WIDTH)
     mean, weight = field.at(transform.apply(sections.moving))
     covered = weight > 0
     if covered.sum() < 4:
         return 0.0
     found = [_correlation(generator.permutation(sections.moving_values)[covered], mean[covered]) for _ in range(times)]
     return float(max(found))
-
-
-def _mismatch(sections: Sections, transform: Transform) -> Floats:
-    field, values = sections.fields(_WIDTH)
-    fit = Fit.at(field, values, transform.apply(sections.moving))
-    covered = np.clip(fit.weight * 2, 0, 1)
-    nothing = ((values - values.mean(0)) ** 2).sum(1)
-    return np.asarray(covered * np.minimum((fit.wrong**2).sum(1), nothing) + (1 - covered) * nothing)
 
 
 def _correlation(a: Floats, b: Floats) -> float:
@@ -116,18 +91,19 @@ def trust_of(figures: dict[str, float], least_rank: float = 3.0) -> Trust:
     Parameters
     ----------
     figures
-        "agreement", "lead" and "lead over mirrored" (absent where mirroring was ruled out), "plan rank".
+        "agreement", "information", "lead", "lead over mirrored" (absent where mirroring was ruled out) and
+        "plan rank".
     least_rank
         Effective rank below which a plan says nothing.
     """
-    mirrored = figures.get("lead over mirrored", 4.0)
-    logit = _COEFFICIENTS["constant"] + _COEFFICIENTS["agreement"] * figures["agreement"]
-    logit += _COEFFICIENTS["lead"] * float(np.log1p(max(figures["lead"], 0)))
-    logit += _COEFFICIENTS["mirrored"] * float(np.log1p(max(mirrored, 0)))
+    mirrored = figures.get("lead over mirrored", np.inf)
+    ahead = float(np.log1p(np.clip(min(figures["lead"], mirrored), 0.0, 20.0)))
+    logit = _CONSTANT + _AGREEMENT * min(figures["agreement"], 1.0) + _LEAD * ahead
+    logit += _INFORMATION * float(np.log(figures["information"] + 0.01))
     score = float(1 / (1 + np.exp(-logit)))
-    uniform = figures["plan rank"] < least_rank
     if mirrored < _CLEAR:
         score = min(score, 0.49)  # a coin decides between the two
+    uniform = figures["plan rank"] < least_rank
     if uniform:
         score = min(score, 0.1)
     return Trust(score, _warning(figures, score, uniform, mirrored), figures)
@@ -137,14 +113,14 @@ def _warning(figures: dict[str, float], score: float, uniform: bool, mirrored: f
     if uniform:
         rank = figures["plan rank"]
         return f"The plan is all but uniform (effective rank {rank:.1f}): place landmarks, or choose other genes."
+    if score < _BELIEVED and mirrored >= _CLEAR:
+        return (
+            f"The expression hardly agrees ({100 * figures['agreement']:.0f} % of what neighbours on one section "
+            "share): check whether the sections belong together, or place landmarks."
+        )
     if mirrored < _CLEAR:
         return (
             f"The mirrored placement fits almost as well ({mirrored:.1f} standard errors worse): "
             "compare both among the candidates."
-        )
-    if score < _BELIEVED:
-        return (
-            f"The expression hardly agrees ({100 * figures['agreement']:.0f} % of what neighbours on one section "
-            "share): check whether the sections belong together, or place landmarks."
         )
     return ""

@@ -11,8 +11,9 @@ from ...core.method import Advanced, Interval, method
 from ...core.registration import Alignment, Candidate, Certainty, Pair, Registrar, Side
 from ...core.report import Report, part, silent
 from ...core.section_bend import bend, drift
+from ...core.section_evidence import Sections
 from ...core.section_placement import Placement, place_section
-from ...core.section_refinement import Sections, match_points
+from ...core.section_refinement import match_points
 from ...core.section_trust import agreement, lead, permuted, trust_of
 from ...core.shared_expression import shared_expression
 from ...errors import BadInput
