@@ -91,6 +91,12 @@ def test_the_entry_holds_all_that_a_person_can_go_back_to(session: Session) -> N
     json.dumps(held)
 
 
+def test_landmarks_placed_to_judge_what_images_gave_do_not_make_it_old(session: Session) -> None:
+    run(session, Marks(), IMAGES)
+    session.execute(correct(session.document, "add-landmark", landmarks="second", fixed_um=[1, 2], moving_um=[3, 4]))
+    assert outdated(session) == ()
+
+
 def test_a_failure_is_not_told_as_a_success(session: Session) -> None:
     line = run(session, Marks(warning="These sections do not belong together: choose others."), IMAGES)
     assert line.startswith("These sections do not belong together: choose others.")

@@ -9,8 +9,9 @@ import numpy as np
 from ..core.graph import knn_graph
 from ..core.landmarks import leave_one_out, suspects
 from ..core.metrics import morans_i
-from ..core.transform import transform_from_dict
+from ..core.transform import Transform
 from ..session import GLOBAL, RegistrationSelection, correct
+from ..session.fields import restored
 from ..session.gather import coordinates_of
 from . import choosing
 from .frame import Frame, extent
@@ -112,10 +113,14 @@ def _pairs(walk: Walk, moving: str) -> tuple[Any, Any]:
     return np.asarray(held["fixed_um"], dtype=float), np.asarray(held["moving_um"], dtype=float)
 
 
+def _transform(walk: Walk, moving: str) -> Transform:
+    document = walk.session.document
+    return restored(document, document.attribute("alignments")[moving]["transform"])
+
+
 def _residuals(walk: Walk, moving: str) -> str:
     a, b = _pairs(walk, moving)
-    kept = walk.session.document.attribute("alignments")[moving]["transform"]
-    moved = transform_from_dict(kept).apply(b)
+    moved = _transform(walk, moving).apply(b)
     left_out = leave_one_out("affine", b, a) if len(a) > 3 else None
     text = f"{len(a)} pairs, median residual {np.median(np.linalg.norm(moved - a, axis=1)):.1f} µm"
     return text if left_out is None else f"{text}; leaving one out (affine) {np.median(left_out):.1f} µm"
@@ -135,7 +140,7 @@ def _registered(walk: Walk, moving: str, frame: Frame) -> list[Draw]:
     image = choosing.image_of(document)
     draws = [background(document, image, frame)] if image else []
     a, b = _pairs(walk, moving)
-    moved = transform_from_dict(document.attribute("alignments")[moving]["transform"]).apply(b)
+    moved = _transform(walk, moving).apply(b)
     return [*draws, *_moving_over(document, moving, frame), landmarks(a, moved)]
 
 

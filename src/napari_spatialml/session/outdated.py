@@ -140,8 +140,12 @@ def _of_run(document: Document, record: dict[str, Any]) -> Iterator[_Made]:
     elif isinstance(selection, EmbeddingSelection):
         yield _Made("embedding", ("tables", selection.table, "obsm", selection.output), selection.output, slots)
     elif isinstance(selection, RegistrationSelection):
-        # how the sides lie now is also what the hand corrects, which makes nothing old
-        inputs = tuple(s for s in slots if s != ("attrs", "alignments"))
+        # how the sides lie now is also what the hand corrects, which makes nothing old; nor do landmarks
+        # that are placed to judge what images or points have given
+        given = {("attrs", "alignments")}
+        if not selection.landmarks and (selection.moving_image or selection.moving_points):
+            given.add(("attrs", "landmarks"))
+        inputs = tuple(s for s in slots if s not in given)
         yield _Made("registration", ("attrs", "alignments", selection.moving), selection.moving, inputs)
 
 
