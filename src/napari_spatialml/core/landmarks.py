@@ -49,6 +49,8 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 
+_UNSEEN = 1e-4
+"""Of the landmarks' spread: gains below this are finer than any hand, and no reason for a bent map."""
 _WORTH, _ALIKE = 1.04, 1.005
 """By this factor bending must lower the leave-one-out error, and shear."""
 
@@ -174,7 +176,7 @@ def _chosen(source: Array, target: Array, reflection: Reflection, ridge: float |
     if k < 3 or on_a_line(source) or on_a_line(target):
         stiff = leave_one_out("similarity", source, target, reflection) if k > 2 else np.full(k, np.nan)
         return "similarity", np.inf, stiff
-    rounding = 1e-9 * spline_scale(target)[1]
+    rounding = _UNSEEN * spline_scale(target)[1]
     path = sheared_left_out(source, target, mirrors(source, target, reflection))
     errors = np.sqrt((path**2).mean(1))
     best = int(np.argmin(errors))
