@@ -10,8 +10,10 @@ from .fused_cost import FusedCost, factor
 __all__ = ["Sinkhorn"]
 
 Floats = npt.NDArray[np.float64]
-_TINY = 1e-30
+_TINY, _ANY = 1e-30, 1e30
 _MENDINGS, _MENDING_ROUNDS = 2, 15
+_LOWEST = -70.0
+"""Lowest exponent of the kernel: denormal numbers cost a processor a hundred times as much."""
 _NOTHING = 1e-9
 """Mass that need not be placed."""
 _MET = 0.0005
@@ -37,16 +39,17 @@ class Sinkhorn:
 
     def step(self, moments: Floats, epsilon: float, inner: int) -> int:
         """Linearise at a plan's statistic and transport at ``epsilon``; return the rounds that this took."""
-        from .transport_kernels import exponents
-
         left, right = self.problem.factors(moments)
         np.dot(left, right.T, out=self.kernel)
         here, there = (np.zeros(1), np.zeros(len(self.psi)))
         if not self.free:
             here, there = self.problem.sides(self.p, self.q)
-        base = np.empty(len(self.phi))
         # potentials that fit this cost, so that no row and no column underflows
-        exponents(self.kernel, (there - self.psi).astype(np.float32), np.float32(-1 / epsilon), base)
+        self.kernel += (there - self.psi).astype(np.float32)
+        base = self.kernel.min(1)
+        self.kernel -= base[:, None]
+        self.kernel *= np.float32(-1 / epsilon)
+        np.maximum(self.kernel, np.float32(_LOWEST), out=self.kernel)
         np.exp(self.kernel, out=self.kernel)
         return self._scale(base + here, epsilon, inner)
 
@@ -61,9 +64,9 @@ class Sinkhorn:
         # what a relaxed marginal draws towards potential 0, and how far a bounded one may rise: to 0
         sides = (
             _scaling((power - 1) * row),
-            _scaling(-row) if bounded else np.full(len(a), np.inf),
+            _scaling(-row) if bounded else np.full(len(a), _ANY),
             _scaling((power - 1) * -column),
-            _scaling(column) if bounded else np.full(len(b), np.inf),
+            _scaling(column) if bounded else np.full(len(b), _ANY),
         )
         self.v = np.ones(len(b))
         total, taken = rounds(self._padded, a, b, self.u, self.v, sides, power, self.share, inner, _MET, self.free)
@@ -85,7 +88,7 @@ class Sinkhorn:
 
         plan = np.zeros(self.kernel.shape)
         relaxed = self.share == 1 and not self.free
-        bounds = [np.full(len(side), np.inf) if relaxed else side for side in (self.problem.a, self.problem.b)]
+        bounds = [np.full(len(side), _ANY) if relaxed else side for side in (self.problem.a, self.problem.b)]
         plan_of(self.kernel, self.u, self.v, *bounds, plan)
         if np.isinf(self.relaxation):
             self._complete(plan)
@@ -102,13 +105,13 @@ class Sinkhorn:
         from .transport_kernels import plan_of, rooted, rounds
 
         a, b = self.problem.a, self.problem.b
-        bound = np.inf if self.free else 1.0
+        bound = _ANY if self.free else 1.0
         for _ in range(_MENDINGS):
             row, column = np.maximum(a - plan.sum(1), 0.0), np.maximum(b - plan.sum(0), 0.0)
             lacking = self.share - (1 - row.sum())
             if lacking < _NOTHING:
                 return
-            rooted(self.kernel)
+            rooted(self.kernel, np.float32(1.001 * np.exp(_LOWEST)))
             u, v = np.ones(len(a)), np.ones(len(b))
             bounds = np.full(len(a), bound), np.full(len(b), bound)
             sides = bounds[0], bounds[0], bounds[1], bounds[1]

@@ -11,24 +11,6 @@ compiled: Any = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 _MOST, _LEAST = np.exp(60.0), np.exp(-60.0)
 _TINY = 1e-30
-_NOTHING = np.float32(-75.0)
-"""Below this exponent the kernel is 0: denormal numbers take a processor a hundred times longer."""
-
-
-@compiled
-def exponents(cost, offset, scale, base):  # type: ignore[no-untyped-def]
-    """Turn costs into (cost + offset − the least of the row) · scale, and note that least of every row."""
-    n, m = len(base), cost.shape[1]
-    for i in range(n):
-        row = cost[i]
-        least = np.float32(np.inf)
-        for j in range(m):
-            row[j] += offset[j]
-            least = min(least, row[j])
-        for j in range(m):
-            exponent = (row[j] - least) * scale
-            row[j] = exponent if exponent > _NOTHING else -np.float32(np.inf)
-        base[i] = least
 
 
 @compiled
@@ -132,8 +114,9 @@ def plan_of(kernel, u, v, a, b, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def rooted(kernel):  # type: ignore[no-untyped-def]
-    """Take the eighth root: the kernel of 8 ε."""
+def rooted(kernel, least):  # type: ignore[no-untyped-def]
+    """Take the eighth root, the kernel of 8 ε, and 0 of what is at most `least`."""
     for i in range(kernel.shape[0]):
         for j in range(kernel.shape[1]):
-            kernel[i, j] = np.sqrt(np.sqrt(np.sqrt(kernel[i, j])))
+            value = kernel[i, j]
+            kernel[i, j] = np.sqrt(np.sqrt(np.sqrt(value))) * np.float32(value > least)
