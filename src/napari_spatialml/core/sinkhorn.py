@@ -28,6 +28,7 @@ class Sinkhorn:
         n, m = len(problem.x), len(problem.y)
         self._padded = np.zeros((-(-n // 4) * 4, m), np.float32)
         self.kernel = self._padded[:n]
+        self._here, self._there = factor(problem.x), factor(problem.y)
         self.phi, self.psi, self.level = np.zeros(n), np.zeros(m), 0.0
         self.p, self.q = problem.a.copy(), problem.b.copy()
         self.u, self.v = np.ones(n), np.ones(m)
@@ -79,8 +80,8 @@ class Sinkhorn:
 
     def moments(self) -> Floats:
         """Return the 4 × 4 statistic of the present plan."""
-        lifted = (self.v[:, None] * factor(self.problem.y)).astype(np.float32)
-        return np.asarray((self.u[:, None] * factor(self.problem.x)).T @ (self.kernel @ lifted))
+        lifted = (self.v[:, None] * self._there).astype(np.float32)
+        return np.asarray((self.u[:, None] * self._here).T @ (self.kernel @ lifted))
 
     def coupling(self) -> Floats:
         """Return the plan; unless marginals are relaxed it exceeds none of them and lacks nothing."""
