@@ -11,6 +11,8 @@ compiled: Any = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 _MOST, _LEAST = np.exp(60.0), np.exp(-60.0)
 _TINY = 1e-30
+_BLOCK = 32
+"""Rows that stay in the cache between what they reach and what they give."""
 
 
 @compiled
@@ -60,22 +62,25 @@ def rounds(kernel, a, b, u, v, sides, power, share, inner, met, eager):  # type:
     n, m = len(u), len(v)
     row_factor, row_cap, column_factor, column_cap = sides
     single, column = v.astype(np.float32), np.empty(m, np.float32)
-    reached, weights = np.empty(4, np.float32), np.zeros(4, np.float32)
+    reached, weights = np.empty(_BLOCK, np.float32), np.zeros(len(kernel), np.float32)
     total = 1.0
     for k in range(inner):
         over = eager and k > 0 and k < inner - 1
         column[:] = 0
         moved = 0.0
-        for i in range(0, n, 4):
-            _reached(kernel, i, single, reached)
-            for h in range(min(4, n - i)):
-                sum_ = max(float(reached[h]), _TINY)
-                exact = _bent(a[i + h] / sum_, power, row_factor[i + h], row_cap[i + h] * total)
+        for low in range(0, n, _BLOCK):
+            high = min(low + _BLOCK, n)
+            for i in range(low, high, 4):
+                _reached(kernel, i, single, reached[i - low :])
+            for i in range(low, high):
+                sum_ = max(float(reached[i - low]), _TINY)
+                exact = _bent(a[i] / sum_, power, row_factor[i], row_cap[i] * total)
                 if k > 0:
-                    moved += abs(exact - u[i + h]) * sum_
-                u[i + h] = _eager(exact, u[i + h]) if over else exact
-                weights[h] = u[i + h]
-            _added(kernel, i, weights[0], weights[1], weights[2], weights[3], column)
+                    moved += abs(exact - u[i]) * sum_
+                u[i] = _eager(exact, u[i]) if over else exact
+                weights[i] = u[i]
+            for i in range(low, high, 4):
+                _added(kernel, i, weights[i], weights[i + 1], weights[i + 2], weights[i + 3], column)
         mass = 0.0
         for j in range(m):
             exact = _bent(b[j] / max(float(column[j]), _TINY), power, column_factor[j], column_cap[j])
