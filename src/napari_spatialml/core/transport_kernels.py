@@ -23,11 +23,10 @@ def _bent(ratio, power, factor, cap):  # type: ignore[no-untyped-def]
 
 @compiled
 def _eager(exact, old):  # type: ignore[no-untyped-def]
-    """Go beyond the exact scaling by the power 15/16 of its change: over-relaxation by 1.9375."""
+    """Go beyond the exact scaling by the power 7/8 of its change; by 15/16, rounding decides the plan."""
     half = np.sqrt(exact / old)
     fourth = np.sqrt(half)
-    eighth = np.sqrt(fourth)
-    return min(max(exact * half * fourth * eighth * np.sqrt(eighth), _LEAST), _MOST)
+    return min(max(exact * half * fourth * np.sqrt(fourth), _LEAST), _MOST)
 
 
 @compiled
