@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 
 
-def main(path: str, plans: str) -> None:
-    """Print the seconds of each of its solvers as JSON; write the plans."""
+def main(path: str, plan_path: str) -> None:
+    """Print the seconds, the least of three where they are short; write the plan."""
     import ot  # noqa: F401  # which imports torch: not part of the seconds
 
     held = np.load(path)
-    seconds, found = {}, {}
-    for name, solve in (("exact", _exact), ("entropic", _entropic)):
+    seconds: list[float] = []
+    while len(seconds) < 3 and sum(seconds) < 10:
         start = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found[name] = solve(held)
-        seconds[name] = time.process_time() - start
-    np.savez(plans, **found)
-    print(json.dumps(seconds))
+            plan = _exact(held)
+        seconds.append(time.process_time() - start)
+    np.savez(plan_path, plan=plan)
+    print(json.dumps(min(seconds)))
 
 
 def _costs(held: Any) -> tuple[Any, Any, Any]:
@@ -41,16 +41,6 @@ def _exact(held: Any) -> Any:
 
     cost, here, there = _costs(held)
     return ot.gromov.fused_gromov_wasserstein(cost, here, there, alpha=1 - float(held["alpha"]))
-
-
-def _entropic(held: Any) -> Any:
-    import ot
-
-    cost, here, there = _costs(held)
-    epsilon = float(held["epsilon"])
-    return ot.gromov.entropic_fused_gromov_wasserstein(
-        cost, here, there, epsilon=epsilon, alpha=1 - float(held["alpha"]), max_iter=100
-    )
 
 
 if __name__ == "__main__":

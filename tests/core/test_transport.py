@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from napari_spatialml.core.affine import Affine
 from napari_spatialml.core.transport import (
@@ -61,6 +62,16 @@ def test_marginals_are_kept_exactly_and_the_order_of_points_does_not_matter(seed
     order = np.random.default_rng(seed).permutation(40)
     again = fused_gromov_wasserstein((x[order], y), (f[order], g)).coupling
     assert np.abs(again - plan[order]).sum() < 0.05
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=8)
+def test_by_features_alone_the_plan_costs_little_more_than_the_best_assignment(seed):
+    (x, f), (y, g) = section(seed, 60), section(seed + 1, 60)
+    plan = fused_gromov_wasserstein((x, y), (f, g), alpha=1.0)
+    cost = ((f[:, None] - g[None]) ** 2).sum(2)
+    best = cost[linear_sum_assignment(cost)].mean() / cost.mean()
+    assert best - 1e-6 < plan.objective < 1.03 * best + 0.002
 
 
 @given(st.integers(0, 1000), st.floats(0.3, 0.95))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,16 @@ class FusedCost:
 
     def factors(self, moments: Floats) -> tuple[Singles, Singles]:
         """Return L and R with cost = L Rᵀ: the linearised cost without what depends on one side alone."""
-        left = np.hstack([-2 * self.alpha * self.f, -4 * (1 - self.alpha) * _lift(self.x) @ moments])
-        right = np.hstack([self.g, _lift(self.y)])
-        return left.astype(np.float32), right.astype(np.float32)
+        left = np.hstack([-2 * self.alpha * self.f, -4 * (1 - self.alpha) * self._ends @ moments])
+        return left.astype(np.float32), self._right
+
+    @cached_property
+    def _ends(self) -> Floats:
+        return _lift(self.x)
+
+    @cached_property
+    def _right(self) -> Singles:
+        return np.hstack([self.g, _lift(self.y)]).astype(np.float32)
 
     def sides(self, p: Floats, q: Floats) -> tuple[Floats, Floats]:
         """Return the parts of the linearised cost that depend on the moving and on the fixed point alone."""

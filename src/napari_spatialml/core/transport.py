@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .arrays import as_coordinates, require
 from .fused_cost import FusedCost
 from .report import Report, silent
-from .sinkhorn import Sinkhorn, capped
+from .sinkhorn import Sinkhorn
 
 __all__ = ["Plan", "effective_rank", "fused_gromov_wasserstein", "fused_objective", "weighted_procrustes"]
 
@@ -58,8 +58,8 @@ def fused_gromov_wasserstein(
     relaxation: float = np.inf,
     start: Any = None,
     epsilon: tuple[float, float] = (0.5, 0.002),
-    steps: int = 12,
-    inner: int = 10,
+    steps: int = 8,
+    inner: int = 15,
     report: Report = silent,
 ) -> Plan:
     """Minimise α ⟨C, P⟩ + (1 − α) Σ (|xᵢ − xₖ|² − |yⱼ − yₗ|²)² Pᵢⱼ Pₖₗ − ε H(P) while ε falls.
@@ -100,7 +100,8 @@ def fused_gromov_wasserstein(
     ----------
     Vayer et al. (2020), doi:10.3390/a13090212 (the objective); Peyré, Cuturi, Solomon (2016) (projected
     linearisation); Scetbon, Peyré, Cuturi (2022) (low-rank costs); Chizat et al. (2018),
-    doi:10.1090/mcom/3303 (relaxed marginals); Benamou et al. (2015), doi:10.1137/141000439 (partial).
+    doi:10.1090/mcom/3303 (relaxed marginals); Benamou et al. (2015), doi:10.1137/141000439 (partial);
+    Thibault et al. (2021), doi:10.3390/a14050143 (over-relaxation).
     """
     problem = FusedCost.of(points, features, alpha)
     require(0 < share <= 1, f"The share to be transported is {share}.", "Give more than 0 and at most 1.")
@@ -114,10 +115,6 @@ def fused_gromov_wasserstein(
         solver.step(moments, float(weight), inner * (last if k == steps - 1 else 1))
         moments = solver.moments()
     coupling = solver.coupling()
-    if solver.free:
-        coupling = solver.completed(coupling)
-    elif share < 1:
-        coupling = capped(coupling, problem.a, problem.b)
     report(1.0)
     return Plan(coupling, problem.objective(coupling), float(ladder[-1]))
 
