@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from napari_spatialml.core.affine import Affine
+from napari_spatialml.core.movements import fit_movement
 from napari_spatialml.core.transport import (
     effective_rank,
     fused_gromov_wasserstein,
     fused_objective,
-    weighted_procrustes,
 )
 from napari_spatialml.errors import BadInput
 
@@ -48,8 +48,8 @@ def test_a_turned_copy_is_matched_one_to_one(reflect):
     plan = fused_gromov_wasserstein((points, truth.apply(points)), (features, features), epsilon=(0.5, 0.001))
     assert (plan.coupling.argmax(1) == np.arange(60)).all()
     assert effective_rank(plan.coupling) > 50
-    linear, shift = weighted_procrustes(points, truth.apply(points), plan.coupling.sum(1), reflect)
-    assert np.allclose(points @ linear.T + shift, truth.apply(points), atol=1e-6)
+    found = fit_movement("rigid", points, truth.apply(points), plan.coupling.sum(1), reflect)
+    assert np.allclose(found.apply(points), truth.apply(points), atol=1e-6)
 
 
 @given(st.integers(0, 1000))

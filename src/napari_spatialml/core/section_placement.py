@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .affine import Affine
+from .movements import fit_movement
 from .report import Report, part, silent
 from .section_evidence import Sections, information
 from .section_refinement import Movement, refine_placement
 from .section_search import Pose, search_poses
-from .transport import Plan, effective_rank, fused_gromov_wasserstein, weighted_procrustes
+from .transport import Plan, effective_rank, fused_gromov_wasserstein
 
 __all__ = ["Placement", "place_section"]
 
@@ -128,9 +129,9 @@ def _fitted(plan: Plan, moving: Floats, fixed: Floats, reflect: bool, movement: 
     weight = plan.coupling.sum(1)
     target = plan.coupling @ fixed / np.maximum(weight, 1e-300)[:, None]
     there = weight > 1e-6 * weight.max()
-    linear, shift = weighted_procrustes(moving[there], target[there], weight[there], reflect, movement == "similarity")
-    miss = ((moving[there] @ linear.T + shift - target[there]) ** 2).sum(1)
-    return _affine(linear, shift), float(np.sqrt(weight[there] @ miss / weight[there].sum()))
+    found = fit_movement(movement, moving[there], target[there], weight[there], reflect)
+    miss = ((found.apply(moving[there]) - target[there]) ** 2).sum(1)
+    return found, float(np.sqrt(weight[there] @ miss / weight[there].sum()))
 
 
 def _affine(linear: Floats, shift: Floats) -> Affine:

@@ -17,10 +17,9 @@ from .fused_cost import FusedCost
 from .report import Report, silent
 from .sinkhorn import Sinkhorn
 
-__all__ = ["Plan", "effective_rank", "fused_gromov_wasserstein", "fused_objective", "weighted_procrustes"]
+__all__ = ["Plan", "effective_rank", "fused_gromov_wasserstein", "fused_objective"]
 
 Floats = npt.NDArray[np.float64]
-_TINY = 1e-30
 _LAST, _LAST_FREE = 40, 8
 """At most so many times the Sinkhorn rounds in the last step, until the marginals are met; fewer where
 both are given, since what is missing is then mended."""
@@ -140,34 +139,3 @@ def effective_rank(coupling: Any) -> float:
         return 0.0
     inside = plan[np.ix_(rows, columns)]
     return float(((inside**2) / p[rows, None] / q[columns]).sum())
-
-
-def weighted_procrustes(
-    source: Floats, target: Floats, weights: Floats, reflect: bool, scaled: bool = False
-) -> tuple[Floats, Floats]:
-    """Return the (2, 2) linear part and the shift that bring weighted points onto their targets.
-
-    Parameters
-    ----------
-    source, target
-        (n, 2).
-    weights
-        (n,) ≥ 0, not all 0.
-    reflect
-        Whether the section is turned over; it is or it is not, whatever fits better.
-    scaled
-        Whether one scale factor is fitted too.
-
-    References
-    ----------
-    Umeyama (1991), doi:10.1109/34.88573.
-    """
-    share = weights / weights.sum()
-    here, there = share @ source, share @ target
-    spread = (source - here) * share[:, None]
-    u, s, v = np.linalg.svd((target - there).T @ spread)
-    sign = np.sign(np.linalg.det(u @ v)) * (-1 if reflect else 1)
-    linear = u @ np.diag([1.0, sign]) @ v
-    if scaled:
-        linear = linear * ((s[0] + sign * s[1]) / max(float((spread * (source - here)).sum()), _TINY))
-    return linear, there - linear @ here
