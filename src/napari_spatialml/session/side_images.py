@@ -14,7 +14,7 @@ from ..core.pyramid import factor_between
 from ..core.report import Report, part, silent
 from ..core.transform import Affine, Transform, warp_image
 from ..errors import BadInput
-from .document import Document
+from .document import ELEMENT_TYPES, Document
 from .side_rasters import PixelValues, RowDensity, is_pixels, pixel_values, row_density
 
 __all__ = ["EDGE", "SideImage", "pictures_in", "side_image"]
@@ -128,7 +128,8 @@ def pictures_in(document: Document, system: str) -> tuple[str, ...]:
     """Return what shows the tissue of a coordinate system: images, labels of pixels, and tables of cells or spots."""
     copies = document.attribute("warped_from") or {}
     images = [n for n in document.names("images") if system in document.placed(n) and n not in copies]
-    annotated = {t: [e for e in document.regions(t) if system in document.placed(e)] for t in document.names("tables")}
+    here = {n for kind in ELEMENT_TYPES[:4] for n in document.names(kind) if system in document.placed(n)}
+    annotated = {t: [e for e in document.regions(t) if e in here] for t in document.names("tables")}
     pixels = [e for t, held in annotated.items() for e in held if is_pixels(document, t, e)]
     rest = [t for t, held in annotated.items() if held and not set(held) <= set(pixels)]
     return (*images, *dict.fromkeys(pixels), *rest)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
@@ -81,6 +83,12 @@ class RegisterViews(QWidget):
         return lambda down=False: self.compared.emit(name, bool(down))
 
 
+def _if_alive(method: WeakMethod[Any], *given: Any) -> None:
+    held = method()
+    if held is not None:
+        held(*given)
+
+
 class Sharpening(QObject):
     """Reads the moving side as finely as the screen shows it, once the view stands still.
 
@@ -106,7 +114,8 @@ class Sharpening(QObject):
     def _take(self) -> None:
         presenter: Presenter | None = self._desk.presenter
         if presenter is not None:
-            presenter.overlay.later = self._read
+            # the overlay outlives the window's widgets, and must not keep them
+            presenter.overlay.later = partial(_if_alive, WeakMethod(self._read))
 
     def _moved(self, event: Any = None) -> None:
         presenter = self._desk.presenter
