@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from napari_spatialml.core import Affine, Pair
+from napari_spatialml.core.neighbour_coupling import neighbour_coupling
 from napari_spatialml.core.section_evidence import Sections
 from napari_spatialml.core.shared_expression import shared_expression
-from napari_spatialml.core.transfer import nearest_coupling, push_labels
+from napari_spatialml.core.transfer import push_labels
 from napari_spatialml.core.transport import fused_gromov_wasserstein, fused_objective
 from napari_spatialml.methods import method
 from tests.acceptance.test_expression_registration import breast, bulb, dlpfc, spun
@@ -151,7 +152,8 @@ def _layers() -> Found:
     fixed, moving = (np.array([names.index(v) if v in names else -1 for v in one]) for one in read)
     pair = dlpfc(DATA)
     centring = Affine.translation(*(pair.fixed.points.mean(0) - pair.moving.points.mean(0)))
-    plain = nearest_coupling(centring, pair.moving.points, pair.fixed.points, np.inf)
+    # the nearest spot, however far
+    plain = neighbour_coupling(centring.apply(pair.moving.points), pair.fixed.points, 1, 1e12).T
     shares = []
     for coupling in (plain, _register(pair).coupling):
         labels = push_labels(moving, len(names), coupling).labels(0.0)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_spatialml.core import Affine, Pair, Side
-from napari_spatialml.core.transfer import nearest_coupling, push_labels
+from napari_spatialml.core.neighbour_coupling import neighbour_coupling
+from napari_spatialml.core.transfer import push_labels
 from napari_spatialml.methods import method
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
@@ -96,7 +97,8 @@ def test_the_layers_of_a_cortex_are_carried_over_better_than_by_centring(data):
     fixed, moving = (np.array([names.index(v) if v in names else -1 for v in one]) for one in layers)
     pair = dlpfc(data)
     centring = Affine.translation(*(pair.fixed.points.mean(0) - pair.moving.points.mean(0)))
-    plain = nearest_coupling(centring, pair.moving.points, pair.fixed.points, np.inf)
+    # the nearest spot, however far
+    plain = neighbour_coupling(centring.apply(pair.moving.points), pair.fixed.points, 1, 1e12).T
     carried = [push_labels(moving, len(names), one).labels(0.0) for one in (plain, register(pair).coupling)]
     centred, ours = ((one[fixed >= 0] == fixed[fixed >= 0]).mean() for one in carried)
     print(f"layers carried over: centring {centred:.3f}, registered {ours:.3f}")

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spatialml.core.affine import Affine
-from napari_spatialml.core.transfer import nearest_coupling, pull, pull_labels, push, push_labels
+from napari_spatialml.core.neighbour_coupling import neighbour_coupling
+from napari_spatialml.core.transfer import pull, pull_labels, push, push_labels
 from napari_spatialml.errors import BadInput
 
 
@@ -71,10 +72,11 @@ def test_a_value_that_is_missing_is_left_out_and_lowers_what_is_known():
 def test_beyond_the_other_section_nothing_is_known():
     fixed = np.array([[0.0, 0.0], [10.0, 0.0], [500.0, 0.0]])
     moving = np.array([[100.0, 0.0], [110.0, 0.0]])
-    coupling = nearest_coupling(Affine.translation(-100, 0), moving, fixed)
+    moved = Affine.translation(-100, 0).apply(moving)
+    coupling = neighbour_coupling(moved, fixed, 1).T
     got = push_labels(np.array([0, 1]), 2, coupling)
     assert got.labels().tolist() == [0, 1, -1]
-    back = nearest_coupling(Affine.translation(-100, 0), moving, fixed, towards="moving")
+    back = neighbour_coupling(fixed, moved, 1)
     assert pull(np.array([1.0, 2.0, 3.0]), back).values.tolist() == [1, 2]
 
 

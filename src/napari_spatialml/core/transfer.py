@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.spatial import cKDTree
 
-from .arrays import as_coordinates, frozen, require
-from .graph import spacing
-from .transform import Transform
+from .arrays import frozen, require
 
-__all__ = ["LabelShares", "Transferred", "nearest_coupling", "pull", "pull_labels", "push", "push_labels"]
+__all__ = ["LabelShares", "Transferred", "pull", "pull_labels", "push", "push_labels"]
 
 Floats = npt.NDArray[np.float64]
 _NOTHING = 1e-9
@@ -117,43 +114,6 @@ def push_labels(codes: Any, n_labels: int, coupling: Any, full: Any = None) -> L
 def pull_labels(codes: Any, n_labels: int, coupling: Any, full: Any = None) -> LabelShares:
     """Carry labels of the fixed points to the moving ones; the parameters are those of `push_labels`."""
     return _shares(codes, n_labels, _checked(coupling), full)
-
-
-def nearest_coupling(
-    transform: Transform,
-    moving: Any,
-    fixed: Any,
-    radius_um: float | None = None,
-    towards: Literal["fixed", "moving"] = "fixed",
-) -> sp.csr_matrix:
-    """Return the coupling of each receiving point with the nearest giving one, through a transform.
-
-    Parameters
-    ----------
-    transform
-        Maps moving points onto fixed ones.
-    moving, fixed
-        (n, 2) and (m, 2) as (y, x) in µm.
-    radius_um
-        A point farther away is no partner; None is one and a half times the pitch of the giving points.
-    towards
-        The side that receives: with "fixed" every column holds at most one weight, with "moving" every row.
-
-    Returns
-    -------
-    sp.csr_matrix
-        (n, m), of ones.
-    """
-    moved = transform.apply(as_coordinates(moving, "The moving points"))
-    still = as_coordinates(fixed, "The fixed points")
-    gives, takes = (moved, still) if towards == "fixed" else (still, moved)
-    shape = (len(moved), len(still))
-    require(min(shape) > 0, f"There are {shape[0]} moving and {shape[1]} fixed points.", "Give some on both sides.")
-    radius = 1.5 * spacing(gives) if radius_um is None else radius_um
-    distance, giver = cKDTree(gives).query(takes)
-    near = np.flatnonzero(distance <= radius)
-    at = (giver[near], near) if towards == "fixed" else (near, giver[near])
-    return sp.csr_matrix((np.ones(len(near)), at), shape=shape)
 
 
 def _checked(coupling: Any) -> sp.csr_matrix:
