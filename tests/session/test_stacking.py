@@ -88,6 +88,28 @@ def test_a_stack_after_single_registrations_is_as_one_without_them(session: Sess
     assert set(session.document.attribute("alignments")) == {"s0", "s2", "s3"}
 
 
+@pytest.mark.parametrize("neighbours", [False, True])
+def test_a_farther_link_that_the_method_refuses_stops_nothing(
+    session: Session, monkeypatch: Any, neighbours: bool
+) -> None:
+    order, real = iter(STACK.links()), Marks.__call__
+
+    def refusing(self: Marks, *given: Any) -> Any:
+        later, earlier = next(order)
+        if (later - earlier == 1) == neighbours:
+            raise BadInput("The images do not overlap.")
+        return real(self, *given)
+
+    monkeypatch.setattr(Marks, "__call__", refusing)
+    if neighbours:
+        with pytest.raises(BadInput, match="do not overlap"):
+            run(session, Marks(), STACK)
+        return
+    run(session, Marks(), STACK)
+    for name in NAMES:
+        assert np.linalg.norm(tissue(session, name) - tissue(session, "s1"), axis=1).max() < 2.0, name
+
+
 def test_doubt_comes_first_and_stop_stops(session: Session) -> None:
     line = run(session, Marks(warning="Nothing fits."), STACK)
     assert line.startswith("Look at 's0', 's2', 's3' first: no link to them can be believed.")

@@ -75,7 +75,12 @@ class StackJob(Job):
                 told = part(report, k / len(self.plans), (k + 0.98) / len(self.plans))
                 told(0.0, f"'{selection.systems[link[0]]}' onto '{selection.systems[link[1]]}'")
                 pair = plan.read(part(told, 0.0, 0.15))
-                found[link] = plan.restored(method(pair, part(told, 0.15, 1.0)))
+                try:
+                    found[link] = plan.restored(method(pair, part(told, 0.15, 1.0)))
+                except BadInput:
+                    if link[0] - link[1] == 1:
+                        raise
+                    continue  # a farther link only steadies what the neighbours say
                 inputs.append(fingerprint((pair,)))
             fit = fit_stack(
                 {link: one.transform for link, one in found.items()},

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.registration import Certainty
 from ..core.transform import Affine, Transform
-from ..errors import BadInput
+from ..errors import BadInput, DocumentError
 from ..session import Document
 from ..session.fields import restored
 from .landmark_fit import landmark_fit
@@ -29,7 +29,7 @@ def kept_transform(document: Document, held: dict[str, Any], key: str = "transfo
         return None
     try:
         return restored(document, values)
-    except BadInput:
+    except (BadInput, DocumentError):  # a field that is missing or damaged
         return None
 
 
