@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_spatialml.core import Reference, Spots
+from napari_spatialml.core import Constraints, Reference, Spots
+from napari_spatialml.core.box_simplex import nearest_within, obeying
 from napari_spatialml.core.nonnegative import batched_nnls
 from napari_spatialml.errors import BadInput, Cancelled
 from napari_spatialml.methods import methods
@@ -82,6 +83,53 @@ def test_an_empty_spot_is_even(cls):
     counts = sp.csr_matrix(np.vstack([np.zeros((1, 120)), COUNTS[:2]]))
     found = cls()(spots(counts), reference()).values
     assert np.allclose(found[0], 0.25)
+
+
+@each
+def test_the_hand_is_never_overruled(cls):
+    """An override, a forbidden type and a minimum hold to rounding, and the artefact does not stop a fit."""
+    lower, upper = np.zeros((3, 2)), np.ones((3, 2))
+    lower[0, 0] = upper[0, 0] = 0.8
+    upper[1, 1] = 0.0
+    lower[2, 0] = 0.3
+    artefacts = np.zeros(len(COUNTS), bool)
+    artefacts[9] = True
+    hand = Constraints(("T cell", "B cell"), np.array([3, 5, 7]), lower, upper, artefacts)
+    found = cls()(Spots(COUNTS, GENES, np.zeros((len(COUNTS), 2)), hand), reference()).values
+    assert np.allclose(found.sum(1), 1) and (found >= 0).all()
+    assert found[3, 1] == pytest.approx(0.8, abs=1e-9)
+    assert found[5, 0] == 0
+    assert found[7, 1] >= 0.3 - 1e-9
+    free = np.setdiff1d(np.arange(len(COUNTS)), [3, 5, 7])
+    assert np.sqrt(((found[free] - TRUTH[free]) ** 2).mean()) < 0.03
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.integers(2, 9))
+def test_the_nearest_proportions_within_ranges_are_the_nearest(seed, t):
+    """Against scipy's general solver, and exact where a range has no width."""
+    generator = np.random.default_rng(seed)
+    values, inside = generator.dirichlet(np.ones(t), 2)
+    lower, upper = np.maximum(inside - 0.1, 0), np.minimum(inside + 0.1, 1)
+    lower[0] = upper[0] = inside[0]
+    found = nearest_within(values[None], lower[None], upper[None])[0]
+    assert found.sum() == pytest.approx(1, abs=1e-12)
+    assert found[0] == inside[0] and (found >= lower - 1e-12).all() and (found <= upper + 1e-12).all()
+    exact = scipy.optimize.minimize(
+        lambda x: ((x - values) ** 2).sum(), inside, bounds=list(zip(lower, upper, strict=True)),
+        constraints={"type": "eq", "fun": lambda x: x.sum() - 1}, method="SLSQP", options={"ftol": 1e-14},
+    )  # fmt: skip
+    assert ((found - values) ** 2).sum() <= exact.fun + 1e-7
+
+
+def test_constraints_that_cannot_be_met_are_refused_in_words():
+    with pytest.raises(BadInput, match="sum to more than 1"):
+        Constraints(("a", "b"), np.array([0]), np.array([[0.7, 0.6]]), np.ones((1, 2)))
+    with pytest.raises(BadInput, match="sum to less than 1"):
+        Constraints(("a", "b"), np.array([0]), np.zeros((1, 2)), np.array([[0.2, 0.3]]))
+    none = Constraints(("mast cell",), np.array([0]), np.array([[0.5]]), np.array([[1.0]]))
+    with pytest.raises(BadInput, match="'mast cell', which is not a type of the reference"):
+        obeying(np.array([[1.0]]), ("T cell",), none)
 
 
 @each

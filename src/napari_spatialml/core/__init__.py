@@ -4,7 +4,8 @@ Arrays are (c, y, x); coordinates are (y, x) in µm, float64. Nothing here knows
 SpatialData.
 """
 
-from .deconvolution import Deconvolver, Proportions, Reference, Spots
+from .count_rows import CountRows
+from .deconvolution import Constraints, Deconvolver, Fitted, Proportions, Reference, Spots
 from .domains import Cells, DomainDetector, Domains
 from .embedding import Embedder, Embedding, Features
 from .method import Advanced, Interval, Method, Parameter, Unit, method, parameters
@@ -21,6 +22,8 @@ __all__ = [
     "Cells",
     "Certainty",
     "Chain",
+    "Constraints",
+    "CountRows",
     "Deconvolver",
     "DisplacementField",
     "DomainDetector",
@@ -28,6 +31,7 @@ __all__ = [
     "Embedder",
     "Embedding",
     "Features",
+    "Fitted",
     "Interval",
     "LocalWarp",
     "Masks",

@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from ...core.box_simplex import obeying
 from ...core.deconvolution import Deconvolver, Proportions, Reference, Spots
 from ...core.method import Advanced, Interval, method
 from ...core.nonnegative import batched_nnls
@@ -53,7 +54,7 @@ class Nnls(Deconvolver):
         right = np.asarray(counts @ (design * weights).T)
         values = batched_nnls(gram, right, part(report, 0.4, 1.0))
         report(1.0, f"Proportions of {len(types)} cell types")
-        return Proportions(_shares(values), types)
+        return Proportions(obeying(_shares(values), types, spots.constraints), types)
 
 
 def _shares(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
