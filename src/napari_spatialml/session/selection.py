@@ -222,7 +222,8 @@ class DeconvolutionSelection:
 
     def slots(self, document: Document) -> tuple[Slot, ...]:
         """Return what is read from the document."""
-        return (("tables", self.table, "X"), *_places(document, self.table))
+        hand = ("attrs", "proportion_constraints")
+        return (("tables", self.table, "X"), hand, *_places(document, self.table))
 
 
 @dataclass(frozen=True)
