@@ -26,6 +26,9 @@ from .looking_scene import in_scene, scenes
 from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_note, outlines_specs
+from .pie_legend import pie_legend
+from .pie_specs import with_pies
+from .pies import pies_of
 from .places import beside_offset
 from .rasters import labels_specs
 from .selected_specs import dimming_specs, marked_values
@@ -136,9 +139,8 @@ def _of_rows(
     document: Document, state: ViewState, memory: Memory, element: str, system: str, *, beside: bool, offset: Offset
 ) -> list[LayerSpec]:
     """Return the layers of what a table may annotate: cells, pixels, spots."""
-    values, token = row_values(state.compared, element) or coloured(
-        document, colour_of(document, state, element), memory, element
-    )
+    colour, compared = colour_of(document, state, element), row_values(state.compared, element)
+    values, token = compared or coloured(document, colour, memory, element)
     values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
@@ -152,8 +154,12 @@ def _of_rows(
         dim = dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)
         return [*cells, *dim, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
-        made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
-        return [made]
+        pies = None if compared else pies_of(document, state, element, colour)
+        dots = pies is not None
+        made = spots_spec(
+            document, element, system, values, token, hidden, memory, beside=beside, offset=offset, dots=dots
+        )
+        return [made if pies is None else with_pies(document, state, pies, made, system, memory)]
     return outlines_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
 
 
@@ -226,6 +232,9 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if colour is None or values is None:
         return None
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    pies = pies_of(document, state, element, colour) if kind == "shapes" else None
+    if pies is not None:
+        return pie_legend(document, pies, element, hidden)
     polygons = kind == "shapes" and not is_circles(document, element)
     note = outlines_note(document, element, system, memory) if polygons else ""
     note = bins_note(document, element, values) if kind == "labels" else note
@@ -233,6 +242,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
         return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden, note=note)
+    note = note or ("one range for all cell types" if values.beside is not None else "")
     low, high = np.expm1(values.limits).tolist() if values.log else values.limits
     return Legend(
         element,
