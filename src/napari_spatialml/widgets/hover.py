@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..views.pointed import Pointing
     from .desk import Desk
 
-__all__ = ["Hover"]
+__all__ = ["Hover", "weakly"]
 
 _AWAY = QPoint(16, 18)
 _WAIT_MS = 25
@@ -46,7 +46,7 @@ class Hover(QLabel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self.look)
-        desk.viewer.mouse_move_callbacks.append(_weakly(self._moved))
+        desk.viewer.mouse_move_callbacks.append(weakly(self._moved))
         desk.opened.connect(self.forget)
         canvas.installEventFilter(self)
         self.hide()
@@ -101,7 +101,7 @@ class Hover(QLabel):
         self.raise_()
 
 
-def _weakly(method: Any) -> Any:
+def weakly(method: Any) -> Any:
     """Return what calls a method while its object lives: the viewer must not keep what keeps the viewer."""
     held = weakref.WeakMethod(method)
 

@@ -1,0 +1,143 @@
+"""The Deconvolve dock: what is shown of a result, what spots are made of, and what the hand lays down."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_spatialml.session.gather import coordinates_of
+from napari_spatialml.session.selected import Selected
+from napari_spatialml.session.spot_proportions import SpotProportions, proportion_outputs, spot_proportions
+from napari_spatialml.widgets.deconvolve import DeconvolveDock
+from napari_spatialml.widgets.deconvolve_result import flags_in_words
+
+TYPES = ["acinar", "duct", "tumour"]
+
+
+def put_result(document, table="spot_counts", seed=0, output="proportions"):
+    """Lay a result into the document as a run stores it; return its values."""
+    held, rng = document.table(table), np.random.default_rng(seed)
+    n = held.n_obs
+    values = rng.dirichlet([0.6, 0.6, 0.6], n)
+    half = rng.uniform(0.02, 0.15, (n, 3))
+    blocks = {"": values, "_lower": np.maximum(values - half, 0), "_upper": np.minimum(values + half, 1)}
+    for end, block in blocks.items():
+        held.obsm[output + end] = pd.DataFrame(block, index=held.obs_names, columns=TYPES)
+    held.obs[f"{output}_dominant"] = pd.Categorical.from_codes(values.argmax(1), categories=TYPES)
+    uncertainty = (values * (blocks["_upper"] - blocks["_lower"])).sum(1)
+    uncertainty[3], uncertainty[7] = 0.9, 0.6
+    held.obs[f"{output}_uncertainty"] = uncertainty
+    held.obs[f"{output}_deviance"] = rng.uniform(0.5, 2.0, n)
+    held.obs[f"{output}_empty"] = np.arange(n) == 5
+    held.obs[f"{output}_outside"] = np.isin(np.arange(n), [2, 5])
+    held.obs["domain"] = pd.Categorical(np.where(np.arange(n) < 10, "D1", "D2"))
+    return values
+
+
+@pytest.fixture
+def dock(desk, show):
+    put_result(desk.session.document)
+    desk.presenter.show()
+    made = show(DeconvolveDock(desk.viewer))
+    made.refresh_now()
+    return made
+
+
+def bars(dock):
+    return dock.result.composition.bars.shown
+
+
+# what was found ------------------------------------------------------------------------------
+
+
+def test_results_are_found_by_their_columns_and_read_whole(desk):
+    values = put_result(desk.session.document)
+    assert proportion_outputs(desk.session.document) == (("spot_counts", "proportions"),)
+    held = spot_proportions(desk.session.document, "spot_counts")
+    assert held.types == tuple(TYPES) and np.array_equal(held.values, values)
+    found = held.flagged()
+    assert found["empty"].tolist() == [5] and found["outside"].tolist() == [2] and found["unsure"].tolist() == [3, 7]
+    assert flags_in_words(held) == (
+        "4 of 34 spots to look at: 1 without counts, 1 with a type that is not in the reference, 2 with wide intervals."
+    )
+    assert held.by_uncertainty()[0] == 3
+
+
+def test_a_mean_has_an_interval_that_narrows_with_the_root_of_its_spots():
+    n = 400
+    values = np.full((n, 2), 0.5)
+    held = SpotProportions("t", "p", ("a", "b"), values, values - 0.2, values + 0.2)
+    one, all_of_them = held.composition([0]), held.composition(np.arange(n))
+    assert np.allclose([one.lower, one.upper], [[0.3, 0.3], [0.7, 0.7]])
+    assert np.allclose(all_of_them.upper - all_of_them.lower, (one.upper - one.lower) / np.sqrt(n))
+
+
+def test_empty_spots_and_artefacts_are_in_no_mean():
+    values = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    marks = np.array(["", "artefact", ""], object)
+    held = SpotProportions("t", "p", ("a", "b"), values, empty=np.array([False, False, True]), by_hand=marks)
+    assert held.section.tolist() == [1.0, 0.0]
+
+
+# on the canvas -------------------------------------------------------------------------------
+
+
+def test_what_is_chosen_colours_the_spots_and_the_choice_follows_the_canvas(dock, desk):
+    shown = dock.result.shown
+    for way, key in {
+        "uncertainty": "obs/proportions_uncertainty",
+        "deviance": "obs/proportions_deviance",
+        "dominant type": "obs/proportions_dominant",
+    }.items():
+        shown.how.setCurrentIndex(shown.how.findData(way))
+        shown.draw()
+        assert desk.presenter.colour_of("spots").key == key
+    shown.show_type("duct")
+    assert desk.presenter.colour_of("spots").key == "obsm/proportions/duct" and shown.type.isVisible()
+    from napari_spatialml.views.state import ColourBy
+
+    desk.presenter.colour_by("spots", ColourBy("spot_counts", "obs/proportions_deviance"))
+    dock.refresh_now()
+    assert shown.how.currentData() == "deviance" and not shown.type.isVisible()
+
+
+def test_next_flagged_walks_through_all_flagged_spots_and_begins_anew(dock, desk):
+    seen = []
+    for _ in range(5):
+        dock.result.button("Next flagged").click()
+        seen.append(int(desk.presenter.selected.now.rows[0]))
+    assert sorted(seen[:4]) == [2, 3, 5, 7] and seen[4] == seen[0]
+    dock.result.button("Most uncertain").click()
+    where = coordinates_of(desk.session.document, "spot_counts")[3]
+    assert np.allclose(desk.viewer.scene.camera.center[-2:], where)
+    dock.result.button("Select flagged").click()
+    assert desk.presenter.selected.now.rows.tolist() == [2, 3, 5, 7]
+    assert len(desk.session.history) == 0
+
+
+# what spots are made of ----------------------------------------------------------------------
+
+
+def test_bars_follow_the_cursor_then_the_selection_then_the_section(dock, desk):
+    held = dock.result.held
+    panel = dock.result.composition
+    assert bars(dock).n == len(held.values) and "whole section" in panel.about.text()
+    desk.presenter.selected.take(Selected("spot_counts", np.array([0, 1, 4])))
+    assert bars(dock).n == 3 and np.allclose(bars(dock).here, held.values[[0, 1, 4]].mean(0))
+    where = coordinates_of(desk.session.document, "spot_counts")
+    panel.point_at(where[8])
+    assert bars(dock).n == 1 and np.allclose(bars(dock).here, held.values[8])
+    assert "uncertainty" in panel.about.text()
+    panel.point_at(where[8] + 1e5)
+    assert bars(dock).n == 3 and "3 spots are selected" in panel.about.text()
+
+
+def test_a_domain_is_compared_with_the_section(dock):
+    panel, held = dock.result.composition, dock.result.held
+    panel.groups.setCurrentIndex(panel.groups.findText("domain: D1"))
+    panel.groups.activated.emit(panel.groups.currentIndex())
+    assert bars(dock).n == 10 and np.allclose(bars(dock).here, held.values[:10].mean(0))
+    assert np.allclose(bars(dock).section, held.section) and "10 spots in domain: D1" in panel.about.text()
+    line = panel.bars.lines()[0]
+    assert "90 % interval" in line and "section's mean" in line
