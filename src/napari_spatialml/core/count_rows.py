@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
-__all__ = ["CountRows", "row_blocks"]
+__all__ = ["CountRows", "picked", "row_blocks"]
 
 
 class CountRows(ABC):
@@ -33,3 +36,42 @@ def row_blocks(counts: sp.csr_matrix | CountRows, size: int) -> Iterator[tuple[s
     for start in range(0, n, size):
         stop = min(start + size, n)
         yield slice(start, stop), counts.rows(start, stop) if isinstance(counts, CountRows) else counts[start:stop]
+
+
+class _Picked(CountRows):
+    """Some columns of a table that is read by rows."""
+
+    def __init__(self, counts: CountRows, places: npt.NDArray[np.int64], n: int) -> None:
+        self._counts, self._places = counts, places
+        self.shape = (counts.shape[0], n)
+
+    def rows(self, start: int, stop: int) -> sp.csr_matrix:
+        """Return the rows, over the columns picked."""
+        return picked(self._counts.rows(start, stop), self._places, self.shape[1])
+
+
+def picked(counts: sp.csr_matrix | CountRows, places: npt.NDArray[Any], n: int) -> Any:
+    """Return counts with each column put to another place; what is read by rows stays so.
+
+    Parameters
+    ----------
+    counts
+        (n, g) counts.
+    places
+        (g,) int: the new place of each column; below 0 it is left out; columns of one place are added up.
+    n
+        The number of new columns.
+    """
+    places = np.asarray(places, np.int64)
+    if isinstance(counts, CountRows):
+        return _Picked(counts, places, n)
+    to = places.astype(counts.indices.dtype)[counts.indices]
+    kept = to >= 0
+    ends = np.concatenate([[0], np.cumsum(kept)])[counts.indptr]
+    made = sp.csr_matrix((counts.data[kept], to[kept], ends), shape=(counts.shape[0], n))
+    used = places[places >= 0]
+    if len(np.unique(used)) < len(used):
+        made.sum_duplicates()
+    else:
+        made.sort_indices()
+    return made

@@ -116,11 +116,11 @@ def _anchors(document: Document, selection: DomainsSelection) -> npt.NDArray[np.
 
 
 def _spots(document: Document, selection: DeconvolutionSelection) -> tuple[Any, ...]:
-    from ..io import read_reference
+    from .references import prepared
 
+    found = prepared(document, selection)
     table = document.table(selection.table)
-    spots = Spots(table.X, table.var_names.to_numpy(), coordinates_of(document, selection.table))
-    return spots, read_reference(selection.reference, selection.column or None)
+    return Spots(table.X, found.genes, coordinates_of(document, selection.table)), found.reference
 
 
 def features_of(document: Document, table: str, features: str) -> Any:

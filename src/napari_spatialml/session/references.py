@@ -1,0 +1,173 @@
+"""The reference of a deconvolution: found, read, matched with the spots, and checked before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core import Reference
+from ..core.count_rows import picked
+from ..core.gene_names import FEWEST, OWN, match_genes, names_of, why_few
+from ..core.reference_checks import ReferenceReport, check_cells, merged_types
+from ..core.report import Report, silent
+from ..errors import BadInput
+from .document import Document
+from .selection import DeconvolutionSelection
+
+__all__ = ["OF_TABLE", "Prepared", "check_reference", "prepared", "reference_for"]
+
+OF_TABLE = "table:"
+"""Before the name of a table of the open section that serves as a reference."""
+_DEPTH_ROWS = 20_000
+"""Rows of a large table over which the depth of a typical spot is taken."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A reference that fits the spots, what there is to say of it, and the spots' genes under shared names.
+
+    Parameters
+    ----------
+    reference
+        Over the shared genes, by the spots' names.
+    report
+        What was found.
+    genes
+        (g,) names of the spots' columns; columns of one gene have one name.
+    """
+
+    reference: Reference
+    report: ReferenceReport
+    genes: npt.NDArray[Any]
+
+
+def reference_for(
+    document: Document, selection: DeconvolutionSelection, report: Report = silent
+) -> tuple[Reference, ReferenceReport]:
+    """Return the reference of a selection over the genes that it shares with the spots, and what was found in it.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When there is no such reference, or it does not fit: the message says what to do.
+    """
+    found = prepared(document, selection, report)
+    return found.reference, found.report
+
+
+def check_reference(
+    document: Document,
+    table: str,
+    reference: str,
+    column: str = "",
+    merged: Sequence[tuple[str, str]] = (),
+    report: Report = silent,
+) -> ReferenceReport:
+    """Look at a reference before a run: genes, counts, and types that are rare or too alike.
+
+    Only reads; a worker may call it. What was read is kept for the run.
+
+    Parameters
+    ----------
+    document
+        The open section.
+    table
+        Its table of spots.
+    reference
+        A path (see `read_reference`), or ``table:NAME``, a table of the section.
+    column
+        The column of cell types; found by its name if empty.
+    merged
+        Pairs of a type and the name that it is merged into.
+    report
+        Told what is done.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When there is no such reference, or it does not fit: the message says what to do.
+    """
+    selection = DeconvolutionSelection(table, reference, column, merged=tuple(merged))
+    return prepared(document, selection, report).report
+
+
+def prepared(document: Document, selection: DeconvolutionSelection, report: Report = silent) -> Prepared:
+    """Return a selection's reference, matched with its spots and checked."""
+    table = document.table(selection.table)
+    genes = names_of(table.var_names, {str(c): table.var[c] for c in table.var})
+    report(0.0, "Reading the reference")
+    whole = _read(document, selection, genes)
+    report(0.5, "Matching genes")
+    matched = match_genes(genes, whole.names)
+    types = merged_types(whole.types, selection.merged)
+    names = np.unique(matched.reference[matched.reference != ""])
+    _require_genes(genes, whole.names, matched.n_shared, len(np.unique(types)))
+    counts = picked(whole.counts, _places(matched.reference, names), len(names))
+    report(0.7, "Comparing cell types")
+    depth = _depth(table.X, _places(matched.spots, names))
+    found = check_cells(counts, types, depth, whole.state)
+    kept = found.kept
+    told = ReferenceReport(
+        n_cells=int(kept.sum()),
+        types=found.types,
+        cells_per_type=found.cells_per_type,
+        n_genes=len(whole.genes),
+        n_shared=len(names),
+        counts=whole.state,
+        rare=found.rare,
+        rare_like=found.rare_like,
+        alike=found.alike,
+        merges=found.merges,
+        notes=(_overlap(len(names), len(table.var_names), len(whole.genes)), *matched.notes, *whole.notes),
+        warnings=found.warnings,
+        column=whole.column,
+    )
+    report(1.0, f"{len(found.types)} cell types over {len(names):,} shared genes")
+    made = Reference(counts if kept.all() else counts[kept], names, types if kept.all() else types[kept])
+    return Prepared(made, told, matched.spots)
+
+
+def _read(document: Document, selection: DeconvolutionSelection, genes: Mapping[str, Any]) -> Any:
+    from ..io.reference import read_reference, table_reference
+
+    column = selection.column or None
+    if selection.reference.startswith(OF_TABLE):
+        name = selection.reference.removeprefix(OF_TABLE)
+        return table_reference(document.table(name), name, column)
+    return read_reference(selection.reference, column, genes)
+
+
+def _places(names: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the place of each name among the sorted ones wanted, −1 where it is none of them."""
+    at = np.minimum(np.searchsorted(wanted, names), max(len(wanted) - 1, 0))
+    return np.where(wanted[at] == names, at, -1) if len(wanted) else np.full(len(names), -1)
+
+
+def _require_genes(spots: Mapping[str, Any], reference: Mapping[str, Any], shared: int, n_types: int) -> None:
+    needed = max(FEWEST, n_types)
+    if shared < needed:
+        raise BadInput(
+            f"The spots' {len(spots[OWN]):,} genes and the reference's {len(reference[OWN]):,} share "
+            f"{shared}, too few for {n_types} cell types.",
+            why_few(spots[OWN], reference[OWN], shared, needed),
+        )
+
+
+def _overlap(shared: int, spots: int, reference: int) -> str:
+    return (
+        f"{shared:,} genes are shared: {100 * shared / spots:.0f} % of the spots' {spots:,}, "
+        f"{100 * shared / reference:.0f} % of the reference's {reference:,}."
+    )
+
+
+def _depth(counts: Any, places: npt.NDArray[np.int64]) -> float:
+    """Return the median of a spot's counts in the shared genes; of a large table, over rows evenly spread."""
+    import scipy.sparse as sp
+
+    step = max(1, counts.shape[0] // _DEPTH_ROWS)
+    shared = sp.csr_matrix(counts[::step]) @ (places >= 0).astype(float)
+    return float(np.median(shared[shared > 0])) if (shared > 0).any() else 1.0
