@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_spatialml.io.sample import sample_reference
 from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.session.selected import Selected
 from napari_spatialml.session.spot_proportions import SpotProportions, proportion_outputs, spot_proportions
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
 from napari_spatialml.widgets.deconvolve_result import flags_in_words
+
+from .conftest import SMALL
 
 TYPES = ["acinar", "duct", "tumour"]
 
@@ -141,3 +144,94 @@ def test_a_domain_is_compared_with_the_section(dock):
     assert np.allclose(bars(dock).section, held.section) and "10 spots in domain: D1" in panel.about.text()
     line = panel.bars.lines()[0]
     assert "90 % interval" in line and "section's mean" in line
+
+
+# the reference -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Return where a reference lies in which the types "crypt" and "crypt 2" are one, and "rare" has three cells."""
+    table = sample_reference(0, **SMALL)
+    types = table.obs["cell_type"].astype(str).to_numpy()
+    first = sorted(set(types))[0]
+    own = np.flatnonzero(types == first)
+    types[own[::2]] = f"{first} 2"
+    types[np.flatnonzero(types == sorted(set(types))[-1])[:3]] = "rare"
+    table.obs["cell_type"] = pd.Categorical(types)
+    path = tmp_path / "cells.h5ad"
+    table.write_h5ad(path)
+    return path, first
+
+
+def checked(dock, qtbot):
+    """Wait for the end of the check."""
+    check = dock.inputs.check
+    qtbot.waitUntil(lambda: check.runner.state == "idle" and not check._timer.isActive(), timeout=30_000)
+    return check
+
+
+def test_a_reference_is_checked_as_soon_as_it_is_chosen_and_types_alike_can_be_merged(desk, show, qtbot, cells, ran):
+    path, first = cells
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    dock.inputs.reference.set_value(str(path))
+    check = checked(dock, qtbot)
+    text = check.facts.text()
+    n = len(check.found.types)
+    assert f"of {n} types" in text and "by the column 'cell_type'" in text and "Raw counts were found" in text
+    told = " ".join(w.text() for w in check.warnings if w.message is not None)
+    assert all(w.message is None or w.message.level == "warning" for w in check.warnings) and "'rare'" in told
+    box = next(b for name, b in check.boxes.items() if first in name)
+    box.click()
+    check = checked(dock, qtbot)
+    assert len(check.found.types) < n and any(b.isChecked() for b in check.boxes.values())
+    merged = dict(check.merged)
+    assert {first, f"{first} 2"} <= merged.keys() and dock.selection().merged == check.merged
+    ran(dock)
+    columns = desk.session.document.table("spot_counts").obsm["proportions"].columns
+    assert merged[first] in columns and first not in columns
+    next(b for b in check.boxes.values() if b.isChecked()).click()
+    assert len(checked(dock, qtbot).found.types) == n and dock.selection().merged == ()
+
+
+def test_types_can_be_merged_by_name_and_the_others_go_with_them(desk, show, qtbot, cells):
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    dock.inputs.reference.set_value(str(cells[0]))
+    check = checked(dock, qtbot)
+    a, b, c = check.found.types[:3]
+    check.more.click()
+    check.one.setCurrentIndex(check.one.findData(a))
+    check.other.setCurrentIndex(check.other.findData(b))
+    check.merge_button.click()
+    assert dict(checked(dock, qtbot).merged) == {a: b}
+    check.merge((b,), c)
+    found = checked(dock, qtbot)
+    assert found.trouble.message is None and dict(found.merged) == {a: c, b: c}
+    assert a not in found.found.types and b not in found.found.types
+
+
+def test_a_reference_without_shared_genes_is_told_under_its_field(desk, show, qtbot, tmp_path):
+    table = sample_reference(0, **SMALL)
+    table.var_names = [f"other{i}" for i in range(table.n_vars)]
+    table.write_h5ad(tmp_path / "other.h5ad")
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    dock.inputs.reference.set_value(str(tmp_path / "other.h5ad"))
+    check = checked(dock, qtbot)
+    assert check.trouble.message.level == "error" and "share" in check.trouble.text() and check.found is None
+
+
+def test_a_table_of_this_section_can_be_the_reference(desk, show, qtbot):
+    from anndata import AnnData
+
+    cells = sample_reference(0, **SMALL)
+    desk.session.document.sdata.tables["labelled"] = AnnData(cells.X, obs=cells.obs, var=cells.var)
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    field = dock.inputs.reference
+    field.sources.setCurrentIndex(field.sources.findData("labelled"))
+    field.sources.activated.emit(field.sources.currentIndex())
+    assert field.value() == "table:labelled" and not field.file.isVisible()
+    assert "of" in checked(dock, qtbot).facts.text() and checked(dock, qtbot).found is not None

@@ -387,7 +387,7 @@ def test_deconvolution_waits_for_a_reference_then_shows_types(desk, show, ran, r
     dock.refresh_now()
     assert not dock.panel.button.isEnabled() and "reference" in dock.panel.message.text()
     dock.inputs.reference.set_value(str(reference))
-    assert dock.inputs.columns.findData("cell_type") > 0
+    assert dock.inputs.reference.columns.findData("cell_type") > 0
     assert "cell types in 34 spots" in ran(dock)
     frame = desk.session.document.table("spot_counts").obsm["proportions"]
     assert np.allclose(frame.sum(1), 1)

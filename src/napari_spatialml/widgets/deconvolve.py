@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..errors import BadInput
 from ..session import DeconvolutionSelection, Selection
 from ..session.spot_proportions import proportion_outputs
-from .deconvolve_inputs import DeconvolveInputs, possible_columns
+from .deconvolve_inputs import DeconvolveInputs
 from .deconvolve_result import ResultPart
+from .reference_field import possible_columns
 from .step import MethodStep
 from .style import SPACING
 
@@ -55,16 +53,13 @@ class DeconvolveDock(MethodStep):
         """Return what is missing."""
         if not self.inputs.table:
             return "This section has no table of spots. Open one under Section."
-        if not self.inputs.path:
-            return "Choose a reference: single cells whose types are known, as an h5ad file."
+        if not self.inputs.reference.value():
+            return "Choose a reference: single cells whose types are known, or a table of signatures."
         return ""
 
     def selection(self) -> Selection:
         """Return the table and the reference chosen."""
-        path = Path(self.inputs.path).expanduser()
-        if not path.is_file():
-            raise BadInput(f"There is no file '{path}'.", "Choose the reference again.")
-        return DeconvolutionSelection(self.inputs.table, str(path), self.inputs.column)
+        return self.inputs.selection()
 
     def show_result(self, selection: Selection) -> None:
         """Draw what came out."""
