@@ -26,6 +26,8 @@ from .looking_scene import in_scene, scenes
 from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_note, outlines_specs
+from .pie_specs import with_pies
+from .pies import pies_of
 from .places import beside_offset
 from .rasters import labels_specs
 from .selected_specs import dimming_specs, marked_values
@@ -136,9 +138,8 @@ def _of_rows(
     document: Document, state: ViewState, memory: Memory, element: str, system: str, *, beside: bool, offset: Offset
 ) -> list[LayerSpec]:
     """Return the layers of what a table may annotate: cells, pixels, spots."""
-    values, token = row_values(state.compared, element) or coloured(
-        document, colour_of(document, state, element), memory, element
-    )
+    colour, compared = colour_of(document, state, element), row_values(state.compared, element)
+    values, token = compared or coloured(document, colour, memory, element)
     values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
@@ -152,8 +153,12 @@ def _of_rows(
         dim = dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)
         return [*cells, *dim, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
-        made = spots_spec(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
-        return [made]
+        pies = None if compared else pies_of(document, state, element, colour)
+        dots = pies is not None
+        made = spots_spec(
+            document, element, system, values, token, hidden, memory, beside=beside, offset=offset, dots=dots
+        )
+        return [made if pies is None else with_pies(document, state, pies, made, system, memory)]
     return outlines_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
 
 

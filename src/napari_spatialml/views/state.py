@@ -188,6 +188,8 @@ class ViewState:
         What is drawn of a registration; None for nothing.
     pictures
         The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
+    pies
+        How the proportions of spots are drawn, by their element: a `pies.Pies`.
     """
 
     coordinate_system: str = "global"
@@ -208,6 +210,7 @@ class ViewState:
     transcripts: Mapping[str, Any] = field(default_factory=_nothing)
     pictures: Mapping[str, Any] = field(default_factory=_nothing)
     aligned: Aligned | None = None
+    pies: Mapping[str, Any] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""
