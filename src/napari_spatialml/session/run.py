@@ -17,11 +17,18 @@ from typing import Any
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
-from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
+from .changes import Change, EditColumn, EditLabels, EditShapes, EditValues, Put, Slot
 from .command import Command
 from .counting import index_first
 from .gather import gather
-from .selection import RegistrationSelection, SegmentationSelection, Selection, StackSelection, plain
+from .selection import (
+    DeconvolutionSelection,
+    RegistrationSelection,
+    SegmentationSelection,
+    Selection,
+    StackSelection,
+    plain,
+)
 from .session import Session
 from .store import store
 from .values import encode, pass_bits
@@ -106,6 +113,10 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
         from .stacking import stack_job
 
         return stack_job(Job(method, selection, (), revisions), session.document)
+    if isinstance(selection, DeconvolutionSelection):
+        from .deconvolving import deconvolving_job
+
+        return deconvolving_job(Job(method, selection, (), revisions), session.document)
     return Job(method, selection, gather(session.document, selection), revisions)
 
 
@@ -170,7 +181,7 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
     for change in changes:
         if isinstance(change, Put):
             value: Any = change.new
-        elif isinstance(change, EditLabels | EditColumn):
+        elif isinstance(change, EditLabels | EditColumn | EditValues):
             value = change.new
         elif isinstance(change, EditShapes):
             value = change.new.frame

@@ -31,6 +31,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     expanding,
     landmarks,
     looking,
+    proportions,
     readers,
     review,
     selections,
