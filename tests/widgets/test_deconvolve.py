@@ -10,6 +10,8 @@ from napari_spatialml.io.sample import sample_reference
 from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.session.selected import Selected
 from napari_spatialml.session.spot_proportions import SpotProportions, proportion_outputs, spot_proportions
+from napari_spatialml.views.pointed import Pointing
+from napari_spatialml.views.state import ColourBy
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
 from napari_spatialml.widgets.deconvolve_result import flags_in_words
 
@@ -88,21 +90,28 @@ def test_empty_spots_and_artefacts_are_in_no_mean():
 
 def test_what_is_chosen_colours_the_spots_and_the_choice_follows_the_canvas(dock, desk):
     shown = dock.result.shown
-    for way, key in {
-        "uncertainty": "obs/proportions_uncertainty",
-        "deviance": "obs/proportions_deviance",
-        "dominant type": "obs/proportions_dominant",
-    }.items():
+    assert [shown.how.itemText(i) for i in range(3)] == ["pies", "bars", "dominant type"]
+
+    def choose(way):
         shown.how.setCurrentIndex(shown.how.findData(way))
-        shown.draw()
-        assert desk.presenter.colour_of("spots").key == key
+        shown.how.activated.emit(shown.how.currentIndex())
+
+    for way, mode in {"bars": "bars", "pies": "pies", "dominant type": "dominant"}.items():
+        choose(way)
+        assert desk.presenter.state.pies["spots"].mode == mode and shown.ring.isVisible()
+    shown.ring.click()
+    assert not desk.presenter.state.pies["spots"].ring
+    for way, column in {"uncertainty": "uncertainty", "types not in the reference": "outside"}.items():
+        choose(way)
+        assert desk.presenter.colour_of("spots").key == f"obs/proportions_{column}" and not shown.ring.isVisible()
     shown.show_type("duct")
     assert desk.presenter.colour_of("spots").key == "obsm/proportions/duct" and shown.type.isVisible()
-    from napari_spatialml.views.state import ColourBy
-
     desk.presenter.colour_by("spots", ColourBy("spot_counts", "obs/proportions_deviance"))
     dock.refresh_now()
     assert shown.how.currentData() == "deviance" and not shown.type.isVisible()
+    desk.presenter.show_pies("spots", "spot_counts", mode="bars", ring=True)
+    dock.refresh_now()
+    assert shown.how.currentData() == "bars" and shown.ring.isChecked()
 
 
 def test_next_flagged_walks_through_all_flagged_spots_and_begins_anew(dock, desk):
@@ -129,10 +138,11 @@ def test_bars_follow_the_cursor_then_the_selection_then_the_section(dock, desk):
     desk.presenter.selected.take(Selected("spot_counts", np.array([0, 1, 4])))
     assert bars(dock).n == 3 and np.allclose(bars(dock).here, held.values[[0, 1, 4]].mean(0))
     where = coordinates_of(desk.session.document, "spot_counts")
-    panel.point_at(where[8])
+    pointing = Pointing(desk.presenter)
+    desk.presenter.pointed.emit(pointing.at(where[8]))
     assert bars(dock).n == 1 and np.allclose(bars(dock).here, held.values[8])
     assert "uncertainty" in panel.about.text()
-    panel.point_at(where[8] + 1e5)
+    desk.presenter.pointed.emit(pointing.at(where[8] + 1e5))
     assert bars(dock).n == 3 and "3 spots are selected" in panel.about.text()
 
 
@@ -235,3 +245,124 @@ def test_a_table_of_this_section_can_be_the_reference(desk, show, qtbot):
     field.sources.activated.emit(field.sources.currentIndex())
     assert field.value() == "table:labelled" and not field.file.isVisible()
     assert "of" in checked(dock, qtbot).facts.text() and checked(dock, qtbot).found is not None
+
+
+# the preview ---------------------------------------------------------------------------------
+
+
+def previewed(dock, qtbot):
+    row = dock.preview
+    qtbot.waitUntil(lambda: row.runner.state == "idle" and not row._timer.isActive(), timeout=30_000)
+    return row
+
+
+def test_a_preview_is_drawn_and_changes_nothing_in_the_document(desk, show, qtbot, cells):
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    dock.inputs.reference.set_value(str(cells[0]))
+    checked(dock, qtbot)
+    before, layers = set(desk.session.document.table("spot_counts").obsm), len(desk.viewer.layers)
+    with qtbot.waitSignal(dock.preview.made, timeout=30_000) as told:
+        dock.preview.button.click()
+    row = previewed(dock, qtbot)
+    assert row.shown and "not stored" in row.message.text() and len(desk.viewer.layers) == layers + 1
+    types = told.args[0].result.types
+    group = next(iter(dock.inputs.check.boxes))
+    with qtbot.waitSignal(dock.preview.made, timeout=30_000) as told:
+        dock.inputs.check.boxes[group].click()  # the preview follows
+    assert len(told.args[0].result.types) < len(types)
+    checked(dock, qtbot), previewed(dock, qtbot)
+    assert set(desk.session.document.table("spot_counts").obsm) == before and len(desk.session.history) == 0
+    assert len(desk.viewer.layers) == layers + 1
+    row.hide_button.click()
+    assert not row.shown and len(desk.viewer.layers) == layers and row.message.message is None
+
+
+def test_a_run_takes_the_preview_away(desk, show, qtbot, cells, ran):
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    dock.inputs.reference.set_value(str(cells[0]))
+    checked(dock, qtbot)
+    with qtbot.waitSignal(dock.preview.made, timeout=30_000):
+        dock.preview.button.click()
+    ran(dock)
+    assert not dock.preview.shown and "proportions" in desk.session.document.table("spot_counts").obsm
+    assert desk.presenter.state.pies["spots"].mode == "pies"
+
+
+# by hand -------------------------------------------------------------------------------------
+
+
+def take(desk, *rows):
+    desk.presenter.selected.take(Selected("spot_counts", np.array(rows)))
+
+
+def say(hand, what, name="", percent=None, reason=""):
+    hand.what.setCurrentIndex(hand.what.findData(what))
+    if name:
+        hand.type.setCurrentIndex(hand.type.findData(name))
+    if percent is not None:
+        hand.share.setValue(percent)
+    hand.reason.setText(reason)
+    hand.apply_button.click()
+
+
+def test_what_the_hand_says_is_in_the_document_in_the_list_and_undone_in_one_step(dock, desk):
+    hand = dock.by_hand
+    assert not hand.apply_button.isEnabled() and "Select spots" in hand.count.text()
+    take(desk, 0, 1)
+    assert hand.apply_button.text() == "Apply to 2 spots"
+    say(hand, "Set share of", "tumour", 80, "seen in H&E")
+    frame = desk.session.document.table("spot_counts").obsm["proportions"]
+    assert np.allclose(frame["tumour"].iloc[[0, 1]], 0.8)
+    dock.refresh_now()
+    item = hand.list.topLevelItem(0)
+    assert (item.text(0), item.text(1), item.text(2)) == ("tumour = 80 %", "2", "seen in H&E")
+    assert "2 spots are held by hand" in hand.about.text()
+    take(desk, 4)
+    say(hand, "No", "acinar")
+    take(desk, 6)
+    say(hand, "At least", "duct", 30)
+    take(desk, 8, 9, 10)
+    say(hand, "Artefact")
+    dock.refresh_now()
+    said = [hand.list.topLevelItem(k).text(0) for k in range(4)]
+    assert said == ["tumour = 80 %", "no acinar", "duct ≥ 30 %", "artefact"]
+    held = dock.result.held
+    assert held.values[4, 0] == 0 and held.values[6, 1] >= 0.3 - 1e-9
+    assert held.by_hand[[0, 4, 6, 8]].tolist() == ["override", "forbidden", "minimum", "artefact"]
+    hand.list.itemClicked.emit(hand.list.topLevelItem(3), 0)
+    assert desk.presenter.selected.now.rows.tolist() == [8, 9, 10]
+    desk.undo()
+    dock.refresh_now()
+    assert hand.list.topLevelItemCount() == 3
+
+
+def test_a_constraint_can_be_changed_and_removed(dock, desk):
+    hand = dock.by_hand
+    take(desk, 3)
+    say(hand, "Set share of", "duct", 60, "guess")
+    dock.refresh_now()
+    hand.list.mark(0)
+    hand.edit_button.click()
+    assert hand.share.value() == 60 and hand.reason.text() == "guess" and hand.apply_button.text() == "Change"
+    hand.share.setValue(40)
+    hand.reason.setText("second look")
+    hand.apply_button.click()
+    dock.refresh_now()
+    assert dock.result.held.values[3, 1] == pytest.approx(0.4)
+    assert hand.entries()[0]["reason"] == "second look" and hand.apply_button.text() != "Change"
+    hand.list.mark(0)
+    hand.remove_button.click()
+    dock.refresh_now()
+    assert hand.entries() == [] and not hand.list.isVisible()
+
+
+def test_a_stroke_of_the_brush_adds_to_what_is_selected(dock, desk):
+    hand = dock.by_hand
+    hand.tools.buttons["proportions"].click()
+    assert desk.presenter.tool == "proportions"
+    desk.presenter.rows_taken.emit("spot_counts", np.array([2, 3]))
+    desk.presenter.rows_taken.emit("spot_counts", np.array([7]))
+    assert hand.rows().tolist() == [2, 3, 7] and "3 spots" in hand.apply_button.text()
+    assert len(desk.session.history) == 0

@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .proportions import UNCERTAIN
+
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["UNSURE", "Composition", "SpotProportions", "proportion_outputs", "spot_proportions"]
+__all__ = ["MeanShares", "SpotProportions", "proportion_outputs", "spot_proportions"]
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-UNSURE = 0.4
-"""A spot whose 90 % intervals are wider than this on average, weighted by proportion, is called unsure."""
 _DOMINANT = "_dominant"
 
 
 @dataclass(frozen=True, eq=False)
-class Composition:
+class MeanShares:
     """What some spots are made of, beside the whole section.
 
     Parameters
@@ -91,7 +91,7 @@ class SpotProportions:
     def flagged(self) -> dict[str, Rows]:
         """Return the rows to look at, by why: "empty", "outside", "unsure"; the most uncertain first."""
         n = len(self.values)
-        unsure = np.zeros(n, bool) if self.uncertainty is None else np.nan_to_num(self.uncertainty) > UNSURE
+        unsure = np.zeros(n, bool) if self.uncertainty is None else np.nan_to_num(self.uncertainty) > UNCERTAIN
         empty = np.zeros(n, bool) if self.empty is None else self.empty
         outside = np.zeros(n, bool) if self.outside is None else self.outside
         masks = {"empty": empty, "outside": outside & ~empty, "unsure": unsure & ~empty & ~outside}
@@ -104,7 +104,7 @@ class SpotProportions:
             return rows
         return np.asarray(rows[np.argsort(-np.nan_to_num(self.uncertainty[rows], nan=-1.0), kind="stable")])
 
-    def composition(self, rows: Any) -> Composition:
+    def composition(self, rows: Any) -> MeanShares:
         """Return what spots are made of on average.
 
         Parameters
@@ -124,7 +124,7 @@ class SpotProportions:
             above = np.nan_to_num(self.upper[rows] - self.values[rows])
             lower = np.maximum(here - np.sqrt((below**2).sum(0)) / len(rows), 0.0)
             upper = np.minimum(here + np.sqrt((above**2).sum(0)) / len(rows), 1.0)
-        return Composition(self.types, here, self.section, lower, upper, len(rows))
+        return MeanShares(self.types, here, self.section, lower, upper, len(rows))
 
 
 def proportion_outputs(document: Document) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from .style import mix
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..session.spot_proportions import Composition
+    from ..session.spot_proportions import MeanShares
 
 __all__ = ["CompositionBars"]
 
@@ -31,14 +31,14 @@ class CompositionBars(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.shown: Composition | None = None
+        self.shown: MeanShares | None = None
         self._order: list[int] = []
         self._colours: Mapping[str, str] = {}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Composition")
         self.setMinimumWidth(200)
 
-    def set_composition(self, found: Composition | None, colours: Mapping[str, str]) -> None:
+    def set_composition(self, found: MeanShares | None, colours: Mapping[str, str]) -> None:
         """Show a composition in the colours of its types; None for nothing."""
         former = 0 if self.shown is None else self._rows()
         self.shown, self._colours = found, colours

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from qtpy.compat import isalive
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ..core.colours import category_colours
-from ..errors import SpatialMLError
 from ..session.spot_proportions import SpotProportions
 from .composition_bars import CompositionBars
-from .hover import weakly
 from .style import SPACING, Quiet, Rows
 
 if TYPE_CHECKING:
     from ..session import Document
+    from ..views.pointed import Pointed
     from ..views.presenter import Presenter
     from .desk import Desk
 
 __all__ = ["CompositionPanel", "groups_of"]
 
-_WAIT_MS = 30
 _MOST_GROUPS = 30
-HERE = "under the cursor, or selected"
+HERE = "cursor or selection"
 RowNumbers = npt.NDArray[np.int64]
 
 
@@ -70,8 +67,7 @@ class CompositionPanel(QWidget):
         self.desk = desk
         self.held: SpotProportions | None = None
         self._heard: Presenter | None = None
-        self._um: Any = None
-        self._under: RowNumbers = np.empty(0, np.int64)
+        self._under = -1
         self._places: dict[tuple[str, str, str], RowNumbers] = {}
         self.groups, self.about, self.bars = QComboBox(), Quiet(), CompositionBars()
         self.groups.activated.connect(lambda _i: self._draw())
@@ -83,11 +79,6 @@ class CompositionPanel(QWidget):
         layout.setSpacing(SPACING)
         for part in (rows, self.about, self.bars):
             layout.addWidget(part)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_WAIT_MS)
-        self._timer.timeout.connect(self._look)
-        desk.viewer.mouse_move_callbacks.append(weakly(self._moved))
         desk.opened.connect(self.forget)
 
     def set_result(self, held: SpotProportions | None) -> None:
@@ -97,12 +88,13 @@ class CompositionPanel(QWidget):
         self.setVisible(held is not None)
         if held is None or self.desk.session is None:
             return
-        if len(self._under) and int(self._under.max()) >= len(held.values):
-            self._under = np.empty(0, np.int64)
+        if self._under >= len(held.values):
+            self._under = -1
         presenter = self.desk.presenter
         if presenter is not None and presenter is not self._heard:
             self._heard = presenter
             presenter.selected.changed.connect(self._on_selected)
+            presenter.pointed.connect(self._on_pointed)
         found = groups_of(self.desk.session.document, held.table, held.output)
         kept = self.groups.currentText()
         self.groups.clear()
@@ -112,48 +104,19 @@ class CompositionPanel(QWidget):
         self.groups.setCurrentIndex(max(self.groups.findText(kept), 0))
         self._draw()
 
-    def point_at(self, um: Any) -> None:
-        """Show what lies at a place (y, x) in µm of the canvas; None for nothing."""
-        self._um = um
-        self._look()
-
     def forget(self) -> None:
         """Let go of the section."""
-        self._um, self._heard, self._under = None, None, np.empty(0, np.int64)
+        self._heard, self._under = None, -1
         self.set_result(None)
 
-    def _moved(self, viewer: Any, event: Any) -> None:
+    def _on_pointed(self, found: Pointed | None) -> None:
         if not isalive(self) or not self.isVisible():
             return
-        self._um = np.asarray(event.position, dtype=float)[-2:]
-        if not self._timer.isActive():
-            self._timer.start()
-
-    def _look(self) -> None:
-        presenter = self.desk.presenter
-        if self.held is None or presenter is None or presenter.busy:
-            return
-        found = np.empty(0, np.int64) if self._um is None else self._rows_at(self._um)
-        if not np.array_equal(found, self._under):
-            self._under = found
+        mine = found is not None and self.held is not None and found.table == self.held.table
+        row = found.row if mine and found is not None else -1
+        if row != self._under:
+            self._under = row
             self._draw()
-
-    def _rows_at(self, um: Any) -> RowNumbers:
-        from ..views.selecting import rows_at
-
-        presenter = self.desk.presenter
-        assert presenter is not None and self.held is not None
-        document = presenter.document
-        for element in document.regions(self.held.table):
-            if not self.desk.visible(element):
-                continue
-            try:
-                rows = rows_at(document, self.held.table, presenter.place_of(element), um, presenter.memory)
-            except SpatialMLError:
-                continue  # its shapes cannot be pointed at, which was told when they were shown
-            if len(rows):
-                return np.asarray(rows)
-        return np.empty(0, np.int64)
 
     def _on_selected(self) -> None:
         if isalive(self) and self.isVisible():
@@ -177,9 +140,9 @@ class CompositionPanel(QWidget):
             rows = self._rows_of(group, held.table)
             return rows, f"{len(rows):,} spots in {self.groups.currentText()}." if len(rows) else "No spot lies there."
         selected = self.desk.presenter.selected.now if self.desk.presenter is not None else None
-        if len(self._under):
-            name = document.table(held.table).obs_names[self._under[0]]
-            return self._under, f"Spot {name}{_said(held, int(self._under[0]))}"
+        if self._under >= 0:
+            name = document.table(held.table).obs_names[self._under]
+            return np.array([self._under]), f"Spot {name}{_said(held, self._under)}"
         if selected is not None and selected.table == held.table and len(selected):
             return selected.rows, f"{len(selected):,} spots are selected."
         return np.empty(0, np.int64), "The whole section. Point at a spot, or select some."

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ..core.deconvolution import Deconvolver
+from ..errors import BadInput
 from ..session import DeconvolutionSelection, Selection
 from ..session.spot_proportions import proportion_outputs
+from .deconvolve_hand import HandPart
 from .deconvolve_inputs import DeconvolveInputs
 from .deconvolve_result import ResultPart
+from .proportions_preview import ProportionsPreviewRow
 from .reference_field import possible_columns
 from .step import MethodStep
-from .style import SPACING
+from .style import SPACING, Heading
 
 __all__ = ["DeconvolveDock", "possible_columns"]
 
@@ -35,13 +40,20 @@ class DeconvolveDock(MethodStep):
         layout = QVBoxLayout(part)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        layout.addWidget(self.result)
+        self.by_hand, self._hand_heading = HandPart(self.desk), Heading("By hand")
+        self.result.changed.connect(self._follow_result)
+        for widget in (self.result, self._hand_heading, self.by_hand):
+            layout.addWidget(widget)
         return part
 
     def make(self) -> QWidget:
         """Make the panel; what comes after Run shows the result first, then corrects it."""
         panel = super().make()
         self.panel._correct_heading.rename("Result")
+        self.preview = ProportionsPreviewRow(self.desk, self._chosen)
+        self.panel.set_before_run(self.preview)
+        self.panel.method_changed.connect(self.preview.follow)
+        self.inputs.changed.connect(self.preview.follow)
         return panel
 
     def fill(self) -> None:
@@ -64,9 +76,35 @@ class DeconvolveDock(MethodStep):
     def show_result(self, selection: Selection) -> None:
         """Draw what came out."""
         assert isinstance(selection, DeconvolutionSelection)
+        self.preview.clear()
         self.desk.show_over_histology(self.session.document.annotated(selection.table))
         self.result.show_output(selection.table, selection.output)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave the canvas to the other steps."""
+        super().hideEvent(event)
+        if not event.spontaneous():  # the window may be put away for a moment
+            self.preview.clear()
 
     def take_sample_reference(self) -> None:
         """Write the single cells that fit the sample section, and choose them."""
         self.inputs.take_sample_reference()
+
+    def _chosen(self) -> tuple[Deconvolver, DeconvolutionSelection]:
+        """Return the method and what it would run on, for a preview."""
+        reason = self.waiting_for()
+        if reason:
+            raise BadInput("There is nothing to preview yet.", reason)
+        chosen = self.panel.method()
+        assert isinstance(chosen, Deconvolver)
+        return chosen, self.inputs.selection()
+
+    def _follow_result(self) -> None:
+        """Let the hand correct what is looked at."""
+        self.by_hand.set_result(self.result.held)
+        self._hand_heading.setVisible(self.result.held is not None)
+
+    def _on_opened(self) -> None:
+        if hasattr(self, "preview"):
+            self.preview.clear()
+        super()._on_opened()

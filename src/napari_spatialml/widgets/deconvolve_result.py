@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
@@ -126,7 +127,7 @@ class ResultPart(QWidget):
         if self.held is not None and self.desk.presenter is not None and len(rows):
             self.desk.presenter.selected.take(Selected(self.held.table, rows, "flagged by the deconvolution"))
 
-    def _flagged(self) -> np.ndarray:
+    def _flagged(self) -> npt.NDArray[np.int64]:
         return np.concatenate(list(self.held.flagged().values())) if self.held is not None else np.empty(0, np.int64)
 
     def _go_to(self, row: int) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..views.pointed import Pointed, Pointing
     from .desk import Desk
 
-__all__ = ["Hover", "weakly"]
+__all__ = ["Hover"]
 
 _AWAY = QPoint(16, 18)
 _WAIT_MS = 25
@@ -47,7 +47,7 @@ class Hover(QLabel):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self.look)
-        desk.viewer.mouse_move_callbacks.append(weakly(self._moved))
+        desk.viewer.mouse_move_callbacks.append(_weakly(self._moved))
         desk.opened.connect(self.forget)
         canvas.installEventFilter(self)
         self.hide()
@@ -111,7 +111,7 @@ class Hover(QLabel):
         self.raise_()
 
 
-def weakly(method: Any) -> Any:
+def _weakly(method: Any) -> Any:
     """Return what calls a method while its object lives: the viewer must not keep what keeps the viewer."""
     held = weakref.WeakMethod(method)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "ReferenceCheck", "found_in_words"]
 
-_MOST = 3
+_MOST = 2
 """So many warnings are told at once; the others are counted."""
 _COUNTS = {
     "raw": "Raw counts were found.",
