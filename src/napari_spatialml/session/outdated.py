@@ -8,8 +8,10 @@ from typing import Any
 
 from ..errors import SpatialMLError
 from .changes import Slot
+from .constraints import ATTRIBUTE as CONSTRAINTS
 from .counting import NUCLEAR
 from .document import Document
+from .refitting import REFIT
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
@@ -90,17 +92,35 @@ def outdated(session: Session) -> tuple[Outdated, ...]:
     O(steps of the history × results); no data is read.
     """
     document, done = session.document, session.history[: session.position]
-    latest: dict[Slot, tuple[int, _Made]] = {}
+    latest: dict[Slot, tuple[int, _Made, dict[str, Any]]] = {}
     for number, entry in enumerate(done):
         for made in _made(document, entry):
             latest.pop(made.slot, None)
-            latest[made.slot] = (number, made)
+            latest[made.slot] = (number, made, entry.record)
+        again = _fitted_again(entry.record)
+        if again in latest:
+            latest[again] = (number, *latest[again][1:])
     found = []
-    for number, made in latest.values():
-        later = [e.label for e in done[number + 1 :] if any(_meet(t, i) for t in e.touched for i in made.inputs)]
+    for number, made, record in latest.values():
+        later = [e.label for e in done[number + 1 :] if _makes_old(e, made)]
         if later:
-            found.append(Outdated(made.kind, made.slot, made.name, later[0], len(later), done[number].record))
+            found.append(Outdated(made.kind, made.slot, made.name, later[0], len(later), record))
     return tuple(found)
+
+
+def _makes_old(entry: Entry, made: _Made) -> bool:
+    """Return whether a step changed what a result was made from."""
+    said = entry.record.get("arguments", {})
+    elsewhere = ("tables", said.get("table"), "obsm", said.get("output", "proportions")) != made.slot
+    # what the hand says of spots is kept in one place for all outputs
+    inputs = tuple(i for i in made.inputs if not (elsewhere and i == ("attrs", CONSTRAINTS)))
+    return any(_meet(t, i) for t in entry.touched for i in inputs)
+
+
+def _fitted_again(record: dict[str, Any]) -> Slot:
+    """Return the address of the proportions that a step fitted again, after a stroke or on its own."""
+    fit = record.get("then", record)
+    return ("tables", fit["table"], "obsm", fit["output"]) if fit.get("type") == REFIT else ()
 
 
 def _meet(touched: Slot, read: Slot) -> bool:

@@ -86,7 +86,14 @@ def stored_proportions(
     hand = hand_of(document, table, output, done.found.types)
     found = within(done.found, hand.constraints)
     changes = [_set(document, slot, value) for slot, value in _parts(document, table, output, found, hand, done)]
-    about = {"table": table, "output": output, "reference": selection.reference, "column": selection.column}
+    about: dict[str, Any] = {
+        "table": table,
+        "output": output,
+        "reference": selection.reference,
+        "column": selection.column,
+    }
+    if selection.merged:
+        about["merged"] = [list(pair) for pair in selection.merged]
     genes = 0 if found.fitted is None else len(found.fitted.genes)
     dispersion = None if found.fitted is None or np.isnan(found.fitted.dispersion) else found.fitted.dispersion
     learnt = {"types": list(found.types), "level": LEVEL, "dispersion": dispersion, "genes": genes}
