@@ -11,6 +11,7 @@ from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.session.selected import Selected
 from napari_spatialml.session.spot_proportions import SpotProportions, proportion_outputs, spot_proportions
 from napari_spatialml.views.pointed import Pointing
+from napari_spatialml.views.proportions_preview import NAME
 from napari_spatialml.views.state import ColourBy
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
 from napari_spatialml.widgets.deconvolve_result import flags_in_words
@@ -261,11 +262,12 @@ def test_a_preview_is_drawn_and_changes_nothing_in_the_document(desk, show, qtbo
     dock.refresh_now()
     dock.inputs.reference.set_value(str(cells[0]))
     checked(dock, qtbot)
-    before, layers = set(desk.session.document.table("spot_counts").obsm), len(desk.viewer.layers)
+    names = lambda: [layer.name for layer in desk.viewer.layers]  # noqa: E731
+    before = set(desk.session.document.table("spot_counts").obsm)
     with qtbot.waitSignal(dock.preview.made, timeout=30_000) as told:
         dock.preview.button.click()
     row = previewed(dock, qtbot)
-    assert row.shown and "not stored" in row.message.text() and len(desk.viewer.layers) == layers + 1
+    assert row.shown and "not stored" in row.message.text() and NAME in names()
     types = told.args[0].result.types
     group = next(iter(dock.inputs.check.boxes))
     with qtbot.waitSignal(dock.preview.made, timeout=30_000) as told:
@@ -273,9 +275,9 @@ def test_a_preview_is_drawn_and_changes_nothing_in_the_document(desk, show, qtbo
     assert len(told.args[0].result.types) < len(types)
     checked(dock, qtbot), previewed(dock, qtbot)
     assert set(desk.session.document.table("spot_counts").obsm) == before and len(desk.session.history) == 0
-    assert len(desk.viewer.layers) == layers + 1
+    assert names().count(NAME) == 1
     row.hide_button.click()
-    assert not row.shown and len(desk.viewer.layers) == layers and row.message.message is None
+    assert not row.shown and NAME not in names() and row.message.message is None
 
 
 def test_a_run_takes_the_preview_away(desk, show, qtbot, cells, ran):
@@ -366,3 +368,24 @@ def test_a_stroke_of_the_brush_adds_to_what_is_selected(dock, desk):
     desk.presenter.rows_taken.emit("spot_counts", np.array([7]))
     assert hand.rows().tolist() == [2, 3, 7] and "3 spots" in hand.apply_button.text()
     assert len(desk.session.history) == 0
+
+
+def test_a_stroke_is_followed_by_a_fit_of_all_spots_and_one_undo_takes_both_back(desk, show, qtbot, cells, ran):
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    dock.inputs.reference.set_value(str(cells[0]))
+    checked(dock, qtbot)
+    ran(dock)
+    free = dock.result.held.values.copy()
+    hand, name = dock.by_hand, dock.result.held.types[0]
+    take(desk, 0, 1, 2)
+    with qtbot.waitSignal(hand.refitting.done, timeout=60_000):
+        say(hand, "Set share of", name, 90, "pathologist")
+    dock.refresh_now()
+    assert "Fitted again" in hand.refitting.message.text() and "34 spots" in hand.refitting.message.text()
+    assert len(desk.session.history) == 2
+    assert np.allclose(dock.result.held.values[:3, 0], 0.9)
+    assert not np.array_equal(dock.result.held.values[3:], free[3:])
+    desk.undo()
+    dock.refresh_now()
+    assert np.array_equal(dock.result.held.values, free) and hand.entries() == []

@@ -103,7 +103,7 @@ class ResultPart(QWidget):
         """Look at one result, and draw it."""
         self.results.setCurrentIndex(max(self.results.findData(f"{table} / {output}"), 0))
         self._read()
-        self.shown.draw()
+        self.shown.begin()
 
     def chosen(self) -> tuple[str, str] | None:
         """Return (table, output) of the result that is looked at."""

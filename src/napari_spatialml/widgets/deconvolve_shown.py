@@ -80,6 +80,16 @@ class Shown(QWidget):
         else:
             presenter.colour_by(element, _colour_by(held.table, self._key(held)))
 
+    def begin(self) -> None:
+        """Draw a new result: as the one before was drawn, else in the first way that there is."""
+        presenter = self.desk.presenter
+        if self.held is None or presenter is None or self.desk.session is None:
+            return
+        chosen = presenter.state.colours.get(self.desk.session.document.annotated(self.held.table))
+        if chosen is None or chosen.table != self.held.table or self.held.output not in chosen.key:
+            self.how.setCurrentIndex(0)
+        self.draw()
+
     def show_type(self, name: str) -> None:
         """Draw the share of one type."""
         self.how.setCurrentIndex(self.how.findData(ONE))

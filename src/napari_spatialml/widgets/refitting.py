@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from ..errors import Stale
+from ..session import finish_refit, refit
 from .messages import Message, MessageLine, tell
 from .progress import Progress
 from .runner import Runner
@@ -85,7 +86,6 @@ class Refitting(QWidget):
     def _finish(self, session: Session, job: RefitJob, finished: Finished) -> None:
         if session is not self._desk.session:
             return  # another section lies on the desk
-        from ..session import finish_refit, refit
 
         try:
             line = finish_refit(session, job, finished)
