@@ -1,0 +1,202 @@
+"""Gene factors between the platforms of spots and reference, and the dispersion of each gene, learnt from residuals.
+
+Both come after a first fit, from what it leaves, and are shrunk: the factors towards 1 by a
+log-normal prior whose variance is estimated, the dispersions towards one value for all genes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .fisher import Design, solve
+from .report import Report, silent
+from .type_profiles import TypeProfiles
+
+__all__ = ["GeneNoise", "learn"]
+
+Array = npt.NDArray[np.float64]
+FIRST_DISPERSION = 0.1
+_LEAST, _MOST = 1e-3, 20.0
+_ROUNDS = 8
+_SETTLED = 0.01
+_LITTLE = 0.1
+_STRENGTH = 5.0
+
+
+@dataclass(frozen=True)
+class GeneNoise:
+    """What is learnt of each gene.
+
+    Parameters
+    ----------
+    platform
+        (g,) > 0: how much more of the gene the spots' platform sees than the reference's.
+    dispersion
+        (g,) > 0: variance = grain · mean + dispersion · mean².
+    grain
+        (g,) ≥ 1.
+    spread
+        Standard deviation of the logarithm of the factors before they were shrunk; 0 where there is no effect.
+    """
+
+    platform: Array
+    dispersion: Array
+    grain: Array
+    spread: float = 0.0
+
+    @classmethod
+    def of(cls, n_genes: int) -> GeneNoise:
+        """Return what is assumed before anything is learnt."""
+        return cls(np.ones(n_genes), np.full(n_genes, FIRST_DISPERSION), np.ones(n_genes))
+
+
+def learn(
+    counts: Array,
+    reference: TypeProfiles,
+    abundance: Array,
+    noise: GeneNoise,
+    ranges: tuple[Array, Array] | None = None,
+    factors: bool = True,
+    report: Report = silent,
+) -> tuple[GeneNoise, Array]:
+    """Fit, look at what is left, and fit again until the factors have settled.
+
+    Parameters
+    ----------
+    counts
+        (n, g) dense counts of the spots to learn from.
+    reference
+        Profiles over the same genes.
+    abundance
+        (n, t) where the first fit starts.
+    noise
+        Where the search for the factors starts.
+    ranges
+        (n, t) ends of the shares, or None.
+    factors
+        Whether gene factors are learnt, or only the dispersion.
+
+    Returns
+    -------
+    GeneNoise, Array
+        What was learnt, and the abundance under it.
+    """
+    dtype = counts.dtype
+    for number in range(_ROUNDS):
+        report(number / _ROUNDS, "Gene factors of the platform")
+        design = Design.of(design_of(reference, noise.platform), noise.dispersion, noise.grain, dtype)
+        abundance = solve(counts, design, abundance, ranges, 1e-3, 3 if number else 6)
+        before = noise
+        noise = _noise(counts, abundance, reference, noise, factors)
+        moved = np.abs(np.log(noise.platform / before.platform))
+        if number and float(np.quantile(moved, 0.9)) < _SETTLED:
+            break
+    report(1.0)
+    return noise, abundance
+
+
+def design_of(reference: TypeProfiles, platform: Array) -> Array:
+    """Return (t, g) expected counts of a cell, in counts of a cell of mean size."""
+    return np.asarray(reference.profiles * reference.sizes[:, None] * platform)
+
+
+def _noise(counts: Array, abundance: Array, reference: TypeProfiles, noise: GeneNoise, factors: bool) -> GeneNoise:
+    mean = (abundance.astype(counts.dtype) @ design_of(reference, noise.platform).astype(counts.dtype)) + 1e-20
+    soft = 1 / (noise.grain.astype(counts.dtype) + mean * noise.dispersion.astype(counts.dtype))
+    seen = np.einsum("ij,ij->j", counts, soft, dtype=np.float64)
+    expected = np.einsum("ij,ij->j", mean, soft, dtype=np.float64)
+    platform, spread = noise.platform, noise.spread
+    if factors:
+        change = np.log((seen + 0.5) / (expected + 0.5))
+        known = 1 / (expected + 0.5) + _signature_variance(abundance, reference)
+        platform, spread = _shrunk_factors(np.log(platform) + change, known)
+        mean *= (platform / noise.platform).astype(counts.dtype)
+    grain, dispersion = _variances(counts, mean, noise, abundance)
+    return GeneNoise(platform, dispersion, grain, spread)
+
+
+def _signature_variance(abundance: Array, reference: TypeProfiles) -> Array:
+    """Return the variance of the logarithm of a gene's mean profile over the tissue, from the reference's noise."""
+    part = abundance.sum(0)[:, None] * reference.profiles * reference.sizes[:, None]
+    part = part / part.sum(0)
+    return np.asarray((part**2 / reference.shape).sum(0))
+
+
+def _shrunk_factors(logs: Array, variance: Array) -> tuple[Array, float]:
+    """Return factors drawn towards 1 by a normal prior of their logarithm, with its variance by moments."""
+    prior = 0.0
+    for _ in range(20):
+        weight = 1 / (variance + prior)
+        centre = float((weight * logs).sum() / weight.sum())
+        excess = (logs - centre) ** 2 - variance
+        # a few genes far off must not speak for all
+        excess = np.minimum(excess, np.quantile(excess, 0.95))
+        share = weight**2 / (weight**2).sum()
+        found = float((share * excess).sum())
+        error = float(np.sqrt((share**2 * (excess - found) ** 2).sum()))
+        wanted = found if found > 2 * error else 0.0
+        if abs(wanted - prior) < 1e-4:
+            prior = wanted
+            break
+        prior = wanted
+    shrink = prior / (prior + variance)
+    return np.exp(shrink * (logs - centre)), float(np.sqrt(prior))
+
+
+def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -> tuple[Array, Array]:
+    """Return each gene's grain and dispersion: the squares that are left, regressed on the mean and its square.
+
+    Both are drawn towards the ones of all genes together, as far as few counts speak for a gene's own.
+    """
+    lost = max(1 - float((abundance > 0).sum(1).mean()) / counts.shape[1], 0.5)
+    weight = mean * noise.dispersion.astype(counts.dtype)
+    weight += noise.grain.astype(counts.dtype)
+    weight *= mean
+    weight += _LITTLE
+    weight = np.reciprocal(weight, out=weight)
+    scaled = mean * weight
+    left = counts - mean
+    left *= weight
+    left *= left
+    left /= lost
+    sums = [np.einsum("ij,ij->j", scaled, scaled, dtype=np.float64)]
+    left_mean, square = left * mean, scaled * mean
+    sums.append(np.einsum("ij,ij->j", scaled, square, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", square, square, dtype=np.float64))
+    sums.append(left_mean.sum(0, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", left_mean, mean, dtype=np.float64))
+    return _two_terms(np.stack(sums))
+
+
+def _two_terms(sums: Array) -> tuple[Array, Array]:
+    """Solve the 2 × 2 systems of `_variances` with grain ≥ 1 and dispersion ≥ 0, drawn towards the common answer."""
+    every = sums.sum(1, keepdims=True)
+    grain, dispersion = _bounded(every, np.ones(1))
+    # the common answer counts as so many squares
+    scale = _STRENGTH / np.maximum(every[0], 1e-300)
+    pulled = sums + scale * np.stack(
+        [
+            every[0],
+            every[1],
+            every[2],
+            every[0] * grain + every[1] * dispersion,
+            every[1] * grain + every[2] * dispersion,
+        ]
+    )
+    return _bounded(pulled, np.ones(sums.shape[1]))
+
+
+def _bounded(sums: Array, least: Array) -> tuple[Array, Array]:
+    one, cross, two, first, second = sums
+    det = np.maximum(one * two - cross**2, 1e-12 * one * two + 1e-300)
+    grain = (first * two - second * cross) / det
+    dispersion = (second * one - first * cross) / det
+    low = grain < least
+    grain = np.where(low, least, grain)
+    dispersion = np.where(low, (second - cross * least) / np.maximum(two, 1e-300), dispersion)
+    none = dispersion < _LEAST
+    grain = np.where(none, np.maximum(first / np.maximum(one, 1e-300), least), grain)
+    return grain, np.clip(dispersion, _LEAST, _MOST)
