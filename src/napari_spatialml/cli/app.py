@@ -277,6 +277,8 @@ def replay(
     rows = [(i, s.label, "yes" if s.identical else f"no: {', '.join(s.different)}") for i, s in enumerate(steps, 1)]
     print_table(("", "step", "identical"), rows)
     same = sum(s.identical for s in steps)
+    for note in dict.fromkeys(s.note for s in steps if s.note):
+        print(note)
     print(f"{same} of {len(steps)} steps are bit-identical.")
     return 0 if same == len(steps) else 1
 
@@ -284,10 +286,10 @@ def replay(
 def _find_references(found: dict[str, Any], recipe: Path) -> None:
     """Look for a reference beside the recipe, where the folder has moved since."""
     for step in found["steps"]:
-        named = step.get("selection", {}).get("reference")
+        named, mark, inside = step.get("selection", {}).get("reference", "").partition("::")
         beside = recipe.parent / Path(named).name if named else None
         if beside is not None and not Path(named).exists() and beside.exists():
-            step["selection"]["reference"] = str(beside.resolve())
+            step["selection"]["reference"] = f"{beside.resolve()}{mark}{inside}"
 
 
 def recipe(

@@ -177,7 +177,9 @@ def _completed(kind: str, document: Any, given: dict[str, Any], needs: frozenset
     if kind == "registration":
         _complete_sides(document, given, needs)
     if kind == "deconvolution":
-        given["reference"] = str(Path(given["reference"]).resolve())
+        from ..session.references import whole_place
+
+        given["reference"] = whole_place(given["reference"])
     return given
 
 

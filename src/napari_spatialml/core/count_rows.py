@@ -67,11 +67,9 @@ def picked(counts: sp.csr_matrix | CountRows, places: npt.NDArray[Any], n: int) 
         return _Picked(counts, places, n)
     to = places.astype(counts.indices.dtype)[counts.indices]
     kept = to >= 0
-    ends = np.concatenate([[0], np.cumsum(kept)])[counts.indptr]
+    ends = np.concatenate([[0], np.cumsum(kept)])[counts.indptr].astype(counts.indptr.dtype)
     made = sp.csr_matrix((counts.data[kept], to[kept], ends), shape=(counts.shape[0], n))
     used = places[places >= 0]
     if len(np.unique(used)) < len(used):
-        made.sum_duplicates()
-    else:
-        made.sort_indices()
+        made.sum_duplicates()  # which sorts, and takes longer than all else
     return made

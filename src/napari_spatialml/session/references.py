@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,22 @@ from ..core.gene_names import FEWEST, OWN, match_genes, names_of, why_few
 from ..core.reference_checks import ReferenceReport, check_cells, merged_types
 from ..core.report import Report, silent
 from ..errors import BadInput
-from .document import Document
+from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_folder, table_reference
+from .document import Document, digest
+from .reference_cache import content_of, keep, kept
 from .selection import DeconvolutionSelection
 
-__all__ = ["OF_TABLE", "Prepared", "check_reference", "prepared", "reference_for"]
+__all__ = [
+    "OF_TABLE",
+    "CheckedReference",
+    "Prepared",
+    "check_reference",
+    "fingerprint_of",
+    "of_reference",
+    "prepared",
+    "reference_for",
+    "whole_place",
+]
 
 OF_TABLE = "table:"
 """Before the name of a table of the open section that serves as a reference."""
@@ -26,28 +40,42 @@ _DEPTH_ROWS = 20_000
 """Rows of a large table over which the depth of a typical spot is taken."""
 
 
+_LAST: dict[str, tuple[weakref.ref[Document], Prepared]] = {}
+"""What was prepared last, by what it was made of: a run follows its check, and another run with other settings."""
+
+
+@dataclass(frozen=True)
+class CheckedReference(Reference):
+    """A `Reference` over the genes that it shares with the spots, and what was found in it.
+
+    Parameters
+    ----------
+    report
+        What was found; its fingerprint is that of the file.
+    """
+
+    report: ReferenceReport = field(kw_only=True)
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """A reference that fits the spots, what there is to say of it, and the spots' genes under shared names.
+    """A reference that fits the spots, and the spots' genes under shared names.
 
     Parameters
     ----------
     reference
         Over the shared genes, by the spots' names.
-    report
-        What was found.
     genes
         (g,) names of the spots' columns; columns of one gene have one name.
     """
 
-    reference: Reference
-    report: ReferenceReport
+    reference: CheckedReference
     genes: npt.NDArray[Any]
 
 
 def reference_for(
     document: Document, selection: DeconvolutionSelection, report: Report = silent
-) -> tuple[Reference, ReferenceReport]:
+) -> tuple[CheckedReference, ReferenceReport]:
     """Return the reference of a selection over the genes that it shares with the spots, and what was found in it.
 
     Raises
@@ -56,7 +84,7 @@ def reference_for(
         When there is no such reference, or it does not fit: the message says what to do.
     """
     found = prepared(document, selection, report)
-    return found.reference, found.report
+    return found.reference, found.reference.report
 
 
 def check_reference(
@@ -92,15 +120,75 @@ def check_reference(
         When there is no such reference, or it does not fit: the message says what to do.
     """
     selection = DeconvolutionSelection(table, reference, column, merged=tuple(merged))
-    return prepared(document, selection, report).report
+    return prepared(document, selection, report).reference.report
 
 
 def prepared(document: Document, selection: DeconvolutionSelection, report: Report = silent) -> Prepared:
-    """Return a selection's reference, matched with its spots and checked."""
+    """Return a selection's reference, matched with its spots and checked; at once if that was done just before.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When there is no such reference, or it does not fit: the message says what to do.
+    """
     table = document.table(selection.table)
     genes = names_of(table.var_names, {str(c): table.var[c] for c in table.var})
-    report(0.0, "Reading the reference")
-    whole = _read(document, selection, genes)
+    report(0.0, "Looking at the reference")
+    fingerprint = fingerprint_of(document, selection.reference)
+    revision = document.revision(("tables", selection.table, "X"))
+    told = [fingerprint, selection.column, selection.merged, selection.table, revision, list(table.shape)]
+    key = digest(json.dumps(told).encode(), *(part.tobytes() for part in genes.values()))
+    if key not in _LAST or _LAST[key][0]() is not document:
+        _LAST.clear()  # the old one goes before the new one comes
+        _LAST[key] = (weakref.ref(document), _prepare(document, selection, genes, fingerprint, report))
+    found = _LAST[key][1]
+    told_of = found.reference.report
+    report(1.0, f"{len(told_of.types)} cell types over {told_of.n_shared:,} shared genes")
+    return found
+
+
+def fingerprint_of(document: Document, reference: str) -> str:
+    """Return the hash of the content of a reference: of its file, or of the section's table.
+
+    Raises
+    ------
+    BadInput, DocumentError
+        When there is no such reference.
+    """
+    if reference.startswith(OF_TABLE):
+        from .run import fingerprint
+
+        table = document.table(reference.removeprefix(OF_TABLE))
+        layers = [table.layers[name] for name in sorted(table.layers)]
+        return fingerprint((table.X, *layers, table.obs, table.var))
+    place, inside = split_place(reference)
+    if not place.exists():
+        raise BadInput(f"There is no reference '{place}'.", "Check the path.")
+    try:
+        return content_of(table_folder(place, inside) if place.is_dir() else place)
+    except OSError as error:
+        raise BadInput(f"'{reference}' cannot be read ({error.strerror}).", "Check who may read it.") from error
+
+
+def of_reference(inputs: Sequence[Any]) -> dict[str, str]:
+    """Return what the record of a run keeps of its reference: the hash of its content, if there is one."""
+    found = [given.report.fingerprint for given in inputs if isinstance(given, CheckedReference)]
+    return {"reference_fingerprint": found[0]} if found else {}
+
+
+def whole_place(reference: str) -> str:
+    """Return a reference with its path made absolute; a table of the section as it is."""
+    if reference.startswith(OF_TABLE):
+        return reference
+    place, inside = split_place(reference)
+    return str(place.resolve()) + (f"{INSIDE}{inside}" if inside else "")
+
+
+def _prepare(
+    document: Document, selection: DeconvolutionSelection, genes: Mapping[str, Any], fingerprint: str, report: Report
+) -> Prepared:
+    report(0.1, "Reading the reference")
+    table, whole = document.table(selection.table), _read(document, selection, genes, fingerprint)
     report(0.5, "Matching genes")
     matched = match_genes(genes, whole.names)
     types = merged_types(whole.types, selection.merged)
@@ -108,8 +196,7 @@ def prepared(document: Document, selection: DeconvolutionSelection, report: Repo
     _require_genes(genes, whole.names, matched.n_shared, len(np.unique(types)))
     counts = picked(whole.counts, _places(matched.reference, names), len(names))
     report(0.7, "Comparing cell types")
-    depth = _depth(table.X, _places(matched.spots, names))
-    found = check_cells(counts, types, depth, whole.state)
+    found = check_cells(counts, types, _depth(table.X, _places(matched.spots, names)), whole.state)
     kept = found.kept
     told = ReferenceReport(
         n_cells=int(kept.sum()),
@@ -125,20 +212,25 @@ def prepared(document: Document, selection: DeconvolutionSelection, report: Repo
         notes=(_overlap(len(names), len(table.var_names), len(whole.genes)), *matched.notes, *whole.notes),
         warnings=found.warnings,
         column=whole.column,
+        fingerprint=fingerprint,
     )
-    report(1.0, f"{len(found.types)} cell types over {len(names):,} shared genes")
-    made = Reference(counts if kept.all() else counts[kept], names, types if kept.all() else types[kept])
-    return Prepared(made, told, matched.spots)
+    cells = (counts, types) if kept.all() else (counts[kept], types[kept])
+    return Prepared(CheckedReference(cells[0], names, cells[1], report=told), matched.spots)
 
 
-def _read(document: Document, selection: DeconvolutionSelection, genes: Mapping[str, Any]) -> Any:
-    from ..io.reference import read_reference, table_reference
-
+def _read(
+    document: Document, selection: DeconvolutionSelection, genes: Mapping[str, Any], fingerprint: str
+) -> ReferenceFile:
     column = selection.column or None
     if selection.reference.startswith(OF_TABLE):
         name = selection.reference.removeprefix(OF_TABLE)
         return table_reference(document.table(name), name, column)
-    return read_reference(selection.reference, column, genes)
+    found = kept(fingerprint, selection.column)
+    if found is None:
+        found = read_reference(selection.reference, column, genes)
+        if found.state != "signatures":  # they are small, and which way they lie depends on the spots
+            keep(fingerprint, selection.column, found)
+    return found
 
 
 def _places(names: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

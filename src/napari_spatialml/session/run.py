@@ -138,6 +138,7 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
         When the inputs have changed and ``stale`` is False.
     """
     from .learning import used
+    from .references import of_reference
 
     changed = [slot for slot, revision in job.revisions if session.document.revision(slot) != revision]
     if changed and not stale:
@@ -162,6 +163,7 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
         "versions": versions(),
         "device": device(),
         **used(job.method),
+        **of_reference(job.inputs),
         **finished.record,
     }
     session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record))
