@@ -1,14 +1,17 @@
-"""Negative binomial model of spots: y_ij ~ NB(mean = γ_j Σ_k b_ik s_kj, variance = mean + φ_j mean²).
+"""Negative binomial model of spots: y_ij ~ NB(mean μ_ij = γ_j Σ_k b_ik s_kj, variance = κ_j μ + φ_j μ²).
 
 ``fit(spots, reference)`` gives a `Fit`: everything that was learnt, over the genes that were used.
 What a parametric bootstrap needs is there::
 
     found = fit(spots, reference)
     rows = slice(0, 500)
-    mean = found.abundance[rows] @ found.design          # (500, g) expected counts, in the unit of each spot
-    counts = found.block(rows)                           # (500, g) dense counts in the same unit
-    again = solve(drawn, Design.of(found.design, found.dispersion), found.abundance[rows], found.ranges(rows))
-    shares(again)                                        # (500, t) proportions
+    mean = found.abundance[rows] @ found.design   # (500, g) expected counts, in the unit of each spot
+    variance = found.grain * mean + found.dispersion * mean**2   # NB: dispersion (grain − 1) / mean + dispersion
+    counts = found.block(rows)                    # (500, g) dense counts in the same unit
+    design = found.solver()                       # or Design.of(other profiles, dispersion, grain)
+    again = solve(drawn, design, found.abundance[rows], found.ranges(rows))
+    pairs, _ = information(drawn, again, design)
+    drawn_to_zero(pairs, again, standard_errors(pairs, again))   # (500, t), as ``found.values`` (then `obeying`)
 
 A profile's own noise: an entry of ``found.design`` has relative variance ``1 / found.reference.shape``.
 ``design = reference.profiles · reference.sizes · platform``; redraw the profiles, and make a new
@@ -28,7 +31,7 @@ from .box_simplex import ranges as ranges_of
 from .count_rows import CountRows, row_blocks
 from .count_units import count_units
 from .deconvolution import Constraints, Reference, Spots
-from .fisher import Design, information, pearson, shares, solve, standard_errors
+from .fisher import Design, drawn_to_zero, information, pearson, solve, standard_errors
 from .platform_factors import GeneNoise, design_of, learn
 from .report import Report, part, silent
 from .signatures import marker_genes, shared_genes
@@ -79,6 +82,8 @@ class Fit:
         Platform factors and dispersion of each gene.
     abundance
         (n, t) ≥ 0: how much of each type, in units of a cell of mean size, for counts in the unit of the spot.
+    values
+        (n, t) proportions; uncertain ones are drawn towards 0.
     units
         (n,) > 0: what one count of each spot is.
     errors
@@ -97,6 +102,7 @@ class Fit:
     reference: TypeProfiles
     noise: GeneNoise
     abundance: Array
+    values: Array
     units: Array
     errors: Array
     deviance: Array
@@ -111,13 +117,17 @@ class Fit:
 
     @property
     def dispersion(self) -> Array:
-        """(g,) variance = mean + dispersion · mean²."""
+        """(g,) variance = grain · mean + dispersion · mean²."""
         return self.noise.dispersion
 
     @property
-    def values(self) -> Array:
-        """(n, t) proportions."""
-        return shares(self.abundance)
+    def grain(self) -> Array:
+        """(g,) ≥ 1: what a count of the gene is worth."""
+        return self.noise.grain
+
+    def solver(self, dtype: Any = np.float64) -> Design:
+        """Return the design and the noise as `solve` takes them."""
+        return Design.of(self.design, self.dispersion, self.grain, dtype)
 
     def block(self, rows: slice) -> Array:
         """Return dense counts of some spots, each in its own unit."""
@@ -241,8 +251,8 @@ def _all_rows(
     n, g = counts.shape
     t = len(profiles.types)
     dtype = np.float64 if n * g <= _EXACT else np.float32
-    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, dtype)
-    abundance, errors = np.empty((n, t)), np.empty((n, t))
+    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
+    abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
     units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
     for rows, block in row_blocks(counts, max(1, _BLOCK // g)):
         report(rows.start / n, f"Proportions of {t} cell types")
@@ -251,9 +261,11 @@ def _all_rows(
         found = solve(dense, design, _first(dense, profiles, noise), bounds)
         abundance[rows], empty[rows] = found, dense.sum(1) == 0
         deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
-        errors[rows] = standard_errors(information(dense, found, design)[0], found)
+        pairs, _ = information(dense, found, design)
+        errors[rows] = standard_errors(pairs, found)
+        values[rows] = drawn_to_zero(pairs, found, errors[rows])
     report(1.0)
-    return Fit(genes, profiles, noise, abundance, units, errors, deviance, empty, counts, spots.constraints)
+    return Fit(genes, profiles, noise, abundance, values, units, errors, deviance, empty, counts, spots.constraints)
 
 
 def _bounds(hand: Constraints | None, types: tuple[str, ...], rows: npt.NDArray[np.intp]) -> tuple[Array, Array] | None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .box_simplex import nearest_within
 
-__all__ = ["Design", "pearson", "shares", "solve", "standard_errors"]
+__all__ = ["Design", "drawn_to_zero", "pearson", "shares", "solve", "standard_errors"]
 
 Array = npt.NDArray[Any]
 _PRIOR = 1.0
@@ -24,6 +24,7 @@ _JITTER = 1e-7
 _LITTLE = 0.05
 _TURNED = 0.5
 _SWEEPS = 50
+_DRAWN, _CAUTION = 2.0, 4
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,30 @@ class Design:
     profiles
         (t, g) > 0: expected counts of a gene for one unit of a type.
     dispersion
-        (g,) ≥ 0: variance = mean + dispersion · mean².
+        (g,) ≥ 0: variance = grain · mean + dispersion · mean².
+    grain
+        (g,) ≥ 1: what a count is worth; 1 where every count is one molecule on its own.
     pairs
         (t (t + 1) / 2, g) products of two profiles, the upper triangle row by row.
     """
 
     profiles: Any
     dispersion: Any
+    grain: Any
     pairs: Any
 
     @classmethod
-    def of(cls, profiles: Array, dispersion: Array, dtype: Any = np.float64, device: str = "cpu") -> Design:
+    def of(
+        cls,
+        profiles: Array,
+        dispersion: Array,
+        grain: Array | float = 1.0,
+        dtype: Any = np.float64,
+        device: str = "cpu",
+    ) -> Design:
         """Return the design; on another device than the processor its arrays are torch's."""
         first, second = np.triu_indices(len(profiles))
-        arrays = [np.asarray(profiles), np.broadcast_to(dispersion, profiles.shape[1:])]
+        arrays = [np.asarray(profiles), *(np.broadcast_to(x, profiles.shape[1:]) for x in (dispersion, grain))]
         arrays.append(arrays[0][first] * arrays[0][second])
         return cls(*(_placed(array, dtype, device) for array in arrays))
 
@@ -139,7 +150,7 @@ def _weight(abundance: Array, design: Design) -> tuple[Any, Any]:
     mean = abundance.astype(design.profiles.dtype) @ design.profiles
     mean += 1e-20
     weight = mean * design.dispersion
-    weight += 1
+    weight += design.grain
     weight *= mean
     return np.reciprocal(weight, out=weight), mean
 
@@ -174,6 +185,31 @@ def shares(abundance: Array) -> Array:
     total = abundance.sum(1, keepdims=True)
     even = np.full(abundance.shape, 1 / abundance.shape[1])
     return np.asarray(np.divide(abundance, total, out=even, where=total > 0))
+
+
+def drawn_to_zero(pairs: Array, abundance: Array, errors: Array) -> Array:
+    """Return (n, t) shares of which the uncertain ones are drawn towards 0: most types are absent from most spots.
+
+    Where errors are independent, a share p with error e keeps p² / (p² + 2 r⁴ e²) of itself, where
+    r = Σp² / Σ(p² + e²) says how well the whole spot is known: where little is known, nothing is
+    taken for absent. What types share of the information they take over from one another.
+
+    Parameters
+    ----------
+    pairs
+        (t (t + 1) / 2, n) information at ``abundance``.
+    abundance
+        (n, t) as `solve` gives them.
+    errors
+        (n, t) standard errors of the shares.
+    """
+    from .quadratic_kernels import drawn
+
+    squares = (shares(abundance) ** 2).sum(1)
+    known = squares / np.maximum(squares + (errors**2).sum(1), 1e-300)
+    out = np.empty(abundance.shape)
+    drawn(pairs, _ridge(pairs, abundance), abundance, _DRAWN * known**_CAUTION, out)
+    return shares(out)
 
 
 def _ridge(pairs: Array, abundance: Array) -> Array:

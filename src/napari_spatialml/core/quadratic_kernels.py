@@ -169,3 +169,27 @@ def errors_of_shares(pairs, ridge, abundance, out):  # type: ignore[no-untyped-d
             p = abundance[i, k] / total
             variance = inverse[k, k] - 2 * p * inverse[k].sum() + p * p * whole
             out[i, k] = np.sqrt(max(variance, 0.0)) / total
+
+
+@compiled
+def drawn(pairs, ridge, abundance, strength, out):  # type: ignore[no-untyped-def]
+    """Minimise (b − a)ᵀI(b − a) + strength · Σ (b_k / a_k)² over b for every row, the zeros of a kept; then b ≥ 0."""
+    n, t = abundance.shape
+    gram, lower, x, right = np.empty((t, t)), np.empty((t, t)), np.empty(t), np.empty(t)
+    kept = np.empty(t, np.int64)
+    for i in range(n):
+        unpack(pairs, i, ridge[i], gram)
+        m = 0
+        for k in range(t):
+            out[i, k] = 0.0
+            right[k] = 0.0
+            for j in range(t):
+                right[k] += gram[k, j] * abundance[i, j]
+            if abundance[i, k] > 0:
+                kept[m] = k
+                m += 1
+        for q in range(m):
+            gram[kept[q], kept[q]] += strength[i] / abundance[i, kept[q]] ** 2
+        factor_and_solve(gram, right, kept, m, lower, x)
+        for q in range(m):
+            out[i, kept[q]] = max(x[q], 0.0)
