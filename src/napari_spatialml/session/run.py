@@ -15,6 +15,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ..core.count_rows import CountRows, row_blocks
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
@@ -38,6 +39,8 @@ from .values import encode, pass_bits
 
 __all__ = ["Finished", "Job", "finish", "prepare", "run"]
 
+_ROWS = 65_536
+"""Rows of counts that are hashed at once."""
 _STACK = ("napari-spatialml", "numpy", "scipy", "scikit-image", "scikit-learn", "torch", "spatialdata", "anndata")
 
 
@@ -204,6 +207,9 @@ def fingerprint(values: Iterable[Any]) -> str:
     for value in values:
         if is_dataclass(value) and not hasattr(value, "grid") and not hasattr(value, "matrix"):
             hashed.update(fingerprint(getattr(value, f.name) for f in fields(value)).encode())
+        elif isinstance(value, CountRows):  # a million bins are never in memory as a whole either
+            for _, rows in row_blocks(value, _ROWS):
+                hashed.update(fingerprint((rows,)).encode())
         elif hasattr(value, "grid"):
             pass_bits(value, hashed.update)  # a slide's labels are never in memory as a whole
         else:
