@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -22,6 +23,8 @@ from .changes import Change, EditColumn, EditLabels, EditShapes, EditValues, Put
 from .command import Command
 from .counting import index_first
 from .gather import gather
+from .proportions import ATTRIBUTE as DECONVOLUTIONS
+from .proportions import proven
 from .selection import (
     DeconvolutionSelection,
     RegistrationSelection,
@@ -185,7 +188,7 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
     found: dict[str, str] = {}
     for change in changes:
         if isinstance(change, Put):
-            value: Any = change.new
+            value: Any = proven(change.new) if change.slot == ("attrs", DECONVOLUTIONS) else change.new
         elif isinstance(change, EditLabels | EditColumn | EditValues):
             value = change.new
         elif isinstance(change, EditShapes):
@@ -218,6 +221,11 @@ def fingerprint(values: Iterable[Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions on which a result may depend."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _STACK:
         try:
