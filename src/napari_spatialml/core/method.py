@@ -170,6 +170,8 @@ class Method:
     """Modules that must be importable."""
     extra: ClassVar[str] = ""
     """The extra of this package that brings what ``requires`` names."""
+    preferred: ClassVar[bool] = False
+    """Whether its kind begins with it, in lists and forms."""
 
     @classmethod
     def missing(cls) -> str:

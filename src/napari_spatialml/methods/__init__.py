@@ -28,7 +28,7 @@ def kinds() -> tuple[str, ...]:
 
 @cache
 def methods(kind: str) -> dict[str, type[Method]]:
-    """Return the methods of a kind by name, ours first.
+    """Return the methods of a kind by name: the preferred one, then ours, then those of others.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def methods(kind: str) -> dict[str, type[Method]]:
             continue
         if _is_method(value, kind) and value.name not in found:
             found[value.name] = value
-    return found
+    return dict(sorted(found.items(), key=lambda item: not item[1].preferred))
 
 
 def method(kind: str, name: str) -> type[Method]:

@@ -1,32 +1,26 @@
-"""Deconvolution by weighted non-negative least squares: quick enough to watch."""
+"""Deconvolution by plain non-negative least squares: the textbook's, for comparison."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-import numpy.typing as npt
+import scipy.sparse as sp
 
 from ...core.box_simplex import obeying
 from ...core.deconvolution import Deconvolver, Proportions, Reference, Spots
-from ...core.method import Advanced, Interval, method
-from ...core.nonnegative import batched_nnls
+from ...core.least_squares_shares import least_squares_shares
+from ...core.method import method
 from ...core.report import Report, part, silent
-from ...core.signatures import marker_genes, shared_genes, signatures
+from ...core.signatures import shared_genes, signatures
 
 
-@method(title="Non-negative least squares", citation="Kim & Park 2011, doi:10.1137/110821172")
+@method(title="Non-negative least squares", citation="Lawson & Hanson 1974, doi:10.1137/1.9781611971217, chapter 23")
 class Nnls(Deconvolver):
-    """Explain each spot as a non-negative sum of the cell types' mean profiles.
+    """Explain each spot's raw counts as a non-negative sum of the cell types' mean counts.
 
-    Profiles are means over cells of each cell's share of its counts, over the genes that spots and
-    reference share, and of those the markers of each type. Genes are weighted by one over the root
-    of their mean, as counts ask for. Proportions are shares of RNA, not of cells: a large cell
-    counts for more.
+    The textbook's method, over all genes that spots and reference share, without weights: the
+    few genes with most counts decide. Proportions are shares of cells, by the mean counts of a
+    cell of each type in the reference. Here for comparison; the other methods are nearer.
     """
-
-    n_markers: Annotated[int, Interval(ge=1, le=100_000), Advanced()] = 400
-    """At most so many marker genes a cell type are used."""
 
     def __call__(self, spots: Spots, reference: Reference, report: Report = silent) -> Proportions:
         """Estimate the proportions of the reference's cell types in each spot.
@@ -38,27 +32,15 @@ class Nnls(Deconvolver):
         """
         report(0.0, "Matching genes")
         shared = shared_genes(spots, reference)
-        report(0.2, f"Profiles over {len(shared.genes)} shared genes")
+        report(0.2, f"Mean counts over {len(shared.genes)} shared genes")
         profiles, types = signatures(shared.reference, reference.types)
-        markers = marker_genes(profiles, self.n_markers)
-        # markers of types with one and the same profile are none: then every gene has to do
-        markers = markers if len(markers) >= len(types) else np.flatnonzero(profiles.sum(0) > 0)
-        profiles = profiles[:, markers]
-        weights = 1 / np.sqrt(profiles.mean(0))
-        design = profiles * weights
-        gram = design @ design.T
-        # two types with one profile share what is theirs; without this there is no answer
-        gram += 1e-10 * np.trace(gram) / len(gram) * np.eye(len(gram))
-        report(0.4, f"Solving with {len(markers)} marker genes")
-        counts = shared.spots[:, markers]
-        right = np.asarray(counts @ (design * weights).T)
-        values = batched_nnls(gram, right, part(report, 0.4, 1.0))
+        number = np.searchsorted(types, reference.types)
+        totals = np.asarray(shared.reference.sum(1), dtype=np.float64).ravel()
+        cells = np.bincount(number[totals > 0], minlength=len(types))
+        member = sp.csr_matrix((1 / cells[number], (number, np.arange(len(number)))), (len(types), len(number)))
+        profiles = np.asarray((member @ shared.reference).toarray(), dtype=np.float64)
+        columns = np.arange(len(shared.genes))
+        report(0.4, f"Solving with {len(columns)} genes")
+        values = least_squares_shares(shared.spots, columns, profiles, np.ones(len(columns)), part(report, 0.4, 0.99))
         report(1.0, f"Proportions of {len(types)} cell types")
-        return Proportions(obeying(_shares(values), types, spots.constraints), types)
-
-
-def _shares(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Divide rows by their sum; a row of zeros, which tells nothing, becomes even."""
-    total = values.sum(1, keepdims=True)
-    even = np.full(values.shape, 1 / values.shape[1])
-    return np.divide(values, total, out=even, where=total > 0)
+        return Proportions(obeying(values, types, spots.constraints), types)

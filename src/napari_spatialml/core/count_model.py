@@ -1,0 +1,270 @@
+"""Negative binomial model of spots: y_ij ~ NB(mean = γ_j Σ_k b_ik s_kj, variance = mean + φ_j mean²).
+
+``fit(spots, reference)`` gives a `Fit`: everything that was learnt, over the genes that were used.
+What a parametric bootstrap needs is there::
+
+    found = fit(spots, reference)
+    rows = slice(0, 500)
+    mean = found.abundance[rows] @ found.design          # (500, g) expected counts, in the unit of each spot
+    counts = found.block(rows)                           # (500, g) dense counts in the same unit
+    again = solve(drawn, Design.of(found.design, found.dispersion), found.abundance[rows], found.ranges(rows))
+    pairs, _ = information(drawn, again, design)
+    drawn_to_zero(pairs, again, standard_errors(pairs, again))  # (500, t), as ``found.values`` (then `obeying`)
+
+A profile's own noise: an entry of ``found.design`` has relative variance ``1 / found.reference.shape``.
+``design = reference.profiles · reference.sizes · platform``; redraw the profiles, and make a new
+`Design` (cheap: t (t + 1) / 2 products).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from .box_simplex import ranges as ranges_of
+from .count_rows import CountRows, row_blocks
+from .count_units import count_units
+from .deconvolution import Constraints, Reference, Spots
+from .fisher import Design, drawn_to_zero, information, pearson, solve, standard_errors
+from .platform_factors import GeneNoise, design_of, learn
+from .report import Report, part, silent
+from .signatures import marker_genes, shared_genes
+from .type_profiles import TypeProfiles, type_profiles
+
+__all__ = ["Fit", "Options", "fit"]
+
+Array = npt.NDArray[np.float64]
+_BLOCK = 1 << 20
+"""Numbers of a dense block of counts: 4 MB, which stays in a processor's cache."""
+_EXACT = 1 << 20
+"""Up to so many counts are solved in double precision."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the model is fitted.
+
+    Parameters
+    ----------
+    n_markers
+        At most so many marker genes a type.
+    share
+        "cells": a proportion is a share of cells; "RNA": of counts.
+    platform
+        Whether gene factors between the platforms are learnt.
+    learn_from
+        Factors and dispersion are learnt from at most so many spots, evenly spaced.
+    """
+
+    n_markers: int = 400
+    share: Literal["cells", "RNA"] = "cells"
+    platform: bool = True
+    learn_from: int = 2048
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model.
+
+    Parameters
+    ----------
+    genes
+        (g,) names of the genes that were used.
+    reference
+        Types, profiles, their noise, and sizes, over these genes.
+    noise
+        Platform factors and dispersion of each gene.
+    abundance
+        (n, t) ≥ 0: how much of each type, in units of a cell of mean size, for counts in the unit of the spot.
+    values
+        (n, t) proportions; uncertain ones are drawn towards 0.
+    units
+        (n,) > 0: what one count of each spot is.
+    errors
+        (n, t) standard errors of the shares under the model.
+    deviance
+        (n,) squared residuals over what the fit expects, about 1 where it fits.
+    empty
+        (n,) bool: no counts in the genes used.
+    counts
+        (n, g) the counts over these genes, in the order of ``genes``.
+    constraints
+        What the hand has laid down, or None.
+    """
+
+    genes: npt.NDArray[Any]
+    reference: TypeProfiles
+    noise: GeneNoise
+    abundance: Array
+    values: Array
+    units: Array
+    errors: Array
+    deviance: Array
+    empty: npt.NDArray[np.bool_]
+    counts: sp.csr_matrix | CountRows
+    constraints: Constraints | None = None
+
+    @property
+    def design(self) -> Array:
+        """(t, g) expected counts of one unit of each type."""
+        return design_of(self.reference, self.noise.platform)
+
+    @property
+    def dispersion(self) -> Array:
+        """(g,) variance = mean + dispersion · mean²."""
+        return self.noise.dispersion
+
+    def block(self, rows: slice) -> Array:
+        """Return dense counts of some spots, each in its own unit."""
+        counts = self.counts.rows(rows.start, rows.stop) if isinstance(self.counts, CountRows) else self.counts[rows]
+        return np.asarray(counts.toarray() / self.units[rows, None])
+
+    def ranges(self, rows: slice) -> tuple[Array, Array] | None:
+        """Return the (k, t) ends of the shares of some spots, or None where all of them are free."""
+        return _bounds(self.constraints, self.reference.types, np.arange(len(self.units))[rows])
+
+
+@dataclass(frozen=True)
+class _Columns(CountRows):
+    """Some columns of counts that are read by rows."""
+
+    counts: CountRows
+    columns: npt.NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, int]:  # type: ignore[override]
+        return int(self.counts.shape[0]), len(self.columns)
+
+    def rows(self, start: int, stop: int) -> sp.csr_matrix:
+        return self.counts.rows(start, stop)[:, self.columns]
+
+
+def fit(spots: Spots, reference: Reference, options: Options = Options(), report: Report = silent) -> Fit:
+    """Fit the model: profiles, a first fit, gene factors and dispersion, and the fit of all spots.
+
+    Raises
+    ------
+    BadInput
+        When spots and reference share too few genes, or a cell type has no counts in them.
+    """
+    report(0.0, "Matching genes")
+    shared = shared_genes(spots, reference)
+    profiles = type_profiles(shared.reference, reference.types)
+    columns = _columns(profiles, options.n_markers)
+    report(0.1, f"{len(columns)} of {len(shared.genes)} shared genes")
+    profiles = profiles.over(columns)
+    if options.share == "RNA":
+        profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
+    counts = shared.spots
+    counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
+    noise = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
+    return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0))
+
+
+def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
+    markers = marker_genes(profiles.profiles, n_markers)
+    # markers of types with one and the same profile are none: then every gene has to do
+    return markers if len(markers) >= len(profiles.types) else np.arange(profiles.profiles.shape[1])
+
+
+def _learnt(
+    counts: sp.csr_matrix | CountRows, profiles: TypeProfiles, spots: Spots, options: Options, report: Report
+) -> GeneNoise:
+    """Learn factors and dispersion from spots that are evenly spaced over the table and no artefacts."""
+    rows = _to_learn_from(spots, options.learn_from)
+    if not len(rows):
+        return GeneNoise.of(counts.shape[1])
+    chosen = _rows(counts, rows)
+    dense, _ = _dense(chosen, counts.shape[1] * len(rows))
+    bounds = _bounds(spots.constraints, profiles.types, rows)
+    start = _first(dense, profiles, GeneNoise.of(counts.shape[1]))
+    noise, _ = learn(dense, profiles, start, GeneNoise.of(counts.shape[1]), bounds, options.platform, report)
+    return noise
+
+
+def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
+    n = int(spots.counts.shape[0])
+    rows = np.arange(n)
+    hand = spots.constraints
+    if hand is not None and hand.artefacts is not None:
+        rows = rows[~hand.artefacts]
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+
+
+def _rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.csr_matrix:
+    if not isinstance(counts, CountRows):
+        return counts[rows]
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return sp.csr_matrix(sp.vstack([counts.rows(int(run[0]), int(run[-1]) + 1) for run in runs]))
+
+
+def _dense(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
+    """Return dense counts in the unit of each spot, and the units."""
+    units = count_units(counts)
+    dtype = np.float64 if size <= _EXACT else np.float32
+    dense = counts.astype(dtype).toarray()
+    dense /= units[:, None].astype(dtype)
+    return dense, units
+
+
+def _first(counts: Array, profiles: TypeProfiles, noise: GeneNoise) -> Array:
+    """Return where the search starts: weighted non-negative least squares, with one weight a gene."""
+    from .quadratic_kernels import nonnegative
+
+    design = design_of(profiles, noise.platform)
+    weight = 1 / (design.mean(0) + 1e-20)
+    first, second = np.triu_indices(len(design))
+    gram = ((design[first] * design[second]) @ weight)[:, None]
+    right = ((design * weight).astype(counts.dtype) @ counts.T).astype(np.float64)
+    n, t = len(counts), len(design)
+    out = np.empty((n, t))
+    ridge = np.full(n, 1e-6 * gram[first == second].mean())
+    nonnegative(np.broadcast_to(gram, (len(gram), n)), right, ridge, np.ones((n, t)), np.zeros((n, t), bool), out)
+    return out
+
+
+def _all_rows(
+    genes: npt.NDArray[Any],
+    counts: sp.csr_matrix | CountRows,
+    profiles: TypeProfiles,
+    noise: GeneNoise,
+    spots: Spots,
+    report: Report,
+) -> Fit:
+    n, g = counts.shape
+    t = len(profiles.types)
+    dtype = np.float64 if n * g <= _EXACT else np.float32
+    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, dtype)
+    abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
+    units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
+    for rows, block in row_blocks(counts, max(1, _BLOCK // g)):
+        report(rows.start / n, f"Proportions of {t} cell types")
+        dense, units[rows] = _dense(block, n * g)
+        bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
+        found = solve(dense, design, _first(dense, profiles, noise), bounds)
+        abundance[rows], empty[rows] = found, dense.sum(1) == 0
+        deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
+        pairs, _ = information(dense, found, design)
+        errors[rows] = standard_errors(pairs, found)
+        values[rows] = drawn_to_zero(pairs, found, errors[rows])
+    report(1.0)
+    return Fit(genes, profiles, noise, abundance, values, units, errors, deviance, empty, counts, spots.constraints)
+
+
+def _bounds(hand: Constraints | None, types: tuple[str, ...], rows: npt.NDArray[np.intp]) -> tuple[Array, Array] | None:
+    """Return the ends of the shares of some spots, in the order of ``types``; None where all are free."""
+    if hand is None or not len(hand.rows):
+        return None
+    place = np.searchsorted(rows, hand.rows)
+    here = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == hand.rows)
+    if not here.any():
+        return None
+    low, high = np.zeros((len(rows), len(types))), np.ones((len(rows), len(types)))
+    low[place[here]], high[place[here]] = (end[here] for end in ranges_of(types, hand))
+    return low, high

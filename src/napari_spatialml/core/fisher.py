@@ -1,0 +1,266 @@
+"""Fisher scoring for many spots at once: how much of each profile explains counts with negative binomial noise.
+
+``solve(counts, profiles, dispersion, ...)`` is the whole of it: dense counts (n, g) in, abundances
+(n, t) ≥ 0 out, with μ = abundance @ profiles and variance μ + dispersion · μ². It is what re-solves
+perturbed counts, and the loop over blocks of `core.count_model` calls nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .box_simplex import nearest_within
+
+__all__ = ["Design", "drawn_to_zero", "pearson", "shares", "solve", "standard_errors"]
+
+Array = npt.NDArray[Any]
+_PRIOR = 1.0
+"""Weight of the prior that shares are even, as one over the variance of a share."""
+_JITTER = 1e-7
+_LITTLE = 0.05
+_TURNED = 0.5
+_SWEEPS = 50
+_DRAWN, _CAUTION = 2.0, 4
+
+
+@dataclass(frozen=True)
+class Design:
+    """Profiles and noise in the precision and on the device in which counts are solved.
+
+    Parameters
+    ----------
+    profiles
+        (t, g) > 0: expected counts of a gene for one unit of a type.
+    dispersion
+        (g,) ≥ 0: variance = mean + dispersion · mean².
+    pairs
+        (t (t + 1) / 2, g) products of two profiles, the upper triangle row by row.
+    """
+
+    profiles: Any
+    dispersion: Any
+    pairs: Any
+
+    @classmethod
+    def of(cls, profiles: Array, dispersion: Array, dtype: Any = np.float64, device: str = "cpu") -> Design:
+        """Return the design; on another device than the processor its arrays are torch's."""
+        first, second = np.triu_indices(len(profiles))
+        arrays = [np.asarray(profiles), np.broadcast_to(dispersion, profiles.shape[1:])]
+        arrays.append(arrays[0][first] * arrays[0][second])
+        return cls(*(_placed(array, dtype, device) for array in arrays))
+
+
+def _placed(array: Array, dtype: Any, device: str) -> Any:
+    cast = np.ascontiguousarray(array, dtype=dtype)
+    if device == "cpu":
+        return cast
+    import torch
+
+    return torch.from_numpy(cast.copy()).to("cpu" if device == "torch" else device)
+
+
+def solve(
+    counts: Array,
+    design: Design,
+    start: Array,
+    ranges: tuple[Array, Array] | None = None,
+    tolerance: float = 1e-4,
+    steps: int = 50,
+) -> Array:
+    """Return the abundances that explain counts best.
+
+    Parameters
+    ----------
+    counts
+        (n, g) ≥ 0, dense, of the design's precision; rows may be all zero.
+    design
+        Profiles and noise.
+    start
+        (n, t) ≥ 0 where the search starts.
+    ranges
+        (n, t) lower and upper ends of the shares, or None where all are free.
+    tolerance
+        A row is done when no share moves by more.
+    steps
+        At most so many.
+
+    Returns
+    -------
+    (n, t) ≥ 0; a row without counts is even, or what its ranges leave, and sums to next to nothing.
+
+    Notes
+    -----
+    A step costs one matrix product n × g × t (t + 1) / 2. The quadratic problem of a step is solved
+    exactly. Where the slope along a step has turned, the step was too long, and is cut where the
+    slope is expected to vanish. Rows that are done take no further part.
+    """
+    out = np.array(start, dtype=np.float64)
+    full = np.asarray(counts.sum(1)).ravel() > 0
+    held = full & (out.sum(1) <= 0)
+    out[held] = 1.0
+    if ranges is not None:
+        out = out.sum(1, keepdims=True) * nearest_within(shares(out), *ranges)
+    low, high = ranges if ranges is not None else (None, None)
+    active = np.flatnonzero(full)
+    here = counts if len(active) == len(out) else counts[active]
+    moves = _Moves(out[active])
+    for _ in range(steps):
+        if not len(active):
+            break
+        pairs, right = information(here, moves.at, design)
+        bounds = None if low is None or high is None else (low[active], high[active])
+        change = moves.step(pairs, right, bounds)
+        done = change <= tolerance
+        out[active] = moves.at
+        if done.any() and (done.mean() > 0.3 or done.all()):
+            active, here = active[~done], here[~done]
+            moves.keep(~done)
+    rest = np.flatnonzero(~full)
+    out[rest] = 1e-12 * _even(len(rest), out.shape[1], ranges, rest)
+    return out
+
+
+def information(counts: Array, abundance: Array, design: Design) -> tuple[Array, Array]:
+    """Return the expected information (t (t + 1) / 2, n) and the weighted counts (t, n) at ``abundance``.
+
+    The expected information is Σ_j s_kj s_lj w_j and the weighted counts Σ_j s_kj y_j w_j, with
+    w = 1 / (μ + φ μ²): Fisher's step minimises ½ bᵀIb − rᵀb.
+    """
+    weight, _mean = _weight(abundance, design)
+    pairs = design.pairs @ weight.T
+    weight *= counts
+    return np.asarray(pairs, np.float64), np.asarray(design.profiles @ weight.T, np.float64)
+
+
+def _weight(abundance: Array, design: Design) -> tuple[Any, Any]:
+    mean = abundance.astype(design.profiles.dtype) @ design.profiles
+    mean += 1e-20
+    weight = mean * design.dispersion
+    weight += 1
+    weight *= mean
+    return np.reciprocal(weight, out=weight), mean
+
+
+def standard_errors(pairs: Array, abundance: Array) -> Array:
+    """Return the (n, t) standard errors of the shares of ``abundance`` under the information there."""
+    from .quadratic_kernels import errors_of_shares
+
+    out = np.zeros(abundance.shape)
+    errors_of_shares(pairs, _ridge(pairs, abundance), np.maximum(abundance, 1e-300), out)
+    # a share of which nothing is known lies somewhere between 0 and 1
+    return np.minimum(out, 0.5)
+
+
+def pearson(counts: Array, abundance: Array, design: Design) -> Array:
+    """Return (n,) squared residuals over what the fit expects, about 1 where it fits.
+
+    Each is divided by its variance plus a little, so that one count of a gene that is expected
+    nowhere does not decide.
+    """
+    weight, mean = _weight(abundance, design)
+    variance = np.reciprocal(weight, out=weight)
+    soft = np.reciprocal(variance + _LITTLE)
+    expected = np.einsum("ij,ij->i", variance, soft)
+    mean -= counts
+    mean *= mean
+    return np.asarray(np.einsum("ij,ij->i", mean, soft) / np.maximum(expected, 1e-30), np.float64)
+
+
+def shares(abundance: Array) -> Array:
+    """Return rows divided by their sum; a row of zeros becomes even."""
+    total = abundance.sum(1, keepdims=True)
+    even = np.full(abundance.shape, 1 / abundance.shape[1])
+    return np.asarray(np.divide(abundance, total, out=even, where=total > 0))
+
+
+def drawn_to_zero(pairs: Array, abundance: Array, errors: Array) -> Array:
+    """Return (n, t) shares of which the uncertain ones are drawn towards 0: most types are absent from most spots.
+
+    Where errors are independent, a share p with error e keeps p² / (p² + 2 r⁴ e²) of itself, where
+    r = Σp² / Σ(p² + e²) says how well the whole spot is known: where little is known, nothing is
+    taken for absent. What types share of the information they take over from one another.
+
+    Parameters
+    ----------
+    pairs
+        (t (t + 1) / 2, n) information at ``abundance``.
+    abundance
+        (n, t) as `solve` gives them.
+    errors
+        (n, t) standard errors of the shares.
+    """
+    from .quadratic_kernels import drawn
+
+    squares = (shares(abundance) ** 2).sum(1)
+    known = squares / np.maximum(squares + (errors**2).sum(1), 1e-300)
+    out = np.empty(abundance.shape)
+    drawn(pairs, _ridge(pairs, abundance), abundance, _DRAWN * known**_CAUTION, out)
+    return shares(out)
+
+
+def _ridge(pairs: Array, abundance: Array) -> Array:
+    """Return what keeps types that no count tells apart even, and a system from being singular."""
+    t = abundance.shape[1]
+    first, second = np.triu_indices(t)
+    trace = pairs[first == second].mean(0)
+    return np.asarray(_PRIOR / np.maximum(abundance.sum(1), 1e-150) ** 2 + _JITTER * trace + 1e-300)
+
+
+class _Moves:
+    """Where the rows are, and the step that took them there."""
+
+    def __init__(self, at: Array) -> None:
+        self.at = at
+        self.moved = np.zeros_like(at)
+        self.gain = np.zeros(len(at))
+
+    def keep(self, rows: npt.NDArray[np.bool_]) -> None:
+        self.at, self.moved, self.gain = self.at[rows], self.moved[rows], self.gain[rows]
+
+    def step(self, pairs: Array, right: Array, bounds: tuple[Array, Array] | None) -> Array:
+        """Take a step, and return by how much the largest share of each row has moved."""
+        ridge = _ridge(pairs, self.at)
+        slope = right.T - _times(pairs, self.at) - ridge[:, None] * self.at
+        turned = (slope * self.moved).sum(1)
+        cut = turned < -_TURNED * self.gain
+        wanted = _quadratic(pairs, right, ridge, self.at, bounds)
+        moved = wanted - self.at
+        gain = (slope * moved).sum(1)
+        back = np.where(cut, self.gain / np.maximum(self.gain - turned, 1e-300), 0.0)
+        last = self.at - self.moved
+        self.at = np.where(cut[:, None], last + back[:, None] * self.moved, wanted)
+        change = np.abs(self.at - (last + self.moved)).max(1) / np.maximum(self.at.sum(1), 1e-300)
+        self.moved = np.where(cut[:, None], back[:, None] * self.moved, moved)
+        self.gain = np.where(cut, back * self.gain, gain)
+        return np.asarray(change)
+
+
+def _times(pairs: Array, abundance: Array) -> Array:
+    """Return the information of each row times its abundance, (n, t)."""
+    out = np.zeros(abundance.shape)
+    for p, (k, j) in enumerate(zip(*np.triu_indices(abundance.shape[1]), strict=True)):
+        out[:, k] += pairs[p] * abundance[:, j]
+        if k != j:
+            out[:, j] += pairs[p] * abundance[:, k]
+    return out
+
+
+def _quadratic(pairs: Array, right: Array, ridge: Array, start: Array, bounds: tuple[Array, Array] | None) -> Array:
+    from .quadratic_kernels import nonnegative, within
+
+    out = np.empty(start.shape)
+    if bounds is None:
+        nonnegative(pairs, right, ridge, start, np.zeros(start.shape, bool), out)
+    else:
+        low, high = bounds
+        within(pairs, right, ridge, nearest_within(shares(start), low, high), low, high, _SWEEPS, out)
+    return out
+
+
+def _even(n: int, t: int, ranges: tuple[Array, Array] | None, rows: Any) -> Array:
+    even = np.full((n, t), 1 / t)
+    return even if ranges is None else nearest_within(even, ranges[0][rows], ranges[1][rows])
