@@ -133,7 +133,7 @@ void main() {
     float parts = large * (1.0 - u_dominant);
 
     float unsure = v_spot.y > 252.0 ? 0.0 : v_spot.y / 250.0;
-    float ring = u_ring * large * unsure * 0.30 * radius;
+    float ring = u_ring * smoothstep(16.0, 28.0, 2.0 * v_px) * unsure * 0.30 * radius;  // a thin one is only grey
     float filled = (out_from - (radius - ring)) * v_px;
 
     vec4 colour = v_dominant;
@@ -143,9 +143,10 @@ void main() {
     } else {
         if (parts > 0.0) {
             float share = atan(v_at.x, v_at.y) / TURN;
-            if (u_bars > 0.5) share = clamp((v_at.x + half_side) / (2.0 * half_side), 0.0, 1.0);
+            float inner = half_side - ring;
+            if (u_bars > 0.5) share = clamp((v_at.x + inner) / (2.0 * inner), 0.0, 1.0);
             else share = share < 0.0 ? share + 1.0 : share;
-            colour = mix(v_dominant, sector(share, 2.0 * half_side * v_px, out_from * v_px), parts);
+            colour = mix(v_dominant, sector(share, 2.0 * inner * v_px, out_from * v_px), parts);
         }
         if (sign_of(signs, 2.0)) {
             float step_px = max(5.0, 0.42 * v_px);

@@ -26,6 +26,7 @@ from .looking_scene import in_scene, scenes
 from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_note, outlines_specs
+from .pie_legend import pie_legend
 from .pie_specs import with_pies
 from .pies import pies_of
 from .places import beside_offset
@@ -231,6 +232,9 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if colour is None or values is None:
         return None
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    pies = pies_of(document, state, element, colour) if kind == "shapes" else None
+    if pies is not None:
+        return pie_legend(document, pies, element, hidden)
     polygons = kind == "shapes" and not is_circles(document, element)
     note = outlines_note(document, element, system, memory) if polygons else ""
     note = bins_note(document, element, values) if kind == "labels" else note
@@ -238,6 +242,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
         return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden, note=note)
+    note = note or ("one range for all cell types" if values.beside is not None else "")
     low, high = np.expm1(values.limits).tolist() if values.log else values.limits
     return Legend(
         element,

@@ -87,6 +87,10 @@ class Legend:
         One line below the legend, or "".
     log
         Whether the map runs over the logarithm of 1 + value.
+    shares
+        What stands beside each category instead of its number of rows: its share of the section, 0 to 1.
+    signs
+        ("ring", "outline", "hatch" or "cross", what it says) of what is drawn beside colours.
     """
 
     element: str
@@ -100,6 +104,15 @@ class Legend:
     hidden: frozenset[str] = frozenset()
     note: str = ""
     log: bool = False
+    shares: tuple[float, ...] = ()
+    signs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What stands beside each category: its number of rows, its share in per cent, or nothing."""
+        if self.shares:
+            return tuple(f"{100 * share:.1f} %" for share in self.shares)
+        return tuple(f"{n:,}" if n >= 0 else "" for _, _, n in self.categories)
 
 
 @dataclass(frozen=True, eq=False)
