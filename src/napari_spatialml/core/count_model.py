@@ -1,15 +1,17 @@
-"""Negative binomial model of spots: y_ij ~ NB(mean = γ_j Σ_k b_ik s_kj, variance = mean + φ_j mean²).
+"""Negative binomial model of spots: y_ij ~ NB(mean μ_ij = γ_j Σ_k b_ik s_kj, variance = κ_j μ + φ_j μ²).
 
 ``fit(spots, reference)`` gives a `Fit`: everything that was learnt, over the genes that were used.
 What a parametric bootstrap needs is there::
 
     found = fit(spots, reference)
     rows = slice(0, 500)
-    mean = found.abundance[rows] @ found.design          # (500, g) expected counts, in the unit of each spot
-    counts = found.block(rows)                           # (500, g) dense counts in the same unit
-    again = solve(drawn, Design.of(found.design, found.dispersion), found.abundance[rows], found.ranges(rows))
+    mean = found.abundance[rows] @ found.design   # (500, g) expected counts, in the unit of each spot
+    variance = found.grain * mean + found.dispersion * mean**2   # NB: dispersion (grain − 1) / mean + dispersion
+    counts = found.block(rows)                    # (500, g) dense counts in the same unit
+    design = found.solver()                       # or Design.of(other profiles, dispersion, grain)
+    again = solve(drawn, design, found.abundance[rows], found.ranges(rows))
     pairs, _ = information(drawn, again, design)
-    drawn_to_zero(pairs, again, standard_errors(pairs, again))  # (500, t), as ``found.values`` (then `obeying`)
+    drawn_to_zero(pairs, again, standard_errors(pairs, again))   # (500, t), as ``found.values`` (then `obeying`)
 
 A profile's own noise: an entry of ``found.design`` has relative variance ``1 / found.reference.shape``.
 ``design = reference.profiles · reference.sizes · platform``; redraw the profiles, and make a new
@@ -115,8 +117,17 @@ class Fit:
 
     @property
     def dispersion(self) -> Array:
-        """(g,) variance = mean + dispersion · mean²."""
+        """(g,) variance = grain · mean + dispersion · mean²."""
         return self.noise.dispersion
+
+    @property
+    def grain(self) -> Array:
+        """(g,) ≥ 1: what a count of the gene is worth."""
+        return self.noise.grain
+
+    def solver(self, dtype: Any = np.float64) -> Design:
+        """Return the design and the noise as `solve` takes them."""
+        return Design.of(self.design, self.dispersion, self.grain, dtype)
 
     def block(self, rows: slice) -> Array:
         """Return dense counts of some spots, each in its own unit."""
@@ -240,7 +251,7 @@ def _all_rows(
     n, g = counts.shape
     t = len(profiles.types)
     dtype = np.float64 if n * g <= _EXACT else np.float32
-    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, dtype)
+    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
     abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
     units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
     for rows, block in row_blocks(counts, max(1, _BLOCK // g)):

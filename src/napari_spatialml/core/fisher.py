@@ -36,20 +36,30 @@ class Design:
     profiles
         (t, g) > 0: expected counts of a gene for one unit of a type.
     dispersion
-        (g,) ≥ 0: variance = mean + dispersion · mean².
+        (g,) ≥ 0: variance = grain · mean + dispersion · mean².
+    grain
+        (g,) ≥ 1: what a count is worth; 1 where every count is one molecule on its own.
     pairs
         (t (t + 1) / 2, g) products of two profiles, the upper triangle row by row.
     """
 
     profiles: Any
     dispersion: Any
+    grain: Any
     pairs: Any
 
     @classmethod
-    def of(cls, profiles: Array, dispersion: Array, dtype: Any = np.float64, device: str = "cpu") -> Design:
+    def of(
+        cls,
+        profiles: Array,
+        dispersion: Array,
+        grain: Array | float = 1.0,
+        dtype: Any = np.float64,
+        device: str = "cpu",
+    ) -> Design:
         """Return the design; on another device than the processor its arrays are torch's."""
         first, second = np.triu_indices(len(profiles))
-        arrays = [np.asarray(profiles), np.broadcast_to(dispersion, profiles.shape[1:])]
+        arrays = [np.asarray(profiles), *(np.broadcast_to(x, profiles.shape[1:]) for x in (dispersion, grain))]
         arrays.append(arrays[0][first] * arrays[0][second])
         return cls(*(_placed(array, dtype, device) for array in arrays))
 
@@ -140,7 +150,7 @@ def _weight(abundance: Array, design: Design) -> tuple[Any, Any]:
     mean = abundance.astype(design.profiles.dtype) @ design.profiles
     mean += 1e-20
     weight = mean * design.dispersion
-    weight += 1
+    weight += design.grain
     weight *= mean
     return np.reciprocal(weight, out=weight), mean
 

@@ -22,6 +22,8 @@ FIRST_DISPERSION = 0.1
 _LEAST, _MOST = 1e-3, 20.0
 _ROUNDS = 8
 _SETTLED = 0.01
+_LITTLE = 0.1
+_STRENGTH = 5.0
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,22 @@ class GeneNoise:
     platform
         (g,) > 0: how much more of the gene the spots' platform sees than the reference's.
     dispersion
-        (g,) > 0: variance = mean + dispersion · mean².
+        (g,) > 0: variance = grain · mean + dispersion · mean².
+    grain
+        (g,) ≥ 1.
     spread
         Standard deviation of the logarithm of the factors before they were shrunk; 0 where there is no effect.
     """
 
     platform: Array
     dispersion: Array
+    grain: Array
     spread: float = 0.0
 
     @classmethod
     def of(cls, n_genes: int) -> GeneNoise:
         """Return what is assumed before anything is learnt."""
-        return cls(np.ones(n_genes), np.full(n_genes, FIRST_DISPERSION))
+        return cls(np.ones(n_genes), np.full(n_genes, FIRST_DISPERSION), np.ones(n_genes))
 
 
 def learn(
@@ -82,7 +87,7 @@ def learn(
     dtype = counts.dtype
     for number in range(_ROUNDS):
         report(number / _ROUNDS, "Gene factors of the platform")
-        design = Design.of(design_of(reference, noise.platform), noise.dispersion, dtype)
+        design = Design.of(design_of(reference, noise.platform), noise.dispersion, noise.grain, dtype)
         abundance = solve(counts, design, abundance, ranges, 1e-3, 3 if number else 6)
         before = noise
         noise = _noise(counts, abundance, reference, noise, factors)
@@ -100,7 +105,7 @@ def design_of(reference: TypeProfiles, platform: Array) -> Array:
 
 def _noise(counts: Array, abundance: Array, reference: TypeProfiles, noise: GeneNoise, factors: bool) -> GeneNoise:
     mean = (abundance.astype(counts.dtype) @ design_of(reference, noise.platform).astype(counts.dtype)) + 1e-20
-    soft = 1 / (1 + mean * noise.dispersion.astype(counts.dtype))
+    soft = 1 / (noise.grain.astype(counts.dtype) + mean * noise.dispersion.astype(counts.dtype))
     seen = np.einsum("ij,ij->j", counts, soft, dtype=np.float64)
     expected = np.einsum("ij,ij->j", mean, soft, dtype=np.float64)
     platform, spread = noise.platform, noise.spread
@@ -109,7 +114,8 @@ def _noise(counts: Array, abundance: Array, reference: TypeProfiles, noise: Gene
         known = 1 / (expected + 0.5) + _signature_variance(abundance, reference)
         platform, spread = _shrunk_factors(np.log(platform) + change, known)
         mean *= (platform / noise.platform).astype(counts.dtype)
-    return GeneNoise(platform, _dispersions(counts, mean, soft, abundance), spread)
+    grain, dispersion = _variances(counts, mean, noise, abundance)
+    return GeneNoise(platform, dispersion, grain, spread)
 
 
 def _signature_variance(abundance: Array, reference: TypeProfiles) -> Array:
@@ -140,20 +146,57 @@ def _shrunk_factors(logs: Array, variance: Array) -> tuple[Array, float]:
     return np.exp(shrink * (logs - centre)), float(np.sqrt(prior))
 
 
-def _dispersions(counts: Array, mean: Array, soft: Array, abundance: Array) -> Array:
-    """Return each gene's dispersion by moments, drawn towards the pooled one as far as few counts speak for it."""
-    g = counts.shape[1]
-    used = float((abundance > 0).sum(1).mean())
-    lost = max(1 - used / g, 0.5)
-    squares = (counts - mean) ** 2
-    squares /= lost
-    squares -= mean
-    soft = soft * soft
-    above = np.einsum("ij,ij->j", squares, soft, dtype=np.float64)
-    mean = mean * mean
-    below = np.einsum("ij,ij->j", mean, soft, dtype=np.float64)
-    common = float(np.clip(np.median(above[below >= np.median(below)] / below[below >= np.median(below)]), _LEAST, 2))
-    known = 0.5 * below * common**2
-    own = np.clip(above / np.maximum(below, 1e-300), _LEAST, _MOST)
-    weight = known / (known + 1)
-    return np.asarray(np.exp(weight * np.log(own) + (1 - weight) * np.log(common)))
+def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -> tuple[Array, Array]:
+    """Return each gene's grain and dispersion: the squares that are left, regressed on the mean and its square.
+
+    Both are drawn towards the ones of all genes together, as far as few counts speak for a gene's own.
+    """
+    lost = max(1 - float((abundance > 0).sum(1).mean()) / counts.shape[1], 0.5)
+    weight = mean * noise.dispersion.astype(counts.dtype)
+    weight += noise.grain.astype(counts.dtype)
+    weight *= mean
+    weight += _LITTLE
+    weight = np.reciprocal(weight, out=weight)
+    scaled = mean * weight
+    left = counts - mean
+    left *= weight
+    left *= left
+    left /= lost
+    sums = [np.einsum("ij,ij->j", scaled, scaled, dtype=np.float64)]
+    left_mean, square = left * mean, scaled * mean
+    sums.append(np.einsum("ij,ij->j", scaled, square, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", square, square, dtype=np.float64))
+    sums.append(left_mean.sum(0, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", left_mean, mean, dtype=np.float64))
+    return _two_terms(np.stack(sums))
+
+
+def _two_terms(sums: Array) -> tuple[Array, Array]:
+    """Solve the 2 × 2 systems of `_variances` with grain ≥ 1 and dispersion ≥ 0, drawn towards the common answer."""
+    every = sums.sum(1, keepdims=True)
+    grain, dispersion = _bounded(every, np.ones(1))
+    # the common answer counts as so many squares
+    scale = _STRENGTH / np.maximum(every[0], 1e-300)
+    pulled = sums + scale * np.stack(
+        [
+            every[0],
+            every[1],
+            every[2],
+            every[0] * grain + every[1] * dispersion,
+            every[1] * grain + every[2] * dispersion,
+        ]
+    )
+    return _bounded(pulled, np.ones(sums.shape[1]))
+
+
+def _bounded(sums: Array, least: Array) -> tuple[Array, Array]:
+    one, cross, two, first, second = sums
+    det = np.maximum(one * two - cross**2, 1e-12 * one * two + 1e-300)
+    grain = (first * two - second * cross) / det
+    dispersion = (second * one - first * cross) / det
+    low = grain < least
+    grain = np.where(low, least, grain)
+    dispersion = np.where(low, (second - cross * least) / np.maximum(two, 1e-300), dispersion)
+    none = dispersion < _LEAST
+    grain = np.where(none, np.maximum(first / np.maximum(one, 1e-300), least), grain)
+    return grain, np.clip(dispersion, _LEAST, _MOST)
