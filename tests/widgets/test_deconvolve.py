@@ -14,6 +14,7 @@ from napari_spatialml.views.pointed import Pointing
 from napari_spatialml.views.proportions_preview import NAME
 from napari_spatialml.views.state import ColourBy
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
+from napari_spatialml.widgets.deconvolve_hand import ARTEFACT, LEAST, NONE, SET
 from napari_spatialml.widgets.deconvolve_result import flags_in_words
 
 from .conftest import SMALL
@@ -314,7 +315,7 @@ def test_what_the_hand_says_is_in_the_document_in_the_list_and_undone_in_one_ste
     assert not hand.apply_button.isEnabled() and "Select spots" in hand.count.text()
     take(desk, 0, 1)
     assert hand.apply_button.text() == "Apply to 2 spots"
-    say(hand, "Set share of", "tumour", 80, "seen in H&E")
+    say(hand, SET, "tumour", 80, "seen in H&E")
     frame = desk.session.document.table("spot_counts").obsm["proportions"]
     assert np.allclose(frame["tumour"].iloc[[0, 1]], 0.8)
     dock.refresh_now()
@@ -322,11 +323,11 @@ def test_what_the_hand_says_is_in_the_document_in_the_list_and_undone_in_one_ste
     assert (item.text(0), item.text(1), item.text(2)) == ("tumour = 80 %", "2", "seen in H&E")
     assert "2 spots are held by hand" in hand.about.text()
     take(desk, 4)
-    say(hand, "No", "acinar")
+    say(hand, NONE, "acinar")
     take(desk, 6)
-    say(hand, "At least", "duct", 30)
+    say(hand, LEAST, "duct", 30)
     take(desk, 8, 9, 10)
-    say(hand, "Artefact")
+    say(hand, ARTEFACT)
     dock.refresh_now()
     said = [hand.list.topLevelItem(k).text(0) for k in range(4)]
     assert said == ["tumour = 80 %", "no acinar", "duct ≥ 30 %", "artefact"]
@@ -343,7 +344,7 @@ def test_what_the_hand_says_is_in_the_document_in_the_list_and_undone_in_one_ste
 def test_a_constraint_can_be_changed_and_removed(dock, desk):
     hand = dock.by_hand
     take(desk, 3)
-    say(hand, "Set share of", "duct", 60, "guess")
+    say(hand, SET, "duct", 60, "guess")
     dock.refresh_now()
     hand.list.mark(0)
     hand.edit_button.click()
@@ -380,7 +381,7 @@ def test_a_stroke_is_followed_by_a_fit_of_all_spots_and_one_undo_takes_both_back
     hand, name = dock.by_hand, dock.result.held.types[0]
     take(desk, 0, 1, 2)
     with qtbot.waitSignal(hand.refitting.done, timeout=60_000):
-        say(hand, "Set share of", name, 90, "pathologist")
+        say(hand, SET, name, 90, "pathologist")
     dock.refresh_now()
     assert "Fitted again" in hand.refitting.message.text() and "34 spots" in hand.refitting.message.text()
     assert len(desk.session.history) == 2

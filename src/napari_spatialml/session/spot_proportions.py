@@ -155,11 +155,14 @@ def spot_proportions(document: Document, table: str, output: str = "proportions"
         name = f"{output}_{end}"
         return held.obs[name].to_numpy(dtype=kind) if name in held.obs else None
 
+    unsure = column("uncertainty", np.float64)
+    if unsure is not None and not np.isfinite(unsure).any():
+        unsure = None  # the method gave no intervals
     marks = column("by_hand", object)
     if marks is not None:
         marks = np.where(pd.isna(marks), "", marks)
     return SpotProportions(
         table, output, types, frame.to_numpy(dtype=np.float64), block("lower"), block("upper"),
-        column("uncertainty", np.float64), column("deviance", np.float64), column("empty", bool),
+        unsure, column("deviance", np.float64), column("empty", bool),
         column("outside", bool), marks,
     )  # fmt: skip
