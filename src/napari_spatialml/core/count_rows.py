@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-__all__ = ["CountRows", "picked", "row_blocks"]
+from .arrays import require
+
+__all__ = ["CountRows", "HeldRows", "picked", "row_blocks"]
+
+_CHECKED = 1 << 24
+"""Values that are checked at once."""
 
 
 class CountRows(ABC):
@@ -38,6 +43,32 @@ def row_blocks(counts: sp.csr_matrix | CountRows, size: int) -> Iterator[tuple[s
         yield slice(start, stop), counts.rows(start, stop) if isinstance(counts, CountRows) else counts[start:stop]
 
 
+class HeldRows(CountRows):
+    """A large table in memory, used by rows all the same, so that no step makes another one of its size.
+
+    Parameters
+    ----------
+    counts
+        (n, g).
+
+    Raises
+    ------
+    BadInput
+        When a value is NaN, infinite or negative.
+    """
+
+    def __init__(self, counts: sp.csr_matrix) -> None:
+        self._counts, self.shape = counts, (int(counts.shape[0]), int(counts.shape[1]))
+        for start in range(0, len(counts.data), _CHECKED):
+            some = counts.data[start : start + _CHECKED]
+            fine = bool(np.isfinite(some).all()) and some.min() >= 0
+            require(fine, "The spots' counts hold values that are NaN, infinite or negative.", "Use raw counts.")
+
+    def rows(self, start: int, stop: int) -> sp.csr_matrix:
+        """Return the rows, copied."""
+        return self._counts[start:stop]
+
+
 class _Picked(CountRows):
     """Some columns of a table that is read by rows."""
 
@@ -63,6 +94,8 @@ def picked(counts: sp.csr_matrix | CountRows, places: npt.NDArray[Any], n: int) 
         The number of new columns.
     """
     places = np.asarray(places, np.int64)
+    if n == counts.shape[1] and np.array_equal(places, np.arange(n)):
+        return counts
     if isinstance(counts, CountRows):
         return _Picked(counts, places, n)
     to = places.astype(counts.indices.dtype)[counts.indices]

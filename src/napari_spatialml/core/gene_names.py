@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 __all__ = ["OWN", "Matched", "match_genes", "names_of", "why_few"]
 
@@ -138,12 +137,9 @@ def _partners(here: Names, there: Names, partner: npt.NDArray[Any], loosen: Call
     """Return ``partner`` with those of the reference's genes added that agree once names are loosened."""
     taken = np.zeros(len(here), bool)
     taken[partner[partner >= 0]] = True
-    keys = np.array([loosen(name) for name in here], object)
-    first = pd.Series(np.arange(len(here)), index=keys)[~(taken | np.isin(here, _NOTHING))]
-    first = first[~first.index.duplicated()]
-    wanted = pd.Index([loosen(name) for name in there])
-    at = first.index.get_indexer(wanted)
-    found = np.where(at >= 0, first.to_numpy()[np.maximum(at, 0)] if len(first) else -1, -1)
+    free = np.flatnonzero(~(taken | np.isin(here, _NOTHING)))
+    first = {loosen(here[at]): int(at) for at in free[::-1].tolist()}
+    found = np.array([first.get(loosen(name), -1) for name in there], np.int64)
     return np.where(partner >= 0, partner, found)
 
 

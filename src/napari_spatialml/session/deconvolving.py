@@ -11,12 +11,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from ..core.count_rows import CountRows
 from ..core.deconvolution import Proportions, Reference, Spots
 from ..core.report import Report, part, silent
+from ..core.signatures import shared_genes
 from .constraints import Hand, hand_of
 from .document import Document
 from .gather import gather
 from .proportions import Deconvolved
+from .references import CheckedReference
 from .run import Finished, Job, fingerprint
 from .selection import DeconvolutionSelection
 
@@ -24,6 +27,8 @@ __all__ = ["DeconvolvingJob", "Gathered", "deconvolving_job", "gathered"]
 
 _FREE = 0.7
 """The share of a run that the fit without constraints is taken to be; the other starts from it."""
+_LARGE = 30_000_000
+"""Counts of so many genes in spots are not copied: 0.4 GB."""
 _HAND = ("attrs", "proportion_constraints")
 
 
@@ -43,6 +48,23 @@ class Gathered:
     def of_reference(self) -> str:
         """Hash of the reference over the shared genes."""
         return fingerprint((self.reference,))
+
+    @cached_property
+    def shared(self) -> Spots:
+        """The spots over the genes that the reference has, sorted by name: what every fit would pick from them.
+
+        The spots as they are where a copy of their counts would be large.
+        """
+        if isinstance(self.spots.counts, CountRows) or self.spots.counts.nnz > _LARGE:
+            return self.spots
+        found = shared_genes(self.spots, self.reference)
+        return Spots(found.spots, found.genes, self.spots.coordinates)
+
+    @property
+    def content(self) -> str:
+        """Hash of the content of the reference's file."""
+        known = self.reference.report.fingerprint if isinstance(self.reference, CheckedReference) else ""
+        return known or self.of_reference
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -103,7 +125,9 @@ class DeconvolvingJob(Job):
         if bound:
             under = replace(self.gathered.spots, constraints=self.hand.constraints, start=free)
             found = self.fitted(under, part(report, _FREE, 1.0))
-        return self.done(found, free.values if bound else None, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        _ = self.gathered.shared  # a stroke may follow, and is not to wait for it
+        return self.done(found, free.values if bound else None, seconds)
 
     def fitted(self, spots: Spots, report: Report) -> Proportions:
         """Call the method."""
@@ -116,8 +140,11 @@ class DeconvolvingJob(Job):
 
     def done(self, found: Proportions, computed: Any, seconds: float) -> Finished:
         """Return what is stored, with how it was made."""
-        about = {"method": self.method.name, "parameters": self.method.settings()}
-        about["fingerprint"] = self.gathered.of_reference
+        about = {
+            "method": self.method.name,
+            "parameters": self.method.settings(),
+            "fingerprint": self.gathered.content,
+        }
         return Finished(Deconvolved(found, computed, about), seconds, self.gathered.hashed(self.hand.constraints))
 
 
@@ -132,4 +159,5 @@ def deconvolving_job(job: Job, document: Document) -> DeconvolvingJob:
     assert isinstance(job.selection, DeconvolutionSelection)
     inputs = gathered(document, job.selection)
     hand = hand_of(document, job.selection.table, job.selection.output, inputs.types)
-    return DeconvolvingJob(job.method, job.selection, (), job.revisions, gathered=inputs, hand=hand)
+    parts = (inputs.spots, inputs.reference)
+    return DeconvolvingJob(job.method, job.selection, parts, job.revisions, gathered=inputs, hand=hand)

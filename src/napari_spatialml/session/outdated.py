@@ -8,7 +8,10 @@ from typing import Any
 
 from ..errors import SpatialMLError
 from .changes import Slot
+from .composition import CO_LOCATIONS
 from .constraints import ATTRIBUTE as CONSTRAINTS
+from .constraints import key_of
+from .corrections.linking import composition_name
 from .counting import NUCLEAR
 from .document import Document
 from .refitting import REFIT
@@ -34,6 +37,8 @@ _WHAT = {
     "registration": "The places of what lies in",
     "counts": "The counts in",
     "averages": "The averages in",
+    "composition": "The mean proportions in",
+    "co-location": "The co-location of types in",
 }
 
 
@@ -44,7 +49,8 @@ class Outdated:
     Parameters
     ----------
     kind
-        The kind of the run ("domains", "deconvolution", "registration"), or "counts" or "averages" by cell.
+        The kind of the run ("domains", "deconvolution", "registration"), or "counts" or "averages" by cell, or
+        "composition" or "co-location" of types.
     slot
         What the result is, or is part of.
     name
@@ -173,6 +179,8 @@ def _of_correction(document: Document, record: dict[str, Any]) -> Iterator[_Made
     labels = str(record.get("arguments", {}).get("labels", ""))
     if record["name"] == "count-transcripts":
         yield from _counts(document, labels)
+    elif record["name"] in ("keep-composition", "keep-co-location"):
+        yield from _of_proportions(document, record["name"], record["arguments"])
     elif record["name"] == "average-by-cell":
         table = str(record["arguments"]["table"])
         name = f"{labels}_{table}"
@@ -181,6 +189,23 @@ def _of_correction(document: Document, record: dict[str, Any]) -> Iterator[_Made
         moved = tuple(("transforms", *place) for place in elements)
         inputs = (("tables", table, "X"), ("transforms", "labels", labels), *moved)
         yield _Made("averages", ("tables", name), name, inputs)
+
+
+def _of_proportions(document: Document, name: str, said: dict[str, Any]) -> Iterator[_Made]:
+    """Yield what follows from proportions, as far as it is still there."""
+    output = said.get("output", "proportions")
+    proportions = ("tables", said["table"], "obsm", output)
+    if name == "keep-co-location":
+        yield _Made("co-location", ("attrs", CO_LOCATIONS, key_of(said["table"], output)), output, (proportions,))
+        return
+    kept = composition_name(said["table"], output, said["by"])
+    groups = ("shapes", said["by"]) if said["by"] in document.names("shapes") else _column(said["table"], said["by"])
+    if kept in document.names("tables"):
+        yield _Made("composition", ("tables", kept), kept, (proportions, groups))
+
+
+def _column(table: str, name: str) -> Slot:
+    return ("tables", table, "obs", name)
 
 
 def _counts(document: Document, labels: str) -> Iterator[_Made]:

@@ -28,6 +28,7 @@ __all__ = [
     "Deconvolved",
     "held_proportions",
     "proportions_frame",
+    "proven",
     "stored_proportions",
     "uncertainty",
     "within",
@@ -216,6 +217,13 @@ def _fitted(document: Document, table: str, output: str, types: tuple[str, ...])
     dispersion = said.get("dispersion")
     spread = float("nan") if dispersion is None else float(dispersion)
     return Fitted(genes, factor.to_numpy()[first], profiles.to_numpy()[first].T, spread)
+
+
+def proven(about: Mapping[str, Any] | None) -> Any:
+    """Return what a replay must give again of the attribute: all but where the reference lies."""
+    if about is None:
+        return None
+    return {key: {k: v for k, v in one.items() if k != "reference"} for key, one in about.items()}
 
 
 def _set(document: Document, slot: Slot, value: Any) -> Put | None:

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from ..core import Reference
-from ..core.count_rows import picked
+from ..core.count_rows import CountRows, picked
 from ..core.gene_names import FEWEST, OWN, match_genes, names_of, why_few
 from ..core.reference_checks import ReferenceReport, check_cells, merged_types
 from ..core.report import Report, silent
 from ..errors import BadInput
 from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_folder, table_reference
 from .document import Document, digest
+from .gather import counts_of
 from .reference_cache import content_of, keep, kept
 from .selection import DeconvolutionSelection
 
@@ -36,8 +38,8 @@ __all__ = [
 
 OF_TABLE = "table:"
 """Before the name of a table of the open section that serves as a reference."""
-_DEPTH_ROWS = 20_000
-"""Rows of a large table over which the depth of a typical spot is taken."""
+_DEPTH_ROWS, _DEPTH_BLOCKS = 2_000, 10
+"""Rows of a large table, and how many times so many, over which the depth of a typical spot is taken."""
 
 
 _LAST: dict[str, tuple[weakref.ref[Document], Prepared]] = {}
@@ -196,7 +198,9 @@ def _prepare(
     _require_genes(genes, whole.names, matched.n_shared, len(np.unique(types)))
     counts = picked(whole.counts, _places(matched.reference, names), len(names))
     report(0.7, "Comparing cell types")
-    found = check_cells(counts, types, _depth(table.X, _places(matched.spots, names)), whole.state)
+    found = check_cells(
+        counts, types, _depth(counts_of(document, selection.table), _places(matched.spots, names)), whole.state
+    )
     kept = found.kept
     told = ReferenceReport(
         n_cells=int(kept.sum()),
@@ -258,8 +262,11 @@ def _overlap(shared: int, spots: int, reference: int) -> str:
 
 def _depth(counts: Any, places: npt.NDArray[np.int64]) -> float:
     """Return the median of a spot's counts in the shared genes; of a large table, over rows evenly spread."""
-    import scipy.sparse as sp
-
-    step = max(1, counts.shape[0] // _DEPTH_ROWS)
-    shared = sp.csr_matrix(counts[::step]) @ (places >= 0).astype(float)
-    return float(np.median(shared[shared > 0])) if (shared > 0).any() else 1.0
+    n, shared = counts.shape[0], (places >= 0).astype(float)
+    if isinstance(counts, CountRows):
+        starts = np.linspace(0, max(n - _DEPTH_ROWS, 0), _DEPTH_BLOCKS).astype(int)
+        found = [counts.rows(int(start), min(int(start) + _DEPTH_ROWS, n)) @ shared for start in starts]
+        totals = np.concatenate(found)
+    else:
+        totals = sp.csr_matrix(counts) @ shared
+    return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0

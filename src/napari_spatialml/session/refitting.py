@@ -57,8 +57,8 @@ class RefitJob(DeconvolvingJob):
     def __call__(self, report: Report = silent) -> Finished:
         """Run the method from the last result, under the hand's constraints."""
         begun = time.perf_counter()
-        start = self.start if self.fingerprint == self.gathered.of_reference else None
-        found = self.fitted(replace(self.gathered.spots, constraints=self.hand.constraints, start=start), report)
+        start = self.start if self.fingerprint == self.gathered.content else None
+        found = self.fitted(replace(self.gathered.shared, constraints=self.hand.constraints, start=start), report)
         return self.done(found, self.computed, time.perf_counter() - begun)
 
 

@@ -11,9 +11,11 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ..core.count_rows import CountRows, row_blocks
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
@@ -21,6 +23,8 @@ from .changes import Change, EditColumn, EditLabels, EditShapes, EditValues, Put
 from .command import Command
 from .counting import index_first
 from .gather import gather
+from .proportions import ATTRIBUTE as DECONVOLUTIONS
+from .proportions import proven
 from .selection import (
     DeconvolutionSelection,
     RegistrationSelection,
@@ -35,6 +39,8 @@ from .values import encode, pass_bits
 
 __all__ = ["Finished", "Job", "finish", "prepare", "run"]
 
+_ROWS = 65_536
+"""Rows of counts that are hashed at once."""
 _STACK = ("napari-spatialml", "numpy", "scipy", "scikit-image", "scikit-learn", "torch", "spatialdata", "anndata")
 
 
@@ -182,7 +188,7 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
     found: dict[str, str] = {}
     for change in changes:
         if isinstance(change, Put):
-            value: Any = change.new
+            value: Any = proven(change.new) if change.slot == ("attrs", DECONVOLUTIONS) else change.new
         elif isinstance(change, EditLabels | EditColumn | EditValues):
             value = change.new
         elif isinstance(change, EditShapes):
@@ -201,6 +207,9 @@ def fingerprint(values: Iterable[Any]) -> str:
     for value in values:
         if is_dataclass(value) and not hasattr(value, "grid") and not hasattr(value, "matrix"):
             hashed.update(fingerprint(getattr(value, f.name) for f in fields(value)).encode())
+        elif isinstance(value, CountRows):  # a million bins are never in memory as a whole either
+            for _, rows in row_blocks(value, _ROWS):
+                hashed.update(fingerprint((rows,)).encode())
         elif hasattr(value, "grid"):
             pass_bits(value, hashed.update)  # a slide's labels are never in memory as a whole
         else:
@@ -212,6 +221,11 @@ def fingerprint(values: Iterable[Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions on which a result may depend."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _STACK:
         try:

@@ -30,6 +30,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     elements,
     expanding,
     landmarks,
+    linking,
     looking,
     proportions,
     readers,
