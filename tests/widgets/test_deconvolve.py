@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_spatialml.core.colocation import Colocation
 from napari_spatialml.io.sample import sample_reference
 from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.session.selected import Selected
@@ -13,7 +14,9 @@ from napari_spatialml.session.spot_proportions import SpotProportions, proportio
 from napari_spatialml.views.pointed import Pointing
 from napari_spatialml.views.proportions_preview import NAME
 from napari_spatialml.views.state import ColourBy
+from napari_spatialml.widgets.colocation_window import ColocationWindow, pair_in_words, pairs_frame
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
+from napari_spatialml.widgets.deconvolve_hand import ARTEFACT, LEAST, NONE, SET
 from napari_spatialml.widgets.deconvolve_result import flags_in_words
 
 from .conftest import SMALL
@@ -314,7 +317,7 @@ def test_what_the_hand_says_is_in_the_document_in_the_list_and_undone_in_one_ste
     assert not hand.apply_button.isEnabled() and "Select spots" in hand.count.text()
     take(desk, 0, 1)
     assert hand.apply_button.text() == "Apply to 2 spots"
-    say(hand, "Set share of", "tumour", 80, "seen in H&E")
+    say(hand, SET, "tumour", 80, "seen in H&E")
     frame = desk.session.document.table("spot_counts").obsm["proportions"]
     assert np.allclose(frame["tumour"].iloc[[0, 1]], 0.8)
     dock.refresh_now()
@@ -322,11 +325,11 @@ def test_what_the_hand_says_is_in_the_document_in_the_list_and_undone_in_one_ste
     assert (item.text(0), item.text(1), item.text(2)) == ("tumour = 80 %", "2", "seen in H&E")
     assert "2 spots are held by hand" in hand.about.text()
     take(desk, 4)
-    say(hand, "No", "acinar")
+    say(hand, NONE, "acinar")
     take(desk, 6)
-    say(hand, "At least", "duct", 30)
+    say(hand, LEAST, "duct", 30)
     take(desk, 8, 9, 10)
-    say(hand, "Artefact")
+    say(hand, ARTEFACT)
     dock.refresh_now()
     said = [hand.list.topLevelItem(k).text(0) for k in range(4)]
     assert said == ["tumour = 80 %", "no acinar", "duct ≥ 30 %", "artefact"]
@@ -343,7 +346,7 @@ def test_what_the_hand_says_is_in_the_document_in_the_list_and_undone_in_one_ste
 def test_a_constraint_can_be_changed_and_removed(dock, desk):
     hand = dock.by_hand
     take(desk, 3)
-    say(hand, "Set share of", "duct", 60, "guess")
+    say(hand, SET, "duct", 60, "guess")
     dock.refresh_now()
     hand.list.mark(0)
     hand.edit_button.click()
@@ -380,7 +383,7 @@ def test_a_stroke_is_followed_by_a_fit_of_all_spots_and_one_undo_takes_both_back
     hand, name = dock.by_hand, dock.result.held.types[0]
     take(desk, 0, 1, 2)
     with qtbot.waitSignal(hand.refitting.done, timeout=60_000):
-        say(hand, "Set share of", name, 90, "pathologist")
+        say(hand, SET, name, 90, "pathologist")
     dock.refresh_now()
     assert "Fitted again" in hand.refitting.message.text() and "34 spots" in hand.refitting.message.text()
     assert len(desk.session.history) == 2
@@ -389,3 +392,38 @@ def test_a_stroke_is_followed_by_a_fit_of_all_spots_and_one_undo_takes_both_back
     desk.undo()
     dock.refresh_now()
     assert np.array_equal(dock.result.held.values, free) and hand.entries() == []
+
+
+# co-location ---------------------------------------------------------------------------------
+
+
+def test_the_matrix_tells_pairs_and_goes_to_a_file_whole(dock, qtbot, tmp_path):
+    dock.result.open_colocation()
+    window = dock.findChild(ColocationWindow)
+    qtbot.waitUntil(lambda: window.runner.state == "idle", timeout=30_000)
+    found = window.found
+    assert found is not None, window.message.text()
+    assert "block permutation" in window.about.text() and f"{found.n_blocks} blocks" in window.about.text()
+    at = window.matrix.middle_of(0, 2)
+    assert window.matrix.pair_at(at.x(), at.y()) == (0, 2)
+    window.matrix.pointed.emit(0, 2)
+    a, b = int(window.order[0]), int(window.order[2])
+    assert TYPES[a] in window.pair.text() and f"q {found.q[a, b]:.2g}" in window.pair.text()
+    window.export(tmp_path / "pairs.csv")
+    frame = pd.read_csv(tmp_path / "pairs.csv")
+    assert len(frame) == 3 and set(frame["blocks"]) == {found.n_blocks}
+    i, j = (TYPES.index(frame.loc[0, c]) for c in ("type_a", "type_b"))
+    assert frame.loc[0, "value"] == pytest.approx(found.values[i, j])
+    window.export(tmp_path / "matrix.png")
+    assert (tmp_path / "matrix.png").stat().st_size > 5_000 and window.message.message.level == "ok"
+    window.close()
+
+
+def test_pairs_are_told_in_words():
+    values = np.array([[np.nan, 0.4, -0.3], [0.4, np.nan, 0.0], [-0.3, 0.0, np.nan]])
+    q = np.array([[np.nan, 0.004, 0.03], [0.004, np.nan, 0.8], [0.03, 0.8, np.nan]])
+    found = Colocation(tuple(TYPES), values, q / 3, q, 0.0, 500.0, 12, 999)
+    assert "they lie together" in pair_in_words(found, 0, 1) and "+0.40" in pair_in_words(found, 0, 1)
+    assert "they shun each other" in pair_in_words(found, 0, 2)
+    assert "no more than chance explains" in pair_in_words(found, 1, 2)
+    assert pairs_frame(found)["q"].is_monotonic_increasing

@@ -80,13 +80,17 @@ class SpotProportions:
     by_hand: npt.NDArray[Any] | None = None
 
     @property
-    def section(self) -> Array:
-        """The (t,) mean over all spots that have counts and are no artefact."""
-        n = len(self.values)
-        counted = np.ones(n, bool) if self.empty is None else ~self.empty
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether a spot counts in a mean: it has counts and is no artefact; all do where none would."""
+        counted = np.ones(len(self.values), bool) if self.empty is None else ~self.empty
         if self.by_hand is not None:
             counted = counted & (self.by_hand != "artefact")
-        return np.asarray(self.values[counted if counted.any() else np.ones(n, bool)].mean(0))
+        return counted if counted.any() else np.ones(len(self.values), bool)
+
+    @property
+    def section(self) -> Array:
+        """The (t,) mean over all spots that count."""
+        return np.asarray(self.values[self.counted].mean(0))
 
     def flagged(self) -> dict[str, Rows]:
         """Return the rows to look at, by why: "empty", "outside", "unsure"; the most uncertain first."""
@@ -155,11 +159,14 @@ def spot_proportions(document: Document, table: str, output: str = "proportions"
         name = f"{output}_{end}"
         return held.obs[name].to_numpy(dtype=kind) if name in held.obs else None
 
+    unsure = column("uncertainty", np.float64)
+    if unsure is not None and not np.isfinite(unsure).any():
+        unsure = None  # the method gave no intervals
     marks = column("by_hand", object)
     if marks is not None:
         marks = np.where(pd.isna(marks), "", marks)
     return SpotProportions(
         table, output, types, frame.to_numpy(dtype=np.float64), block("lower"), block("upper"),
-        column("uncertainty", np.float64), column("deviance", np.float64), column("empty", bool),
+        unsure, column("deviance", np.float64), column("empty", bool),
         column("outside", bool), marks,
     )  # fmt: skip

@@ -20,11 +20,12 @@ from .pies import PiesDrawn, colour_bytes
 from .places import as_matrix
 from .specs import Dots, Key, PointsSpec
 from .spots import is_circles, placed_spots
+from .state import Legend
 
 if TYPE_CHECKING:
     from .presenter import Presenter
 
-__all__ = ["NAME", "ProportionsLayer"]
+__all__ = ["NAME", "ProportionsLayer", "legend_of"]
 
 NAME = "preview of proportions"
 _OF_SPACING = 0.8
@@ -61,8 +62,7 @@ class ProportionsLayer:
         """Draw a preview as pies or bars; a viewer without a window shows the dominant types."""
         self._count += 1
         selection, result = found.selection, found.result
-        stored = presenter.document.attribute("colours", {}).get(f"{selection.output}_dominant", {})
-        names = category_colours(list(result.types), stored)
+        names = _colours(presenter, found)
         colours = colour_bytes(tuple(names[t].lower() for t in result.types), result.types, frozenset(), "")
         sizes = _sizes(presenter, selection.table, found.where)
         first = result.values.argmax(1)
@@ -102,6 +102,21 @@ class ProportionsLayer:
         self._viewer.layers.append(self._layer)
         if active is not None:
             self._viewer.layers.selection.active = active
+
+
+def legend_of(presenter: Presenter, found: ProportionsPreview) -> Legend:
+    """Return what the colours of a preview mean, the types by their mean share; it says that nothing is stored."""
+    result, document = found.result, presenter.document
+    names, first = _colours(presenter, found), np.bincount(result.values.argmax(1), minlength=len(result.types))
+    listed = tuple((t, names[t], int(n)) for t, n in zip(result.types, first, strict=True))
+    shares = tuple(float(m) for m in result.values.mean(0))
+    element = document.annotated(found.selection.table)
+    return Legend(element, "Preview", "categories", listed, note="nothing is stored", shares=shares)
+
+
+def _colours(presenter: Presenter, found: ProportionsPreview) -> dict[str, str]:
+    stored = presenter.document.attribute("colours", {}).get(f"{found.selection.output}_dominant", {})
+    return category_colours(list(found.result.types), stored)
 
 
 def _sizes(presenter: Presenter, table: str, where: Array) -> Array:

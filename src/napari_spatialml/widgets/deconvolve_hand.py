@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HandPart"]
 
-SET, NONE, LEAST, ARTEFACT = "Set share of", "No", "At least", "Artefact"
+SET, NONE, LEAST, ARTEFACT = "This type's share is …", "This type is not here", "This type is at least …", "Artefact"
 _HELP = {
-    SET: "The share of this type is what you say; the other types share the rest as they do now.",
-    NONE: "This type is not there, whatever the counts suggest.",
-    LEAST: "At least so much is of this type; more if the counts say so.",
+    SET: "The other types share the rest as the counts say.",
+    NONE: "Whatever the counts suggest.",
+    LEAST: "More of it, if the counts say so.",
     ARTEFACT: "Nothing is learnt from these spots, and no mean counts them: folds, debris, bubbles.",
 }
 _TOOLS = (
@@ -132,6 +132,7 @@ class HandPart(QWidget):
         if done:
             self.stop_editing()
             self.reason.clear()
+            self._clear()  # what is not selected is dimmed, and the result is to be seen
             self.refitting.start(held.table, held.output)
 
     def edit(self) -> None:
@@ -182,7 +183,6 @@ class HandPart(QWidget):
     def _set_up(self) -> None:
         for name in (SET, NONE, LEAST, ARTEFACT):
             self.what.addItem(name, name)
-        self.what.setToolTip(tooltip("What holds in these spots."))
         self.what.currentIndexChanged.connect(lambda _i: self._follow())
         self.share.setRange(0.0, 100.0)
         self.share.setDecimals(0)
@@ -203,17 +203,21 @@ class HandPart(QWidget):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def _lay_out(self) -> None:
-        fields = QWidget()
-        across = QHBoxLayout(fields)
+        self._of = QWidget()
+        across = QHBoxLayout(self._of)
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(4)
-        for part, stretch in ((self.what, 3), (self.type, 5), (self.share, 0)):
-            across.addWidget(part, stretch)
+        across.addWidget(self.type, 1)
+        across.addWidget(self.share)
         for box in (self.what, self.type):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(6)
-        brush, rows = Rows(), Rows()
-        brush.add("Brush radius", self.radius, "In micrometres on the tissue.")
+        rows = Rows()
+        rows.add("Brush radius", self.radius, "In micrometres on the tissue.")
+        rows.span(self.count)
+        rows.add("Say", self.what, "What holds in the spots selected.")
+        self._of_label = rows.add("Cell type", self._of, "Which type, and how much of it.")
+        rows.span(self.hint)
         rows.add("Reason", self.reason, "Kept with the section, and shown in the list and the table.")
         below = QHBoxLayout()
         for button in (self.apply_button, self.cancel_button):
@@ -229,7 +233,7 @@ class HandPart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.tools, brush, self.count, fields, self.hint, rows):
+        for part in (self.tools, rows):
             layout.addWidget(part)
         layout.addLayout(below)
         for part in (self.refitting, self.list, listed, self.about):
@@ -278,7 +282,8 @@ class HandPart(QWidget):
     def _follow(self) -> None:
         """Show the fields that what is chosen needs."""
         what, editing = str(self.what.currentData()), self._editing >= 0
-        self.type.setVisible(what != ARTEFACT)
+        for part in (self._of, self._of_label):
+            part.setVisible(what != ARTEFACT)
         self.share.setVisible(what in (SET, LEAST))
         for part in (self.what, self.type):
             part.setEnabled(not editing)

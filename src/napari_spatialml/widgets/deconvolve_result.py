@@ -78,10 +78,21 @@ class ResultPart(QWidget):
         )
         for text, key in (("Most uncertain", "Alt+U"), ("Next flagged", "Alt+N")):
             self.button(text).setShortcut(key)
+        self.more = tool_row(
+            [Tool("Co-location…", "Which cell types lie together: all pairs, against chance.", self.open_colocation)]
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.nothing, self.results_rows, self.shown, self.flags, self.leading, self.composition):
+        for part in (
+            self.nothing,
+            self.results_rows,
+            self.shown,
+            self.flags,
+            self.leading,
+            self.composition,
+            self.more,
+        ):
             layout.addWidget(part)
 
     def button(self, text: str) -> QPushButton:
@@ -127,6 +138,13 @@ class ResultPart(QWidget):
         if self.held is not None and self.desk.presenter is not None and len(rows):
             self.desk.presenter.selected.take(Selected(self.held.table, rows, "flagged by the deconvolution"))
 
+    def open_colocation(self) -> None:
+        """Open the matrix of all pairs of types in a window of its own."""
+        from .colocation_window import open_colocation
+
+        if self.held is not None:
+            open_colocation(self.desk, self.held, self)
+
     def _flagged(self) -> npt.NDArray[np.int64]:
         return np.concatenate(list(self.held.flagged().values())) if self.held is not None else np.empty(0, np.int64)
 
@@ -153,7 +171,7 @@ class ResultPart(QWidget):
         if former is None or self.held is None or len(former.values) != len(self.held.values):
             self._at = -1
         there = self.held is not None
-        for part in (self.shown, self.flags, self.leading, self.composition):
+        for part in (self.shown, self.flags, self.leading, self.composition, self.more):
             part.setVisible(there)
         self.nothing.setVisible(not there)
         if self.held is not None:
@@ -163,6 +181,7 @@ class ResultPart(QWidget):
             self.leading.setVisible(bool(said))
             for text in ("Next flagged", "Select flagged"):
                 self.button(text).setEnabled(bool(len(self._flagged())))
+            self.button("Most uncertain").setEnabled(self.held.uncertainty is not None)
         self.shown.set_result(self.held)
         self.composition.set_result(self.held)
         self.changed.emit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -13,7 +14,8 @@ from ..core.method import parameters
 from ..methods import method
 from ..session import DeconvolutionSelection
 from ..session.previewing_proportions import ProportionsPreview, proportions_preview
-from ..views.proportions_preview import ProportionsLayer
+from ..views.proportions_preview import ProportionsLayer, legend_of
+from ..views.state import Legend
 from .desk import Desk
 from .messages import Message, MessageLine, tell
 from .progress import Progress
@@ -90,6 +92,7 @@ class ProportionsPreviewRow(QWidget):
         self._timer.stop()
         self.runner.stop()
         self._layer.remove()
+        self._explain(None)
         self._last = None
         self.message.show_message(None)
         self._follow_state()
@@ -129,12 +132,20 @@ class ProportionsPreviewRow(QWidget):
         if presenter is None:
             return
         self._layer.show(presenter, found)
+        self._explain(legend_of(presenter, found))
         most, share = found.most()
         types, n = len(found.result.types), len(found.result.values)
         what = f"{types} types in {n:,} spots, most {most} ({100 * share:.0f} %)"
         how = f"by weighted least squares in {found.seconds:.1f} s"
         self._tell(Message("info", f"Preview, not stored: {what}, {how}. Run stores, with intervals."))
         self.made.emit(found)
+
+    def _explain(self, legend: Legend | None) -> None:
+        """Say on the canvas that it is a preview, and what its colours mean."""
+        legends: Any = self._desk.legend
+        if legends is not None and isalive(legends):
+            legends.preview = legend
+            legends.later()
 
     def _tell(self, message: Message | None) -> None:
         self.message.show_message(message)
@@ -147,6 +158,8 @@ class ProportionsPreviewRow(QWidget):
     def _follow_state(self) -> None:
         self.bar.setVisible(self.runner.state != "idle")
         self.hide_button.setVisible(self.shown)
+        if not self.shown:  # a person may have deleted its layer
+            self._explain(None)
 
     def _set_up(self) -> None:
         self.button.setToolTip(

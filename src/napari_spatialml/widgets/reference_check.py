@@ -33,6 +33,8 @@ __all__ = ["Asked", "ReferenceCheck", "found_in_words"]
 
 _MOST = 2
 """So many warnings are told at once; the others are counted."""
+_WIDEST = 42
+"""Letters of a line that does not wrap; the whole is in its tooltip."""
 _COUNTS = {
     "raw": "Raw counts were found.",
     "normalised": "Normalised values were found, no raw counts.",
@@ -261,7 +263,7 @@ class ReferenceCheck(QWidget):
 
 def _merge_text(group: tuple[str, ...], name: str) -> str:
     text = f"Merge {group[0]} into {name}" if len(group) == 1 else f"Merge {' and '.join(group)}"
-    return text if len(text) <= 52 else text[:51] + "…"
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
 def _details(found: ReferenceReport) -> str:
