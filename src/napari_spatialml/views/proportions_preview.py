@@ -13,10 +13,10 @@ from ..core.transform import Affine
 from ..io.document import neighbour_distance
 from ..session.previewing_proportions import ProportionsPreview
 from .layers import make_layer, update_layer
-from .pie_shader import UNKNOWN, PieArrays
 from .pie_specs import draw_pies
 from .pie_texture import packed
-from .pies import PiesDrawn, colour_bytes
+from .pie_visual import PieArrays
+from .pies import UNKNOWN, PiesDrawn, colour_bytes
 from .places import as_matrix
 from .specs import Dots, Key, PointsSpec
 from .spots import is_circles, placed_spots
