@@ -1,30 +1,8 @@
-"""Pies and bars drawn by the graphics card: a quad a spot, its sectors read from a texture.
+"""The shaders of pies and bars: what a spot looks like, at every size. See `pie_visual`."""
 
-Nothing is drawn by the processor: a change of proportions goes to the card as the lines of a texture that have
-changed, a change of colours as a few texels, and panning or zooming as nothing at all.
-"""
+__all__ = ["FRAGMENT", "VERTEX"]
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-from vispy.gloo import IndexBuffer, Texture2D, VertexBuffer
-from vispy.visuals import Visual
-
-from .pie_texture import in_lines
-
-__all__ = ["ARTEFACT", "HAND", "OUTSIDE", "UNKNOWN", "VOID", "PieArrays", "PiesVisual"]
-
-HAND, OUTSIDE, VOID, ARTEFACT = 1, 2, 4, 8
-"""Signs of a spot: set by hand, a type that the reference lacks, nothing to draw, marked as artefact."""
-UNKNOWN = 255
-"""In place of the uncertainty of a spot of which it is not known; others run from 0 to 250."""
-MODES = ("pies", "bars", "dominant")
-
-_VERTEX = """
+VERTEX = """
 attribute vec2 a_corner;
 attribute vec3 a_place;
 attribute float a_index;
@@ -33,6 +11,7 @@ uniform vec3 u_spots_size;
 uniform sampler2D u_colours;
 uniform float u_n_colours;
 uniform float u_square;
+uniform float u_sprite;
 varying vec2 v_at;
 varying float v_px;
 varying float v_index;
@@ -51,15 +30,18 @@ void main() {
     float px = length(side.xy / side.w - centre.xy / centre.w);
     v_px = max(px, 0.75);
     v_scale = px / v_px;
-    float reach = v_px + (u_square > 0.5 ? 0.0 : 4.5);
-    v_at = a_corner * reach / v_px;
-    vec4 corner = centre + vec4(a_corner * reach * centre.w, 0.0, 0.0);
-    if (u_square > 0.5) corner = $to_framebuffer(vec4(a_place.xy + a_corner * a_place.z, 0.0, 1.0));
+    float outline = mod(v_spot.z, 2.0) > 0.5 ? 3.2 * clamp(v_px / 9.0, 0.35, 1.0) : 0.0;
+    float reach = v_px + (u_square > 0.5 ? 0.0 : 0.75 + outline);
+    vec2 corner_at = u_sprite > 0.5 ? vec2(0.0) : a_corner;
+    v_at = (u_sprite > 0.5 ? vec2(1.0) : a_corner) * reach / v_px;
+    gl_PointSize = 2.0 * reach;
+    vec4 corner = centre + vec4(corner_at * reach * centre.w, 0.0, 0.0);
+    if (u_square > 0.5 && u_sprite < 0.5) corner = $to_framebuffer(vec4(a_place.xy + a_corner * a_place.z, 0.0, 1.0));
     gl_Position = v_spot.w > 0.5 ? $to_render(corner) : vec4(2.0, 2.0, 2.0, 1.0);
 }
 """
 
-_FRAGMENT = """
+FRAGMENT = """
 uniform sampler2D u_slots;
 uniform vec3 u_slots_size;
 uniform float u_n_slots;
@@ -69,6 +51,7 @@ uniform float u_square;
 uniform float u_bars;
 uniform float u_dominant;
 uniform float u_ring;
+uniform float u_sprite;
 varying vec2 v_at;
 varying float v_px;
 varying float v_index;
@@ -123,11 +106,12 @@ vec4 sector(float share, float px_a_share, float nearest) {
 }
 
 void main() {
+    vec2 at = u_sprite > 0.5 ? v_at * (2.0 * gl_PointCoord - 1.0) * vec2(1.0, -1.0) : v_at;
     float signs = v_spot.z;
     bool squared = u_square > 0.5 || u_bars > 0.5;
     float half_side = u_square > 0.5 ? 1.0 : 0.8862;  // a bar has the area of its spot
     float radius = squared ? half_side : 1.0;
-    float out_from = squared ? max(abs(v_at.x), abs(v_at.y)) : length(v_at);
+    float out_from = squared ? max(abs(at.x), abs(at.y)) : length(at);
     float beyond = (out_from - radius) * v_px;  // in pixels of the screen, negative within
     float large = smoothstep(6.0, 9.0, 2.0 * v_px * v_scale);  // 0: so small that one colour is all that is seen
     float parts = large * (1.0 - u_dominant);
@@ -138,19 +122,19 @@ void main() {
 
     vec4 colour = v_dominant;
     if (sign_of(signs, 4.0) || sign_of(signs, 8.0)) {
-        float cross_px = abs(abs(v_at.x) - abs(v_at.y)) * 0.7071 * v_px - 0.09 * v_px;
+        float cross_px = abs(abs(at.x) - abs(at.y)) * 0.7071 * v_px - 0.09 * v_px;
         colour = mix(vec4(0.16, 0.16, 0.18, 0.9), vec4(0.78, 0.78, 0.80, 0.35), clamp(cross_px + 0.5, 0.0, 1.0));
     } else {
         if (parts > 0.0) {
-            float share = atan(v_at.x, v_at.y) / TURN;
+            float share = atan(at.x, at.y) / TURN;
             float inner = half_side - ring;
-            if (u_bars > 0.5) share = clamp((v_at.x + inner) / (2.0 * inner), 0.0, 1.0);
+            if (u_bars > 0.5) share = clamp((at.x + inner) / (2.0 * inner), 0.0, 1.0);
             else share = share < 0.0 ? share + 1.0 : share;
             colour = mix(v_dominant, sector(share, 2.0 * inner * v_px, out_from * v_px), parts);
         }
         if (sign_of(signs, 2.0)) {
             float step_px = max(5.0, 0.42 * v_px);
-            float stripe = abs(mod((v_at.x + v_at.y) * 0.7071 * v_px, step_px) - 0.5 * step_px);
+            float stripe = abs(mod((at.x + at.y) * 0.7071 * v_px, step_px) - 0.5 * step_px);
             float drawn = clamp(0.19 * step_px + 0.5 - stripe, 0.0, 1.0);
             colour = mix(colour, vec4(0.05, 0.05, 0.07, 1.0), 0.88 * drawn * large);
         }
@@ -180,129 +164,3 @@ void main() {
     gl_FragColor = colour;
 }
 """
-
-
-@dataclass(frozen=True, eq=False)
-class PieArrays:
-    """What is drawn of spots.
-
-    Parameters
-    ----------
-    centres
-        (n, 2) as (y, x) in µm.
-    diameters
-        (n,) in µm; of squares their sides.
-    slots
-        (n, t, 4) the sectors: see `pie_texture.packed`.
-    spots
-        (n, 4) of 0 to 255: the dominant type, the uncertainty (0 to 250, or `UNKNOWN`), the signs, and opacity.
-    colours
-        (t + 1, 4) red, green, blue, alpha of 0 to 255 of the types; the last is that of no type.
-    mode
-        "pies", "bars" or "dominant".
-    ring
-        Whether the uncertainty is drawn.
-    square
-        Whether what is drawn are squares, as bins are.
-    """
-
-    centres: npt.NDArray[np.float64]
-    diameters: npt.NDArray[np.float64]
-    slots: npt.NDArray[np.uint8]
-    spots: npt.NDArray[np.uint8]
-    colours: npt.NDArray[np.uint8]
-    mode: str = "pies"
-    ring: bool = True
-    square: bool = False
-
-
-class PiesVisual(Visual):
-    """Draws `PieArrays`; only what has changed since the last time goes to the graphics card."""
-
-    def __init__(self) -> None:
-        super().__init__(vcode=_VERTEX, fcode=_FRAGMENT)
-        self.shown: PieArrays | None = None
-        self.token: Any = None
-        """What is shown, for whoever asks whether it is still right."""
-        self.uploaded = 0
-        """Bytes that the last change has sent to the graphics card."""
-        self._textures: dict[str, Texture2D] = {}
-        self._indices = IndexBuffer()
-        self._index_buffer = self._indices
-        self._draw_mode = "triangles"
-        self.set_gl_state("translucent", depth_test=False)
-        self.freeze()
-
-    def show(self, arrays: PieArrays) -> None:
-        """Draw these spots instead of those before."""
-        before, self.shown, self.uploaded = self.shown, arrays, 0
-        if before is None or before.centres is not arrays.centres or before.diameters is not arrays.diameters:
-            self._set_places(arrays)
-        self._set_texture("slots", arrays.slots, None if before is None else before.slots)
-        self._set_texture("spots", arrays.spots[:, None], None if before is None else before.spots[:, None])
-        if before is None or not np.array_equal(before.colours, arrays.colours):
-            self._put("colours", arrays.colours[None])
-            self.shared_program["u_n_colours"] = float(len(arrays.colours))
-        self.shared_program["u_n_slots"] = float(arrays.slots.shape[1])
-        self.shared_program["u_bars"] = float(arrays.mode == "bars")
-        self.shared_program["u_dominant"] = float(arrays.mode == "dominant")
-        self.shared_program["u_ring"] = float(arrays.ring)
-        self.shared_program["u_square"] = float(arrays.square)
-        self.update()
-
-    def _set_places(self, arrays: PieArrays) -> None:
-        n = len(arrays.centres)
-        corners = np.tile(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32), (n, 1))
-        places = np.column_stack([arrays.centres[:, ::-1], arrays.diameters / 2]).astype(np.float32)
-        indices = np.arange(n, dtype=np.uint32)[:, None] * 4 + np.array([0, 1, 2, 0, 2, 3], np.uint32)
-        self.shared_program["a_corner"] = VertexBuffer(corners)
-        self.shared_program["a_place"] = VertexBuffer(np.repeat(places, 4, 0))
-        self.shared_program["a_index"] = VertexBuffer(np.repeat(np.arange(n, dtype=np.float32), 4))
-        self._indices.set_data(indices.ravel())
-        self.uploaded += corners.nbytes + 4 * places.nbytes + 16 * n + indices.nbytes
-
-    def _set_texture(self, name: str, blocks: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8] | None) -> None:
-        """Send the lines of a texture that hold changed rows."""
-        if before is None or before.shape != blocks.shape:
-            lines, a_line = in_lines(blocks)
-            self._put(name, lines)
-            self.shared_program[f"u_{name}_size"] = (float(lines.shape[1]), float(lines.shape[0]), float(a_line))
-            return
-        if blocks is before:
-            return
-        changed = np.flatnonzero((blocks != before).reshape(len(blocks), -1).any(1))
-        if not len(changed):
-            return
-        a_line = max(self._textures[name].shape[1] // blocks.shape[1], 1)
-        low, high = int(changed[0]) // a_line, int(changed[-1]) // a_line + 1
-        part, _ = in_lines(blocks[low * a_line : high * a_line])
-        if part.shape[1] != self._textures[name].shape[1]:  # the last line alone, which is shorter
-            whole = np.zeros((1, *self._textures[name].shape[1:]), np.uint8)
-            whole[:, : part.shape[1]] = part
-            part = whole
-        self._textures[name].set_data(part, offset=(low, 0), copy=True)
-        self.uploaded += part.nbytes
-
-    def _put(self, name: str, data: npt.NDArray[np.uint8]) -> None:
-        held = self._textures.get(name)
-        if held is None:
-            held = Texture2D(data, interpolation="nearest", internalformat="rgba8")
-            self._textures[name] = self.shared_program[f"u_{name}"] = held
-        else:
-            held.set_data(data, copy=True)
-        self.uploaded += data.nbytes
-
-    def _prepare_transforms(self, view: Any) -> None:
-        vertex = view.view_program.vert
-        vertex["to_framebuffer"] = view.transforms.get_transform("visual", "framebuffer")
-        vertex["to_render"] = view.transforms.get_transform("framebuffer", "render")
-
-    def _prepare_draw(self, view: Any) -> bool | None:
-        return None if self.shown is not None and len(self.shown.centres) else False
-
-    def _compute_bounds(self, axis: int, view: Any) -> tuple[float, float] | None:
-        if self.shown is None or axis > 1 or not len(self.shown.centres):
-            return None
-        along = self.shown.centres[:, 1 - axis]
-        reach = float(self.shown.diameters.max()) / 2
-        return float(along.min()) - reach, float(along.max()) + reach

@@ -35,7 +35,7 @@ def with_pies(
 
 
 def _arrays(document: Document, state: ViewState, pies: Pies, element: str, system: str, memory: Memory) -> Any:
-    from .pie_shader import PieArrays
+    from .pie_visual import PieArrays
 
     centres, diameters = placed_spots(document, element, system, memory)
     ids = document.element(element).index.to_numpy()
@@ -64,7 +64,7 @@ def draw_pies(viewer: Any, canvas: Canvas) -> None:
 
 
 def _follow(drawn: Any, pies: PiesDrawn | None) -> None:
-    from .pie_shader import PiesVisual
+    from .pie_visual import PiesVisual
 
     node = drawn.node
     found = next((part for part in node._subvisuals if isinstance(part, PiesVisual)), None)

@@ -20,6 +20,10 @@ from .state import ColourBy, ViewState
 
 __all__ = ["MODES", "Pies", "PiesDrawn", "pie_colours", "pie_rows", "pies_of", "shares_of", "unsure_up_to"]
 
+HAND, OUTSIDE, VOID, ARTEFACT = 1, 2, 4, 8
+"""Signs of a spot: set by hand, a type that the reference lacks, nothing to draw, marked as artefact."""
+UNKNOWN = 255
+"""In place of the uncertainty of a spot of which it is not known; others run from 0 to 250."""
 MODES = ("pies", "bars", "dominant")
 """The ways to draw proportions."""
 WITHOUT = "#9a9a9a"
@@ -72,7 +76,7 @@ class PiesDrawn:
     token
         Equal tokens mean equal pictures.
     make
-        Returns `pie_shader.PieArrays`.
+        Returns `pie_visual.PieArrays`.
     """
 
     token: Any
@@ -124,7 +128,7 @@ def unsure_up_to(document: Document, pies: Pies) -> float:
 def pie_rows(
     document: Document, pies: Pies, element: str, ids: npt.NDArray[Any], state: ViewState, memory: Memory
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return the sectors (n, t, 4) and the signs (n, 4) of the spots with these ids: see `pie_shader.PieArrays`."""
+    """Return the sectors (n, t, 4) and the signs (n, 4) of the spots with these ids: see `pie_visual.PieArrays`."""
     types, rows, values = shares_of(document, pies, element)
     known = pd.Index(document.instances(pies.table)[rows])
     at = known.get_indexer(pd.Index(ids)) if known.is_unique else np.full(len(ids), -1)
@@ -160,8 +164,6 @@ def _signs(
     document: Document, pies: Pies, state: ViewState, rows: npt.NDArray[np.int64], values: Floats
 ) -> npt.NDArray[np.uint8]:
     """Return, of spots in their rows of the table (-1 for none), dominant type, uncertainty, signs and opacity."""
-    from .pie_shader import ARTEFACT, HAND, OUTSIDE, UNKNOWN, VOID
-
     obs, of = document.table(pies.table).obs, partial(_column, document, pies)
     made = np.zeros((len(rows), 4), np.uint8)
     shares = np.nan_to_num(values)
