@@ -81,12 +81,12 @@ def test_the_less_is_sure_the_wider():
     truth = rng.dirichlet(np.full(6, 0.5), 400)
     errors = np.exp(rng.uniform(np.log(0.01), np.log(0.2), truth.shape))
     values = np.clip(truth + rng.normal(0, errors), 0, 1)
-    learnt = Calibration.of(Rehearsal(truth, values, errors, np.ones(400), 5.0))
+    learnt = Calibration.of(Rehearsal(truth, values, errors))
     centre = float(np.log(errors).mean())
     at = np.full((1, 2), 0.4)
     lower, upper, told = learnt(at, np.array([[0.02, 0.15]]), centre)
     assert np.diff(upper - lower)[0, 0] > 0.1 and np.diff(told)[0, 0] > 0
-    exact = Calibration.of(Rehearsal(truth, truth, errors, np.ones(400), 5.0))
+    exact = Calibration.of(Rehearsal(truth, truth, errors))
     lower, upper, told = exact(at, np.array([[0.02, 0.15]]), centre)
     assert (upper - lower).max() < 0.02 and told.max() < 1e-9
 

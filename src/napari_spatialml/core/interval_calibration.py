@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .count_model import Fit, Options
-from .deconvolution import Reference
-from .rehearsal import Rehearsal, rehearse
-from .report import Report, silent
+from .count_model import Fit
+from .rehearsal import Rehearsal
 
 __all__ = ["Calibration", "Intervals", "calibrated_intervals"]
 
@@ -34,9 +32,7 @@ class Intervals:
     errors: Array
 
 
-def calibrated_intervals(
-    found: Fit, values: Array, reference: Reference, options: Options, seed: int = 0, report: Report = silent
-) -> Intervals:
+def calibrated_intervals(found: Fit, values: Array, rehearsal: Rehearsal, missing: Array | None = None) -> Intervals:
     """Return 90 % intervals of the shares of a fit.
 
     Parameters
@@ -45,19 +41,30 @@ def calibrated_intervals(
         The fit.
     values
         (n, t) its shares, as they are told: they lie within their intervals.
-    reference, options
-        What was fitted with.
+    rehearsal
+        Of this fit.
+    missing
+        (n,) the share of a type that is not in the reference, below 1, or None.
 
     Notes
     -----
-    Beside the rehearsal, O(n t). What the hand has laid down bounds the intervals of its spots.
+    O(n t). What the hand has laid down bounds the intervals of its spots. A share u of a missing type
+    is told as any of the others, so that a proportion p of the rest lies between (p - u) / (1 - u)
+    and p / (1 - u).
     """
-    learnt = Calibration.of(rehearse(found, reference, options, seed, report))
+    learnt = Calibration.of(rehearsal)
     lower, upper, errors = (np.empty(values.shape) for _ in range(3))
     centre = _mean_log(found.errors)
     for start in range(0, len(values), _BLOCK):
         rows = slice(start, start + _BLOCK)
         lower[rows], upper[rows], errors[rows] = learnt(values[rows], found.errors[rows], centre)
+    if missing is not None and missing.any():
+        rows = np.flatnonzero(missing)
+        unknown = missing[rows, None]
+        lower[rows] = np.maximum(lower[rows] - unknown, 0) / (1 - unknown)
+        upper[rows] = np.minimum(upper[rows] / (1 - unknown), 1)
+        lower[rows] = np.minimum(lower[rows], values[rows])
+        errors[rows] = np.hypot(errors[rows], 0.5 * unknown)
     bounds = found.ranges(slice(0, len(values)))
     if bounds is not None:
         lower, upper = (np.clip(end, *bounds) for end in (lower, upper))

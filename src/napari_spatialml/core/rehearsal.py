@@ -41,17 +41,17 @@ class Rehearsal:
     ----------
     truth, values, errors
         (m, t) true shares, and shares and standard errors as the model says.
-    deviance
-        (m,) as the model says.
     cells
         The number of cells of a spot with which the counts scatter as much as they really do.
+    fitted
+        The fit of its spots; None in one that was made up.
     """
 
     truth: Array
     values: Array
     errors: Array
-    deviance: Array
-    cells: float
+    cells: float = float("nan")
+    fitted: Fit | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def rehearse(found: Fit, reference: Reference, options: Options, seed: int = 0, 
     cells = _cells_a_spot(found, stock, options, rng)
     report(0.4, f"Intervals: spots of {cells:.1f} of the reference's own cells")
     truth, again = _play(found, stock, options, cells, _SPOTS, rng, part(report, 0.4, 1.0))
-    return Rehearsal(truth, again.values, again.errors, again.deviance, cells)
+    return Rehearsal(truth, again.values, again.errors, cells, again)
 
 
 def _cells_a_spot(found: Fit, stock: _Stock, options: Options, rng: np.random.Generator) -> float:

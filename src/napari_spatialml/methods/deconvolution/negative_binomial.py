@@ -10,9 +10,9 @@ import numpy as np
 from ...core.box_simplex import obeying
 from ...core.count_model import Fit, Options, fit
 from ...core.deconvolution import Deconvolver, Fitted, Proportions, Reference, Spots
-from ...core.interval_calibration import calibrated_intervals
 from ...core.method import Advanced, Interval, method
 from ...core.report import Report, part, silent
+from ...core.uncertainty import uncertainty
 
 Share = Literal["cells", "RNA"]
 
@@ -41,7 +41,7 @@ class NegativeBinomial(Deconvolver):
     learn_from: Annotated[int, Interval(ge=10, le=1_000_000), Advanced()] = 2048
     """Gene factors and dispersion are learnt from at most so many spots, evenly spaced over the table."""
     intervals: Annotated[bool, Advanced()] = True
-    """Give 90 % intervals, learnt from spots that are made of the reference's own cells."""
+    """Give 90 % intervals and flag types that the reference lacks, by spots made of the reference's own cells."""
     seed: Annotated[int, Interval(ge=0, le=2**31 - 1), Advanced()] = 0
     """Of the spots that are made for the intervals."""
 
@@ -57,8 +57,8 @@ class NegativeBinomial(Deconvolver):
         found = fit(spots, reference, options, part(report, 0.0, 0.7 if self.intervals else 0.98))
         result = _proportions(found, spots)
         if self.intervals:
-            told = calibrated_intervals(found, result.values, reference, options, self.seed, part(report, 0.7, 0.98))
-            result = replace(result, lower=told.lower, upper=told.upper, standard_errors=told.errors)
+            told = uncertainty(found, result.values, reference, options, self.seed, part(report, 0.7, 0.98))
+            result = replace(result, **vars(told))
         report(1.0, f"Proportions of {len(result.types)} cell types")
         return result
 
