@@ -32,7 +32,7 @@ class MeanShares:
     here, section
         (t,) mean proportions of these spots and of all spots.
     lower, upper
-        (t,) ends of the 90 % interval of ``here``, or None where the method gives none.
+        (t,) ends of the 90 % interval of ``here``, or None where it is not known.
     n
         Number of these spots.
     """
@@ -108,27 +108,19 @@ class SpotProportions:
             return rows
         return np.asarray(rows[np.argsort(-np.nan_to_num(self.uncertainty[rows], nan=-1.0), kind="stable")])
 
-    def composition(self, rows: Any) -> MeanShares:
-        """Return what spots are made of on average.
+    def means(self, rows: Any) -> MeanShares:
+        """Return what spots are made of on average; of one alone, with its 90 % intervals.
 
         Parameters
         ----------
         rows
             (k,) rows, at least one.
-
-        Notes
-        -----
-        The interval of a mean takes the errors of spots to be independent: with distances d_i from the
-        values to the ends of their intervals, those of the mean are sqrt(Σ d_i²) / k.
         """
         rows = np.asarray(rows, np.int64)
-        here, lower, upper = self.values[rows].mean(0), None, None
-        if self.lower is not None and self.upper is not None:
-            below = np.nan_to_num(self.values[rows] - self.lower[rows])
-            above = np.nan_to_num(self.upper[rows] - self.values[rows])
-            lower = np.maximum(here - np.sqrt((below**2).sum(0)) / len(rows), 0.0)
-            upper = np.minimum(here + np.sqrt((above**2).sum(0)) / len(rows), 1.0)
-        return MeanShares(self.types, here, self.section, lower, upper, len(rows))
+        lower, upper = (None if end is None or len(rows) != 1 else end[rows[0]] for end in (self.lower, self.upper))
+        if lower is None or upper is None or not np.isfinite(lower).all():
+            lower = upper = None
+        return MeanShares(self.types, self.values[rows].mean(0), self.section, lower, upper, len(rows))
 
 
 def proportion_outputs(document: Document) -> tuple[tuple[str, str], ...]:

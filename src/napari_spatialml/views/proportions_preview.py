@@ -15,7 +15,6 @@ from ..session.previewing_proportions import ProportionsPreview
 from .layers import make_layer, update_layer
 from .pie_specs import draw_pies
 from .pie_texture import packed
-from .pie_visual import PieArrays
 from .pies import UNKNOWN, PiesDrawn, colour_bytes
 from .places import as_matrix
 from .specs import Dots, Key, PointsSpec
@@ -68,19 +67,17 @@ class ProportionsLayer:
         first = result.values.argmax(1)
         signs = np.zeros((len(first), 4), np.uint8)
         signs[:, 0], signs[:, 1], signs[:, 3] = first, UNKNOWN, 255
-        pies = PieArrays(found.where, sizes, packed(result.values, len(result.types)), signs, colours, mode, False)
+        slots = packed(result.values, len(result.types))
+
+        def arrays() -> Any:
+            from .pie_visual import PieArrays
+
+            return PieArrays(found.where, sizes, slots, signs, np.ascontiguousarray(colours), mode, False)
+
         dots = Dots(found.where, (colours[first] / 255).astype(np.float32), sizes, np.ones(len(first), bool))
         token = (self._count, mode)
-        spec = PointsSpec(
-            Key(""),
-            NAME,
-            token,
-            lambda: dots,
-            as_matrix(Affine.translation(0.0, 0.0)),
-            90,
-            opacity=0.95,
-            pies=PiesDrawn(token, lambda: pies),
-        )
+        drawn = PiesDrawn(token, arrays)
+        spec = PointsSpec(Key(""), NAME, token, lambda: dots, _HERE, 90, opacity=0.95, pies=drawn)
         self._put(spec)
         draw_pies(self._viewer, self)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,11 @@ import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QMenu, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from ..core.colocation import Colocation, colocation
+from ..core.colocation import Colocation
+from ..core.report import Report
 from ..errors import BadInput, SpatialMLError
-from ..session.gather import coordinates_of
+from ..session import correct
+from ..session.composition import co_location, held_co_location
 from ..session.spot_proportions import SpotProportions
 from .hand import length_field
 from .matrix_map import MatrixMap
@@ -94,6 +97,7 @@ class ColocationWindow(QDialog):
         self.matrix, self.about, self.pair, self.message = MatrixMap(), Quiet(), Quiet(), MessageLine()
         self.distance, self.bar = length_field(0.0, 0.0, 5000.0), QProgressBar()
         self.run_button, self.export_button = QPushButton("Compute"), QPushButton("Export")
+        self.keep_button = QPushButton("Keep")
         self._set_up()
         self._lay_out()
         self.matrix.pointed.connect(self._tell_pair)
@@ -109,21 +113,46 @@ class ColocationWindow(QDialog):
         held, session = self.held, self.desk.session
         if session is None:
             return
-        try:
-            where = coordinates_of(session.document, held.table)
-        except SpatialMLError as error:
-            self.message.show_message(tell(error))
-            return
-        kept, distance = held.counted, self.distance.value()
+        document, distance = session.document, self.distance.value()
         self.message.show_message(None)
+        self._run(
+            lambda report: co_location(document, held.table, held.output, report, distance_um=distance), self._show
+        )
+
+    def keep(self) -> None:
+        """Keep the co-location with the section: one step, which can be undone and is proved as all others."""
+        found, session = self.found, self.desk.session
+        if found is None or session is None:
+            return
+        place = {"table": self.held.table, "output": self.held.output, "distance_um": found.distance_um}
+
+        def store(command: Any) -> None:
+            if session is self.desk.session:
+                session.execute(command)
+                self.message.show_message(Message("ok", f"Kept: {command.label}."))
+
+        self._run(lambda report: correct(session.document, "keep-co-location", **place), store)
+
+    def show_kept(self) -> bool:
+        """Show what was kept with the section; return whether there was something."""
+        session = self.desk.session
+        kept = held_co_location(session.document, self.held.table, self.held.output) if session is not None else None
+        if kept is None or kept.types != self.held.types:
+            return False
+        self.distance.setValue(kept.distance_um)
+        self._show(kept)
+        return True
+
+    def _run(self, job: Callable[[Report], Any], on_result: Callable[[Any], object]) -> None:
         self.runner.run(
-            lambda report: colocation(held.values[kept], held.types, where[kept], distance_um=distance, report=report),
-            on_result=self._show,
+            job,
+            on_result=on_result,
             on_error=lambda error: self.message.show_message(tell(error)),
             on_progress=self._on_progress,
             on_stopped=self._follow_state,
             title="Co-location",
             key="colocation",
+            replace=True,
         )
 
     def export(self, path: Path) -> None:
@@ -159,6 +188,7 @@ class ColocationWindow(QDialog):
             "alone make no pair look linked. Stars: q below 0.05, 0.01 and 0.001, over all pairs."
         )
         self._tell_pair(-1, -1)
+        self._follow_state()
 
     def _stars(self, row: int, column: int) -> str:
         found = self.found
@@ -182,7 +212,8 @@ class ColocationWindow(QDialog):
         idle = self.runner.state == "idle"
         self.bar.setVisible(not idle)
         self.run_button.setText("Compute" if idle else "Stop")
-        self.export_button.setEnabled(self.found is not None)
+        for button in (self.export_button, self.keep_button):
+            button.setEnabled(idle and self.found is not None)
 
     def _ask_where(self, suffix: str) -> None:
         from .file_dialogs import ask_where_to_save
@@ -200,7 +231,9 @@ class ColocationWindow(QDialog):
         for suffix, text in ((".csv", "CSV, all pairs…"), (".png", "PNG…")):
             menu.addAction(text).triggered.connect(lambda _checked=False, s=suffix: self._ask_where(s))
         self.export_button.setMenu(menu)
-        for button in (self.run_button, self.export_button):
+        self.keep_button.setToolTip(tooltip("Keep the matrix with the section, as a step that can be undone."))
+        self.keep_button.clicked.connect(lambda _checked=False: self.keep())
+        for button in (self.run_button, self.keep_button, self.export_button):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def _lay_out(self) -> None:
@@ -211,7 +244,8 @@ class ColocationWindow(QDialog):
         for part in (self.run_button, self.bar):
             below.addWidget(part)
         below.addStretch(1)
-        below.addWidget(self.export_button)
+        for button in (self.keep_button, self.export_button):
+            below.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         column.setSpacing(SPACING)
@@ -224,7 +258,9 @@ class ColocationWindow(QDialog):
 def open_colocation(desk: Desk, held: SpotProportions, parent: QWidget) -> ColocationWindow:
     """Return a new window with the matrix of a result, on its way."""
     window = ColocationWindow(desk, held, parent)
-    window.resize(620, 760)
+    room = window.screen().availableSize()
+    window.resize(min(760, room.width()), min(860, room.height() - 60))
     window.show()
-    window.compute()
+    if not window.show_kept():
+        window.compute()
     return window

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,12 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ..core.colours import category_colours
-from ..session.spot_proportions import SpotProportions
+from ..core.composition import Composition
+from ..session import correct
+from ..session.composition import composition
+from ..session.spot_proportions import MeanShares, SpotProportions
 from .composition_bars import CompositionBars
+from .runner import Runner
 from .style import SPACING, Quiet, Rows
 
 if TYPE_CHECKING:
@@ -67,8 +72,9 @@ class CompositionPanel(QWidget):
         self.desk = desk
         self.held: SpotProportions | None = None
         self._heard: Presenter | None = None
-        self._under = -1
+        self._under, self._asked = -1, 0
         self._places: dict[tuple[str, str, str], RowNumbers] = {}
+        self.runner = Runner(self)
         self.groups, self.about, self.bars = QComboBox(), Quiet(), CompositionBars()
         self.groups.activated.connect(lambda _i: self._draw())
         self.groups.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -122,15 +128,62 @@ class CompositionPanel(QWidget):
         if isalive(self) and self.isVisible():
             self._draw()
 
+    def keep(self) -> None:
+        """Keep the composition of all groups of what is chosen, with intervals, as a table of the section."""
+        group, held, session = self.groups.currentData(), self.held, self.desk.session
+        if group is None or held is None or session is None:
+            self.desk.told.emit("info", "Choose a domain or a region under 'Composition of' first.")
+            return
+        place = {"table": held.table, "by": group[1], "output": held.output}
+
+        def store(command: Any) -> None:
+            if session is self.desk.session:
+                session.execute(command)
+                self.desk.told.emit("ok", f"Kept: {command.label}.")
+
+        self.runner.run(
+            lambda _report: correct(session.document, "keep-composition", **place),
+            on_result=store,
+            on_error=lambda error: self.desk.told.emit("error", str(error)),
+            title="Composition",
+        )
+
     def _draw(self) -> None:
         held, session = self.held, self.desk.session
         if held is None or session is None:
             return
         rows, said = self._chosen(held)
-        every = np.arange(len(held.values))
-        found = held.composition(rows if len(rows) else every)
+        found = held.means(rows if len(rows) else np.arange(len(held.values)))
         self.bars.set_composition(found, self._colours(held))
         self.about.setText(said)
+        self._asked += 1
+        if len(rows) > 1:
+            self._bound(held, rows, found, said)
+
+    def _bound(self, held: SpotProportions, rows: RowNumbers, found: MeanShares, said: str) -> None:
+        """Give the means of several spots their intervals, which take a moment."""
+        assert self.desk.session is not None
+        document, asked = self.desk.session.document, self._asked
+
+        def show(made: Composition) -> None:
+            if asked != self._asked or self.held is not held:
+                return  # the mouse is elsewhere by now
+            lower, upper = made.mean_lower[0], made.mean_upper[0]
+            if np.isfinite(lower).all():
+                n = int(made.sizes[0])
+                with_ends = replace(found, here=made.mean[0], section=made.section, lower=lower, upper=upper, n=n)
+                self.bars.set_composition(with_ends, self._colours(held))
+            else:
+                self.about.setText(f"{said} They lie in one patch of the tissue, so there is no interval.")
+
+        self.runner.run(
+            lambda _report: composition(document, held.table, rows, held.output),
+            on_result=show,
+            on_error=lambda error: self.about.setText(f"{said} {error}"),
+            key="intervals",
+            replace=True,
+            listed=False,
+        )
 
     def _chosen(self, held: SpotProportions) -> tuple[RowNumbers, str]:
         """Return the rows that the bars are about, and what is said of them."""

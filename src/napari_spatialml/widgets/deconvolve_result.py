@@ -40,6 +40,8 @@ def flags_in_words(held: SpotProportions) -> str:
     n, every = sum(found.values()), len(held.values)
     if not n:
         return f"None of {every:,} spots is flagged."
+    if len([k for k in found.values() if k]) == 1:
+        return f"{n:,} of {every:,} spots to look at, {next(said for why, said in words.items() if found[why])}."
     parts = ", ".join(f"{found[why]:,} {said}" for why, said in words.items() if found[why])
     return f"{n:,} of {every:,} spots to look at: {parts}."
 
@@ -79,7 +81,14 @@ class ResultPart(QWidget):
         for text, key in (("Most uncertain", "Alt+U"), ("Next flagged", "Alt+N")):
             self.button(text).setShortcut(key)
         self.more = tool_row(
-            [Tool("Co-location…", "Which cell types lie together: all pairs, against chance.", self.open_colocation)]
+            [
+                Tool("Co-location…", "Which cell types lie together: all pairs, against chance.", self.open_colocation),
+                Tool(
+                    "Keep as table",
+                    "Keep the composition of all domains, or regions, of the kind chosen above as a table.",
+                    self.composition.keep,
+                ),
+            ]
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -171,7 +171,10 @@ class ReferenceCheck(QWidget):
         self._show_merges(suggested)
         types = found.types if found is not None else ()
         choose(self.one, types, types[0] if types else "")
+        typed = self.other.currentText()
         choose(self.other, types, types[1] if len(types) > 1 else "")
+        if typed and typed in self._into.values():
+            self.other.setEditText(typed)  # the next type may go there too
         self._follow_state()
 
     def _show_warnings(self) -> None:
@@ -221,7 +224,7 @@ class ReferenceCheck(QWidget):
         self._show_warnings()
 
     def _merge_by_name(self) -> None:
-        one, other = str(self.one.currentData() or ""), str(self.other.currentData() or "")
+        one, other = str(self.one.currentData() or ""), self.other.currentText().strip()
         if one and other and one != other:
             self.merge((one,), other)
 
@@ -232,7 +235,8 @@ class ReferenceCheck(QWidget):
         self.more.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.more.clicked.connect(lambda _checked=False: self._toggle())
         self.merge_button.clicked.connect(lambda _checked=False: self._merge_by_name())
-        self.merge_button.setToolTip(tooltip("Take the first type as the second."))
+        self.merge_button.setToolTip(tooltip("Take the first type as the second, or as the name that you type."))
+        self.other.setEditable(True)
         holder, self._by_name = QWidget(), QWidget()
         self._merges = QVBoxLayout(holder)
         across = QHBoxLayout(self._by_name)
