@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..figures import Figure
 
 SUBJECT = "deconvolution"
-PARTS = ("simulated", "mixtures", "intervals", "outside", "speed")
+PARTS = ("simulated", "mixtures", "intervals", "outside", "speed", "pies")
 
 
 def measure() -> Iterator[tuple[str, Figure]]:
