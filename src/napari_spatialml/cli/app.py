@@ -21,6 +21,7 @@ from .comparing import compare
 from .counting import count, judge
 from .exchange import export, import_
 from .learning import learn
+from .proportions import co_location, composition, proportions
 from .registering import candidates, compare_registrations, transfer
 from .terminal import Progress, print_table
 
@@ -116,6 +117,9 @@ def _app(given: Sequence[str]) -> App:
         candidates,
         compare_registrations,
         transfer,
+        composition,
+        co_location,
+        proportions,
         methods,
         replay,
         recipe,

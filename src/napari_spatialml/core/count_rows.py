@@ -94,6 +94,8 @@ def picked(counts: sp.csr_matrix | CountRows, places: npt.NDArray[Any], n: int) 
         The number of new columns.
     """
     places = np.asarray(places, np.int64)
+    if n == counts.shape[1] and np.array_equal(places, np.arange(n)):
+        return counts
     if isinstance(counts, CountRows):
         return _Picked(counts, places, n)
     to = places.astype(counts.indices.dtype)[counts.indices]

@@ -18,6 +18,7 @@ from ..methods import method
 from .corrections import correct
 from .document import Document
 from .durable import write_whole
+from .refitting import REFIT, refit_now
 from .run import outputs, run
 from .saving import HOME, interrupted
 from .selection import selection_from
@@ -161,6 +162,10 @@ def _again(session: Session, record: dict[str, Any], report: Report) -> None:
         run(session, made, selection, report, resume=False)  # what is proved is done again
     elif record.get("type") == "correction":
         session.execute(command)
+        if record.get("then", {}).get("type") == REFIT:
+            refit_now(session, record["then"]["table"], record["then"]["output"], report)
+    elif record.get("type") == REFIT:
+        refit_now(session, record["table"], record["output"], report)
     else:
         raise BadInput(
             f"The step '{record.get('label', '?')}' was not made by a method or a correction of this program.",

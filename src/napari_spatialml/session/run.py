@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -18,11 +19,20 @@ from ..core.count_rows import CountRows, row_blocks
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
-from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
+from .changes import Change, EditColumn, EditLabels, EditShapes, EditValues, Put, Slot
 from .command import Command
 from .counting import index_first
 from .gather import gather
-from .selection import RegistrationSelection, SegmentationSelection, Selection, StackSelection, plain
+from .proportions import ATTRIBUTE as DECONVOLUTIONS
+from .proportions import proven
+from .selection import (
+    DeconvolutionSelection,
+    RegistrationSelection,
+    SegmentationSelection,
+    Selection,
+    StackSelection,
+    plain,
+)
 from .session import Session
 from .store import store
 from .values import encode, pass_bits
@@ -109,6 +119,10 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
         from .stacking import stack_job
 
         return stack_job(Job(method, selection, (), revisions), session.document)
+    if isinstance(selection, DeconvolutionSelection):
+        from .deconvolving import deconvolving_job
+
+        return deconvolving_job(Job(method, selection, (), revisions), session.document)
     return Job(method, selection, gather(session.document, selection), revisions)
 
 
@@ -174,8 +188,8 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
     found: dict[str, str] = {}
     for change in changes:
         if isinstance(change, Put):
-            value: Any = change.new
-        elif isinstance(change, EditLabels | EditColumn):
+            value: Any = proven(change.new) if change.slot == ("attrs", DECONVOLUTIONS) else change.new
+        elif isinstance(change, EditLabels | EditColumn | EditValues):
             value = change.new
         elif isinstance(change, EditShapes):
             value = change.new.frame
@@ -207,6 +221,11 @@ def fingerprint(values: Iterable[Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions on which a result may depend."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _STACK:
         try:

@@ -233,7 +233,12 @@ class DeconvolutionSelection:
         cells: tuple[Slot, ...] = ()
         if own != self.reference:
             cells = (("tables", own, "X"), *((("tables", own, "obs", self.column),) if self.column else ()))
-        return (("tables", self.table, "X"), *cells, *_places(document, self.table))
+        return (
+            ("tables", self.table, "X"),
+            ("attrs", "proportion_constraints"),
+            *cells,
+            *_places(document, self.table),
+        )
 
 
 @dataclass(frozen=True)
