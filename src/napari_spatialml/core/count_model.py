@@ -1,14 +1,17 @@
-"""Negative binomial model of spots: y_ij ~ NB(mean = γ_j Σ_k b_ik s_kj, variance = mean + φ_j mean²).
+"""Negative binomial model of spots: y_ij ~ NB(mean μ_ij = γ_j Σ_k b_ik s_kj, variance = κ_j μ + φ_j μ²).
 
 ``fit(spots, reference)`` gives a `Fit`: everything that was learnt, over the genes that were used.
 What a parametric bootstrap needs is there::
 
     found = fit(spots, reference)
     rows = slice(0, 500)
-    mean = found.abundance[rows] @ found.design          # (500, g) expected counts, in the unit of each spot
-    counts = found.block(rows)                           # (500, g) dense counts in the same unit
-    again = solve(drawn, Design.of(found.design, found.dispersion), found.abundance[rows], found.ranges(rows))
-    shares(again)                                        # (500, t) proportions
+    mean = found.abundance[rows] @ found.design   # (500, g) expected counts, in the unit of each spot
+    variance = found.grain * mean + found.dispersion * mean**2   # NB: dispersion (grain − 1) / mean + dispersion
+    counts = found.block(rows)                    # (500, g) dense counts in the same unit
+    design = found.solver()                       # or Design.of(other profiles, dispersion, grain)
+    again = solve(drawn, design, found.abundance[rows], found.ranges(rows))
+    pairs, _ = information(drawn, again, design)
+    drawn_to_zero(pairs, again, standard_errors(pairs, again))   # (500, t), as ``found.values`` (then `obeying`)
 
 A profile's own noise: an entry of ``found.design`` has relative variance ``1 / found.reference.shape``.
 ``design = reference.profiles · reference.sizes · platform``; redraw the profiles, and make a new
@@ -27,8 +30,8 @@ import scipy.sparse as sp
 from .box_simplex import ranges as ranges_of
 from .count_rows import CountRows, row_blocks
 from .count_units import count_units
-from .deconvolution import Constraints, Reference, Spots
-from .fisher import Design, information, pearson, shares, solve, standard_errors
+from .deconvolution import Constraints, Proportions, Reference, Spots
+from .fisher import Design, drawn_to_zero, information, pearson, solve, standard_errors
 from .platform_factors import GeneNoise, design_of, learn
 from .report import Report, part, silent
 from .signatures import marker_genes, shared_genes
@@ -39,6 +42,9 @@ __all__ = ["Fit", "Options", "fit"]
 Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 20
 """Numbers of a dense block of counts: 4 MB, which stays in a processor's cache."""
+_LEARN = 2 << 20
+_FEWEST = 256
+"""Factors and dispersion are learnt from no more counts than this, nor from fewer spots."""
 _EXACT = 1 << 20
 """Up to so many counts are solved in double precision."""
 
@@ -79,6 +85,8 @@ class Fit:
         Platform factors and dispersion of each gene.
     abundance
         (n, t) ≥ 0: how much of each type, in units of a cell of mean size, for counts in the unit of the spot.
+    values
+        (n, t) proportions; uncertain ones are drawn towards 0.
     units
         (n,) > 0: what one count of each spot is.
     errors
@@ -97,6 +105,7 @@ class Fit:
     reference: TypeProfiles
     noise: GeneNoise
     abundance: Array
+    values: Array
     units: Array
     errors: Array
     deviance: Array
@@ -111,13 +120,17 @@ class Fit:
 
     @property
     def dispersion(self) -> Array:
-        """(g,) variance = mean + dispersion · mean²."""
+        """(g,) variance = grain · mean + dispersion · mean²."""
         return self.noise.dispersion
 
     @property
-    def values(self) -> Array:
-        """(n, t) proportions."""
-        return shares(self.abundance)
+    def grain(self) -> Array:
+        """(g,) ≥ 1: what a count of the gene is worth."""
+        return self.noise.grain
+
+    def solver(self, dtype: Any = np.float64) -> Design:
+        """Return the design and the noise as `solve` takes them."""
+        return Design.of(self.design, self.dispersion, self.grain, dtype)
 
     def block(self, rows: slice) -> Array:
         """Return dense counts of some spots, each in its own unit."""
@@ -162,7 +175,7 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
         profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
-    noise = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
+    noise, profiles = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
     return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0))
 
 
@@ -173,29 +186,40 @@ def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
 
 
 def _learnt(
-    counts: sp.csr_matrix | CountRows, profiles: TypeProfiles, spots: Spots, options: Options, report: Report
-) -> GeneNoise:
-    """Learn factors and dispersion from spots that are evenly spaced over the table and no artefacts."""
-    rows = _to_learn_from(spots, options.learn_from)
+    counts: sp.csr_matrix | CountRows,
+    profiles: TypeProfiles,
+    spots: Spots,
+    options: Options,
+    report: Report,
+) -> tuple[GeneNoise, TypeProfiles]:
+    """Learn gene factors, noise, and what the hand teaches of the profiles."""
+    noise = GeneNoise.of(counts.shape[1])
+    # many genes need fewer spots: it is their number together that tells
+    enough = max(_FEWEST, _LEARN // counts.shape[1])
+    rows = _to_learn_from(spots, min(options.learn_from, enough))
     if not len(rows):
-        return GeneNoise.of(counts.shape[1])
+        return noise, profiles
     chosen = _rows(counts, rows)
     dense, _ = _dense(chosen, counts.shape[1] * len(rows))
     bounds = _bounds(spots.constraints, profiles.types, rows)
-    start = _first(dense, profiles, GeneNoise.of(counts.shape[1]))
-    noise, _ = learn(dense, profiles, start, GeneNoise.of(counts.shape[1]), bounds, options.platform, report)
-    return noise
+    # from the same start whatever came before: how far the factors go depends a little on where they begin
+    start = _first(dense, profiles, noise)
+    return learn(dense, profiles, start, noise, bounds, options.platform, report)
 
 
 def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
+    """Return spots that are evenly spaced over the table and no artefacts, and those that the hand has spoken on."""
     n = int(spots.counts.shape[0])
-    rows = np.arange(n)
     hand = spots.constraints
+    free = np.ones(n, bool)
     if hand is not None and hand.artefacts is not None:
-        rows = rows[~hand.artefacts]
+        free &= ~hand.artefacts
+    rows = np.flatnonzero(free)
     if len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    rows = rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    told = np.empty(0, np.intp) if hand is None else hand.rows[free[hand.rows]][:most]
+    return np.union1d(rows, told)
 
 
 def _rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.csr_matrix:
@@ -214,8 +238,17 @@ def _dense(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
     return dense, units
 
 
+def _start(counts: Array, profiles: TypeProfiles, noise: GeneNoise, earlier: Proportions | None, rows: slice) -> Array:
+    """Return where the search starts: at an earlier result for the same types, or from nothing."""
+    if earlier is None or earlier.types != profiles.types:
+        return _first(counts, profiles, noise)
+    values = np.asarray(earlier.values[rows], dtype=np.float64)
+    size = counts.sum(1, dtype=np.float64) / np.maximum(values @ design_of(profiles, noise.platform).sum(1), 1e-300)
+    return np.asarray(values * size[:, None])
+
+
 def _first(counts: Array, profiles: TypeProfiles, noise: GeneNoise) -> Array:
-    """Return where the search starts: weighted non-negative least squares, with one weight a gene."""
+    """Return a start from nothing: weighted least squares with one weight a gene."""
     from .quadratic_kernels import nonnegative
 
     design = design_of(profiles, noise.platform)
@@ -240,20 +273,22 @@ def _all_rows(
 ) -> Fit:
     n, g = counts.shape
     t = len(profiles.types)
-    dtype = np.float64 if n * g <= _EXACT else np.float32
-    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, dtype)
-    abundance, errors = np.empty((n, t)), np.empty((n, t))
+    dtype, tolerance = (np.float64, 1e-6) if n * g <= _EXACT else (np.float32, 3e-4)
+    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
+    abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
     units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
     for rows, block in row_blocks(counts, max(1, _BLOCK // g)):
         report(rows.start / n, f"Proportions of {t} cell types")
         dense, units[rows] = _dense(block, n * g)
         bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
-        found = solve(dense, design, _first(dense, profiles, noise), bounds)
+        found = solve(dense, design, _start(dense, profiles, noise, spots.start, rows), bounds, tolerance)
         abundance[rows], empty[rows] = found, dense.sum(1) == 0
         deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
-        errors[rows] = standard_errors(information(dense, found, design)[0], found)
+        pairs, _ = information(dense, found, design)
+        errors[rows] = standard_errors(pairs, found)
+        values[rows] = drawn_to_zero(pairs, found, errors[rows])
     report(1.0)
-    return Fit(genes, profiles, noise, abundance, units, errors, deviance, empty, counts, spots.constraints)
+    return Fit(genes, profiles, noise, abundance, values, units, errors, deviance, empty, counts, spots.constraints)
 
 
 def _bounds(hand: Constraints | None, types: tuple[str, ...], rows: npt.NDArray[np.intp]) -> tuple[Array, Array] | None:

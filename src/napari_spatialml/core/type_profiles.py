@@ -13,10 +13,12 @@ from .arrays import require
 __all__ = ["TypeProfiles", "type_profiles"]
 
 Array = npt.NDArray[np.float64]
-_PRIOR_SHAPE = 0.3
-"""Shape of the gamma prior of a gene in a type over the gene in all types: a factor of about e² either way."""
+_STRENGTH = 3.0
+_TRUST = 0.7
+"""Power to which the ratio of two types' counts a cell is believed: how cells were taken apart distorts it as well."""
 _SIGNATURE_CELLS = 50.0
-"""As good as so many cells is the row of a table that gives one row a type."""
+_SIGNATURE_COUNTS = 1e6
+"""As good as so many cells, and counts, is the row of a table that gives one row a type."""
 _AMBIENT = 1e-3
 """Part of the mean profile in every profile: no gene is impossible in any type."""
 
@@ -34,7 +36,7 @@ class TypeProfiles:
     shape
         (t, g) > 0: a profile's entry is known as well as from so many counts; its relative variance is 1 / shape.
     sizes
-        (t,) > 0: counts of a cell of the type over those of the mean type (geometric mean 1).
+        (t,) > 0: counts of a cell of the type over those of the mean type (geometric mean 1), as far as believed.
     """
 
     types: tuple[str, ...]
@@ -79,11 +81,15 @@ def type_profiles(counts: sp.csr_matrix, types: npt.NDArray[np.str_]) -> TypePro
     seen = np.asarray(counts.sum(1)).ravel() > 0
     cells = np.bincount(number[seen], minlength=len(names)).astype(np.float64)
     # one row a type is a table of signatures: averages over cells that are not here
-    cells = np.full(len(cells), _SIGNATURE_CELLS) if (cells == 1).all() else cells
+    if (cells == 1).all():
+        cells = np.full(len(cells), _SIGNATURE_CELLS)
+        pooled = pooled * (_SIGNATURE_COUNTS / totals.mean())
+        totals = pooled.sum(1)
     spread = _spread(counts, member, pooled, cells)
     profiles, shape = _shrunk(pooled, cells, spread)
     sizes = totals / cells
-    return TypeProfiles(tuple(names.tolist()), profiles, shape, sizes / np.exp(np.log(sizes).mean()))
+    sizes = (sizes / np.exp(np.log(sizes).mean())) ** _TRUST
+    return TypeProfiles(tuple(names.tolist()), profiles, shape, sizes)
 
 
 def _spread(counts: sp.csr_matrix, member: sp.csr_matrix, pooled: Array, cells: Array) -> float:
@@ -100,15 +106,36 @@ def _spread(counts: sp.csr_matrix, member: sp.csr_matrix, pooled: Array, cells: 
 
 
 def _shrunk(pooled: Array, cells: Array, spread: float) -> tuple[Array, Array]:
+    """Return profiles and their shapes: each gene's ratio to the mean of all types has a gamma prior of mean 1."""
     totals = pooled.sum(1, keepdims=True)
     average = (pooled / totals).mean(0)
     average = average + 1e-3 * average.mean()
     expected = totals * average
     # counts of overdispersed cells tell as much as so many fewer of even ones
     worth = 1 / (1 + spread * np.maximum(pooled, expected) / np.maximum(cells, 1)[:, None])
-    shape = pooled * worth + _PRIOR_SHAPE
-    ratio = shape / (expected * worth + _PRIOR_SHAPE)
+    prior = _prior_shapes(pooled, expected, worth)
+    shape = pooled * worth + prior
+    ratio = shape / (expected * worth + prior)
     profiles = ratio * average
     profiles = profiles / profiles.sum(1, keepdims=True)
     profiles = (1 - _AMBIENT) * profiles + _AMBIENT * average / average.sum()
     return profiles, shape
+
+
+def _prior_shapes(pooled: Array, expected: Array, worth: Array) -> Array:
+    """Return (g,) shapes: one over the variance of a gene's ratio between types, beyond the noise of counting.
+
+    By moments, each type weighted by how well it is known, and drawn towards the median of the
+    well-seen genes with the strength of three types.
+    """
+    noise = 1 / (expected * worth)
+    weight = 1 / (noise + 0.5)
+    weight /= weight.sum(0)
+    ratio = pooled / expected
+    centre = (weight * ratio).sum(0)
+    variance = (weight * ((ratio - centre) ** 2 - noise)).sum(0) / np.maximum(1 - (weight**2).sum(0), 0.2)
+    known = len(pooled) * np.clip((expected / (expected + 3)).mean(0), 0, 1)
+    seen = expected.mean(0) > 3
+    common = float(np.median(np.maximum(variance[seen], 1e-3))) if seen.sum() > 10 else 1.0
+    drawn = (_STRENGTH * common + known * np.maximum(variance, 0)) / (_STRENGTH + known)
+    return np.asarray(np.clip(1 / np.maximum(drawn, 1e-6), 0.05, 20.0))
