@@ -212,6 +212,34 @@ def test_raw_counts_are_taken_from_where_they_are(opened: Session, tmp_path: Pat
     assert look(opened, "table:cells").reference.counts.sum() == CELLS.sum()
 
 
+def test_spots_whose_matrix_is_normalised_are_taken_raw_from_a_layer_or_turned_back(
+    opened: Session, reference: Path
+) -> None:
+    table = opened.document.table("counts")
+    first = run_on(opened, reference)
+    counts = table.X.copy()
+    logs = counts.copy()
+    logs.data = np.log1p(logs.data / np.repeat(np.asarray(logs.sum(1)).ravel(), np.diff(logs.indptr)) * 1e4)
+    table.X = logs
+    refs._LAST.clear()  # it was changed past the document
+    told = refs.check_reference(opened.document, "counts", str(reference))
+    assert any("spots' values in 'counts' are natural logarithms" in warning for warning in told.warnings)
+    assert np.abs(run_on(opened, reference) - first).max() < 0.05
+    table.layers["counts"] = counts
+    assert np.array_equal(run_on(opened, reference), first)
+    table.X = -counts
+    del table.layers["counts"]
+    refs._LAST.clear()
+    with pytest.raises(BadInput, match=r"spots' values in 'counts' hold .* negative values"):
+        look(opened, reference)
+
+
+def run_on(session: Session, reference: Path) -> Any:
+    refs._LAST.clear()
+    run(session, NNLS(), DeconvolutionSelection("counts", str(reference)))
+    return session.document.table("counts").obsm["proportions"].to_numpy()
+
+
 def test_no_file_outside_is_followed(opened: Session, reference: Path, tmp_path: Path) -> None:
     import h5py
 

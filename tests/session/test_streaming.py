@@ -21,7 +21,7 @@ from napari_spatialml.io import stored_counts
 from napari_spatialml.io.stored_counts import StoredRows
 from napari_spatialml.methods import method
 from napari_spatialml.session import DeconvolutionSelection, Session, run
-from napari_spatialml.session.gather import counts_of
+from napari_spatialml.session.spot_counts import spot_counts
 
 from .conftest import small_section
 
@@ -148,11 +148,11 @@ def test_a_run_from_the_store_never_reads_the_matrix_and_gives_the_same(store: P
 def test_whoever_asks_for_the_matrix_gets_it(opened: Session) -> None:
     table = opened.document.table("counts")
     assert table.stored is not None and table.shape == (12, 60)
-    assert isinstance(counts_of(opened.document, "counts"), StoredRows)
+    assert isinstance(spot_counts(opened.document, "counts").values, StoredRows)
     some = table[[3, 1]].copy()
     assert type(some) is ad.AnnData and (COUNTS[[3, 1]] != some.X).nnz == 0
     assert table.stored is None and (table.X != COUNTS).nnz == 0
-    held = counts_of(opened.document, "counts")
+    held = spot_counts(opened.document, "counts").values
     assert isinstance(held, HeldRows) and isinstance(held, CountRows)
     assert opened.document.regions("counts") == ("spots",)
 

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 
 from ..core import Cells, Features, Pixels, Spots
-from ..core.count_rows import HeldRows
 from ..errors import BadInput
-from ..io import stored_counts
 from .document import GLOBAL, Document
 from .grid import LabelGrid
+from .references import prepared
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
@@ -23,10 +21,11 @@ from .selection import (
     Selection,
     by_hand,
 )
+from .spot_counts import spot_counts
 
 _BAND = 16_000_000
 """Pixels of labels that are read at once."""
-__all__ = ["coordinates_of", "counts_of", "features_of", "gather", "pixel_size", "rows_in", "segmented_channels"]
+__all__ = ["coordinates_of", "features_of", "gather", "pixel_size", "rows_in", "segmented_channels"]
 
 
 def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
@@ -119,29 +118,9 @@ def _anchors(document: Document, selection: DomainsSelection) -> npt.NDArray[np.
 
 
 def _spots(document: Document, selection: DeconvolutionSelection) -> tuple[Any, ...]:
-    from .references import prepared
-
     found = prepared(document, selection)
-    counts, where = counts_of(document, selection.table), coordinates_of(document, selection.table)
+    counts, where = spot_counts(document, selection.table).values, coordinates_of(document, selection.table)
     return Spots(counts, found.genes, where), found.reference
-
-
-def counts_of(document: Document, table: str) -> Any:
-    """Return a table's counts for a method: of a large table `CountRows`, from its store where it lies there unread.
-
-    Raises
-    ------
-    BadInput
-        When the table has no counts.
-    """
-    held = document.table(table)
-    stored = getattr(held, "stored", None)
-    if stored is not None:
-        return stored_counts.StoredRows(stored)
-    if held.X is None or 0 in held.shape:
-        raise BadInput(f"The table '{table}' has no counts.", "Choose another table.")
-    large = sp.issparse(held.X) and held.X.nnz >= stored_counts.LARGE
-    return HeldRows(sp.csr_matrix(held.X)) if large else held.X
 
 
 def features_of(document: Document, table: str, features: str) -> Any:

@@ -18,11 +18,11 @@ from ..core.gene_names import FEWEST, OWN, match_genes, names_of, why_few
 from ..core.reference_checks import ReferenceReport, check_cells, merged_types
 from ..core.report import Report, silent
 from ..errors import BadInput
-from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_folder, table_reference
+from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_inside, table_reference
 from .document import Document, digest
-from .gather import counts_of
 from .reference_cache import content_of, keep, kept
 from .selection import DeconvolutionSelection
+from .spot_counts import spot_counts
 
 __all__ = [
     "OF_TABLE",
@@ -167,7 +167,7 @@ def fingerprint_of(document: Document, reference: str) -> str:
     if not place.exists():
         raise BadInput(f"There is no reference '{place}'.", "Check the path.")
     try:
-        return content_of(table_folder(place, inside) if place.is_dir() else place)
+        return content_of(place / table_inside(place, inside) if place.is_dir() else place)
     except OSError as error:
         raise BadInput(f"'{reference}' cannot be read ({error.strerror}).", "Check who may read it.") from error
 
@@ -198,9 +198,8 @@ def _prepare(
     _require_genes(genes, whole.names, matched.n_shared, len(np.unique(types)))
     counts = picked(whole.counts, _places(matched.reference, names), len(names))
     report(0.7, "Comparing cell types")
-    found = check_cells(
-        counts, types, _depth(counts_of(document, selection.table), _places(matched.spots, names)), whole.state
-    )
+    spots = spot_counts(document, selection.table)
+    found = check_cells(counts, types, _depth(spots.values, _places(matched.spots, names)), whole.state)
     kept = found.kept
     told = ReferenceReport(
         n_cells=int(kept.sum()),
@@ -214,7 +213,7 @@ def _prepare(
         alike=found.alike,
         merges=found.merges,
         notes=(_overlap(len(names), len(table.var_names), len(whole.genes)), *matched.notes, *whole.notes),
-        warnings=found.warnings,
+        warnings=(*spots.warnings, *found.warnings),
         column=whole.column,
         fingerprint=fingerprint,
     )

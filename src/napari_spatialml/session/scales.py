@@ -11,7 +11,7 @@ from ..errors import BadInput
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["MAPS", "SCALES", "Scale", "scale_of"]
+__all__ = ["MAPS", "SCALES", "Scale", "linked", "scale_key", "scale_of"]
 
 SCALES = "scales"
 """Our attribute: {"<table>/<key>": the fields of a `Scale`}."""
@@ -61,9 +61,25 @@ class Scale:
         return {k: v for k, v in asdict(self).items() if v != getattr(Scale, k)}
 
 
+def linked(document: Document, table: str, key: str) -> str:
+    """Return the name of the proportions of which a key names one type; "" for anything else."""
+    part, _, rest = key.partition("/")
+    output, column, _ = rest.partition("/")
+    if part != "obsm" or not column or table not in document.names("tables"):
+        return ""
+    held = document.table(table)
+    return output if f"{output}_dominant" in held.obs and hasattr(held.obsm.get(output), "columns") else ""
+
+
+def scale_key(document: Document, table: str, key: str) -> str:
+    """Return under which name a scale is kept: proportions sum to one, so all types have one scale."""
+    output = linked(document, table, key)
+    return f"{table}/obsm/{output}" if output else f"{table}/{key}"
+
+
 def scale_of(document: Document, table: str, key: str) -> Scale:
     """Return the scale of what a key names; one that this version cannot read is the usual one."""
-    held = document.attribute(SCALES, {}).get(f"{table}/{key}")
+    held = document.attribute(SCALES, {}).get(scale_key(document, table, key))
     if not isinstance(held, dict):
         return Scale()
     try:

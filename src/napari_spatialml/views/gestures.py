@@ -20,6 +20,7 @@ from .mending import Redraw
 from .picking import Accept, Choose, Delete, Merge
 from .pin_tool import Pin
 from .presets import PRESETS
+from .proportion_tools import ProportionBrush, ProportionLasso, ProportionPolygon
 from .selecting import Select, SelectPolygon
 from .shaping import Expand, FillHoles, Grow, Shrink, Smooth
 from .specs import LabelsSpec
@@ -50,6 +51,9 @@ _TOOLS: dict[str, type[Any]] = {
     "region-edit": EditRegion,
     "select": Select,
     "select-polygon": SelectPolygon,
+    "proportions": ProportionBrush,
+    "proportions-lasso": ProportionLasso,
+    "proportions-polygon": ProportionPolygon,
 }
 _KEYS = {
     "Control-Z": "undo",

@@ -162,7 +162,7 @@ def _bar(root: Any, page: Page) -> None:
 def _height(legend: Legend) -> float:
     if legend.kind == "categories":
         rows = 1 + min(len(legend.categories), _MOST) + (len(legend.categories) > _MOST)
-        return rows * _ROW + 2.5 + (_ROW if legend.note else 0.0)
+        return (rows + len(legend.signs)) * _ROW + 2.5 + (_ROW if legend.note else 0.0)
     return 3.2 * _ROW + 2.5 + (_ROW if legend.note else 0.0)
 
 
@@ -181,18 +181,20 @@ def _title(legend: Legend) -> str:
 
 
 def _categories(group: Any, legend: Legend, x: float, y: float) -> float:
-    for name, colour, n in legend.categories[:_MOST]:
+    for (name, colour, _), count in zip(legend.categories[:_MOST], legend.beside, strict=False):
         seen = "0.25" if name in legend.hidden else "1"
         square = {"x": _n(x), "y": _n(y - _SWATCH + 0.2), "width": _n(_SWATCH), "height": _n(_SWATCH)}
         ET.SubElement(group, "rect", {**square, "fill": colour, "fill-opacity": seen, "stroke": "#888888",
                                       "stroke-width": "1"})  # fmt: skip
-        count = f"{n:,}" if n >= 0 else ""
         _text(group, _short(name, _LEGEND - 16), x + _SWATCH + 1.2, y, _INK)
         _text(group, count, x + _LEGEND, y, _GREY, anchor="end")
         y += _ROW
     rest = len(legend.categories) - _MOST
     if rest > 0:
         _text(group, f"… and {rest} more", x, y, _GREY)
+        y += _ROW
+    for sign, says in legend.signs:
+        _text(group, _short(f"{sign}: {says}", _LEGEND), x, y, _GREY)
         y += _ROW
     return y
 

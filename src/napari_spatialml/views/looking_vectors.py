@@ -84,7 +84,8 @@ def _drawn(spec: LayerSpec, layer: Any, document: Document, frame: Frame) -> Dra
     if layer.blending in ("additive", "minimum", "multiplicative"):
         return None
     if isinstance(spec, PointsSpec):
-        return _circles(layer, frame) if spec.symbol == "disc" and not len(layer.features.columns) else None
+        plain = spec.symbol == "disc" and spec.pies is None and not len(layer.features.columns)
+        return _circles(layer, frame) if plain else None
     if isinstance(spec, ShapesSpec):
         return _polygons(spec, layer, frame) if isinstance(layer.data[0].tiles, Outlined) else None
     if isinstance(spec, VectorsSpec):

@@ -32,10 +32,14 @@ class Pointed:
         The element.
     lines
         What is said of it: "cell 1204", "domain: L4".
+    table, row
+        The table that annotates it, and its row there; -1 where the table does not know it.
     """
 
     element: str
     lines: tuple[str, ...]
+    table: str = ""
+    row: int = -1
 
 
 class Pointing:
@@ -104,7 +108,7 @@ class Pointing:
                 at = self._place_in_table(element, colour.table, instance)
                 own = document.rows(colour.table, element)
                 lines.append(f"{presenter.title_of(colour)}: {_value(values, int(np.searchsorted(own, at)))}")
-        return Pointed(element, tuple(lines))
+        return Pointed(element, tuple(lines), table, row)
 
 
 def _value(values: Values, at: int) -> str:

@@ -28,6 +28,8 @@ from .looking_scene import arrangement
 from .marks import Marks
 from .memory import Memory
 from .overlay import Overlay
+from .pie_specs import draw_pies
+from .pies import Pies
 from .places import extent_of_system
 from .plan import legends, offset_of, plan
 from .presets import PRESETS
@@ -67,6 +69,11 @@ class Presenter:
     """Emitted with one sentence: what to do with the mouse now."""
     told: ClassVar[Signal] = Signal(str, str)
     """Emitted with a level ("info", "ok", "warning" or "error") and a sentence for the person."""
+
+    rows_taken: ClassVar[Signal] = Signal(str, object)
+    """Emitted with a table and the rows (k,) of it that a gesture has taken for a correction of proportions."""
+    pointed: ClassVar[Signal] = Signal(object)
+    """Emitted with what lies under the mouse, a `pointed.Pointed` or None, whenever it is something else."""
 
     def __init__(
         self,
@@ -125,6 +132,31 @@ class Presenter:
     def colour_of(self, element: str) -> ColourBy | None:
         """Return what an element is coloured by now."""
         return colour_of(self.document, self.state, element)
+
+    def show_pies(
+        self, element: str, table: str, output: str = "proportions", mode: str | None = "pies", ring: bool = True
+    ) -> None:
+        """Draw the proportions of an element's spots; any other colour takes their place.
+
+        Parameters
+        ----------
+        element, table, output
+            The spots, a table that annotates them, and the proportions in its ``obsm``.
+        mode
+            "pies", "bars" or "dominant"; None for plain discs in the colours of the dominant types.
+        ring
+            Whether a ring says how unsure the proportions of each spot are.
+        """
+        made = Pies(table, output, mode or "dominant", ring)
+        others = {name: pies for name, pies in self.state.pies.items() if name != element}
+        pies = {**others, element: made} if mode else others
+        self.show(pies=pies, colours={**self.state.colours, element: made.colour})
+
+    def highlight_type(self, element: str, cell_type: str = "") -> None:
+        """Let one type of an element's pies keep its colour; "" for all."""
+        pies = self.state.pies.get(element)
+        if pies is not None:
+            self.show(pies={**self.state.pies, element: replace(pies, highlight=cell_type)})
 
     def hide_categories(self, element: str, names: frozenset[str]) -> None:
         """Leave categories of an element undrawn."""
@@ -200,6 +232,7 @@ class Presenter:
     def _refresh(self, *, again: bool) -> None:
         told = dict(self.memory.problems)
         self.canvas.apply(plan(self.document, self.state, self.memory), again=again)
+        draw_pies(self.viewer, self.canvas)
         self._keep_width()
         self._painting.watch()
         for spec, layer in self.canvas.layers():
@@ -265,7 +298,8 @@ class Presenter:
         tool
             "choose", "draw", "paint", "erase", "delete", "merge", "split", "grow", "shrink", "smooth",
             "fill", "expand", "accept" (cells), "brush" (spots, pixels or cells into a category),
-            "landmark", "region", "region-edit" (annotations), or "".
+            "landmark", "region", "region-edit" (annotations), "proportions", "proportions-lasso",
+            "proportions-polygon" (spots for a correction of their proportions), or "".
         **options
             As the tool takes them: ``labels``, and for cells what is in the `Hand`; ``table``,
             ``column``, ``value`` and ``radius_um``; ``landmarks``.

@@ -163,6 +163,8 @@ class PointsSpec(LayerSpec):
 
     symbol: str = "disc"
     rim: str = ""
+    pies: Hashable = None
+    """What the graphics card draws instead of the dots: a `pies.PiesDrawn`, or None."""
 
 
 @dataclass(frozen=True)

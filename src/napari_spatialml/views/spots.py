@@ -24,7 +24,16 @@ from .shape_tiles import Circles, ShapeTiles
 from .specs import Dots, Key, LayerSpec, PointsSpec, ShapesSpec
 from .values import Categories, Measured, Values
 
-__all__ = ["centres_um", "coloured_rows", "colours_of", "counted", "is_circles", "spot_tiles", "spots_spec"]
+__all__ = [
+    "centres_um",
+    "coloured_rows",
+    "colours_of",
+    "counted",
+    "is_circles",
+    "placed_spots",
+    "spot_tiles",
+    "spots_spec",
+]
 
 _DOTS = 20_000
 """Up to so many spots are napari's points: more are no longer fluid."""
@@ -61,23 +70,35 @@ def spots_spec(
     *,
     beside: bool,
     offset: tuple[float, float],
+    dots: bool = False,
 ) -> LayerSpec:
-    """Return the layer of spots."""
+    """Return the layer of spots; with ``dots`` as points, however many they are."""
     affine = document.affine(shapes, system)
     state = (document.revision(("shapes", shapes)), token, hidden)
     drawing: Drawing = memory.get(("drawing", shapes), Drawing)
     coloured = partial(drawing.colours, state, partial(coloured_rows, document, shapes, values, hidden, _PLAIN))
-    place, shift = ("spots", shapes, state[0], as_matrix(affine)), Affine.translation(*offset)
+    shift = Affine.translation(*offset)
     key, data = Key(shapes, "", beside), (shapes, *state, as_matrix(affine))
-    if len(document.element(shapes)) <= _DOTS and _is_even(affine):
-        where = memory.get(place, partial(_placed, document, shapes, affine))
-        make = partial(_dots, *where, coloured)
+    if dots or (len(document.element(shapes)) <= _DOTS and _is_even(affine)):
+        make = partial(_dots, *placed_spots(document, shapes, system, memory), coloured)
         return PointsSpec(key, shapes, data, make, as_matrix(shift), order=60, opacity=0.85)
     colours, drawn = coloured()
     made = partial(Circles, *_own(document, shapes), affine, drawn)
-    tiles = drawing.tiles((*place, hash(drawn.tobytes())), made)
+    tiles = drawing.tiles(("spots", shapes, state[0], as_matrix(affine), hash(drawn.tobytes())), made)
     levels = partial(levels_of, tiles, colours)
     return ShapesSpec(key, shapes, data, levels, as_matrix(shift @ tiles.placed()), 60, opacity=0.85, live=True)
+
+
+def placed_spots(
+    document: Document, shapes: str, system: str, memory: Memory
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the centres (n, 2) as (y, x) and the diameters (n,) of spots in µm; the same arrays while they stay.
+
+    Of circles that become ellipses it is the diameter of the circle with the same area.
+    """
+    affine = document.affine(shapes, system)
+    place = ("spots", shapes, document.revision(("shapes", shapes)), as_matrix(affine))
+    return memory.get(place, partial(_placed, document, shapes, affine))
 
 
 def spot_tiles(document: Document, shapes: str, system: str, memory: Memory) -> ShapeTiles:

@@ -87,6 +87,10 @@ class Legend:
         One line below the legend, or "".
     log
         Whether the map runs over the logarithm of 1 + value.
+    shares
+        What stands beside each category instead of its number of rows: its share of the section, 0 to 1.
+    signs
+        ("ring", "outline", "hatch" or "cross", what it says) of what is drawn beside colours.
     """
 
     element: str
@@ -100,6 +104,15 @@ class Legend:
     hidden: frozenset[str] = frozenset()
     note: str = ""
     log: bool = False
+    shares: tuple[float, ...] = ()
+    signs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What stands beside each category: its number of rows, its share in per cent, or nothing."""
+        if self.shares:
+            return tuple(f"{100 * share:.1f} %" for share in self.shares)
+        return tuple(f"{n:,}" if n >= 0 else "" for _, _, n in self.categories)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +201,8 @@ class ViewState:
         What is drawn of a registration; None for nothing.
     pictures
         The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
+    pies
+        How the proportions of spots are drawn, by their element: a `pies.Pies`.
     """
 
     coordinate_system: str = "global"
@@ -208,6 +223,7 @@ class ViewState:
     transcripts: Mapping[str, Any] = field(default_factory=_nothing)
     pictures: Mapping[str, Any] = field(default_factory=_nothing)
     aligned: Aligned | None = None
+    pies: Mapping[str, Any] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

@@ -13,7 +13,7 @@ from ..core.colours import category_colours, limits
 from ..errors import BadInput
 from ..session import Document
 from ..session.features import feature
-from ..session.scales import Scale
+from ..session.scales import Scale, linked
 from .state import TOTAL, ColourBy
 
 __all__ = [
@@ -71,6 +71,8 @@ class Measured:
     """As of `Categories`."""
     log: bool = False
     """Whether the numbers and the limits are logarithms of 1 + value."""
+    beside: npt.NDArray[np.float32] | None = None
+    """(n, t) all numbers with which these share their limits, or None."""
 
 
 Values = Categories | Measured
@@ -102,6 +104,10 @@ def values_of(document: Document, colour: ColourBy, element: str) -> Values:
     if is_categorical(held):
         return _categories(document, colour, held, ids)
     numbers = np.asarray(held, dtype=np.float32)
+    output = linked(document, colour.table, colour.key)
+    if output:  # proportions sum to one: a colour means the same share of every type
+        shares = document.table(colour.table).obsm[output].to_numpy(np.float32)
+        return Measured(ids, numbers, (0.0, 1.0), _map(colour), beside=shares)
     return Measured(ids, numbers, _limits(numbers), _map(colour), _unit(colour))
 
 
@@ -112,7 +118,8 @@ def scaled(values: Values, scale: Scale) -> Values:
     low, high = values.limits
     if scale.low is not None and scale.high is not None:
         by_value = scale.by == "value"
-        low, high = (scale.low, scale.high) if by_value else limits(values.numbers, scale.low, scale.high)
+        pool = values.numbers if values.beside is None else values.beside
+        low, high = (scale.low, scale.high) if by_value else limits(pool, scale.low, scale.high)
     made = replace(values, limits=(low, high), colormap=scale.colormap or values.colormap)
     if not scale.log:
         return made

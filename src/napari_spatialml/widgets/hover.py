@@ -11,7 +11,7 @@ from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QLabel, QWidget
 
 if TYPE_CHECKING:
-    from ..views.pointed import Pointing
+    from ..views.pointed import Pointed, Pointing
     from .desk import Desk
 
 __all__ = ["Hover"]
@@ -36,6 +36,7 @@ class Hover(QLabel):
         self._desk, self._canvas = desk, canvas
         self._pointing: Pointing | None = None
         self._um: Any = None
+        self._pointed: Pointed | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setTextFormat(Qt.TextFormat.PlainText)  # names come from files
@@ -62,6 +63,7 @@ class Hover(QLabel):
         """Say what lies where the mouse is now."""
         presenter = self._desk.presenter
         if presenter is None or self._um is None or presenter.busy:
+            self._tell(None)
             self.hide()
             return
         if self._pointing is None or self._pointing.of is not presenter:
@@ -69,6 +71,7 @@ class Hover(QLabel):
 
             self._pointing = Pointing(presenter)
         found = self._pointing.at(self._um)
+        self._tell(found)
         self.setVisible(found is not None)
         if found is not None:
             self.setText("\n".join(found.lines))
@@ -79,8 +82,15 @@ class Hover(QLabel):
         """Go with the mouse."""
         if event.type() in (QEvent.Type.Leave, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel):
             self._um = None
+            self._tell(None)
             self.hide()
         return False
+
+    def _tell(self, found: Pointed | None) -> None:
+        """Say what lies under the mouse to whoever shows more of it."""
+        if found != self._pointed and self._desk.presenter is not None:
+            self._pointed = found
+            self._desk.presenter.pointed.emit(found)
 
     def _moved(self, viewer: Any, event: Any) -> None:
         self._um = np.asarray(event.position, dtype=float)[-2:]
@@ -89,7 +99,7 @@ class Hover(QLabel):
 
     def forget(self) -> None:
         """Let go of the section."""
-        self._pointing, self._um = None, None
+        self._pointing, self._um, self._pointed = None, None, None
         self.hide()
 
     def _place(self, at: QPoint) -> None:

@@ -10,6 +10,8 @@ from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QWidget
 
+from .legend_signs import draw_sign
+
 if TYPE_CHECKING:
     from ..views.state import Legend
     from .desk import Desk
@@ -19,6 +21,7 @@ __all__ = ["Legends"]
 MOST = 14
 """Categories listed of one element; the rest is counted."""
 _MARGIN, _PAD, _ROW, _SWATCH, _WIDEST = 12, 9, 18, 11, 260
+_SIGN = 13
 _BAR = (150, 11)
 _GROUND, _TEXT, _SOFT = QColor(20, 22, 26, 205), QColor(240, 240, 240), QColor(178, 182, 190)
 
@@ -38,6 +41,8 @@ class Legends(QWidget):
         super().__init__(canvas)
         self._desk, self._canvas = desk, canvas
         self.shown: tuple[Legend, ...] = ()
+        self.preview: Legend | None = None
+        """Of what is drawn over an element and not stored; the element's own gives way to it."""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -68,6 +73,8 @@ class Legends(QWidget):
         presenter = self._desk.presenter
         found = presenter.legends() if presenter is not None else ()
         self.shown = tuple(legend for legend in found if self._desk.visible(legend.element))
+        if self.preview is not None:
+            self.shown = (self.preview, *(g for g in self.shown if g.element != self.preview.element))
         self.setVisible(bool(self.shown))
         if self.shown:
             self.resize(self.sizeHint())
@@ -118,8 +125,8 @@ class Legends(QWidget):
             self._text(painter, legend.note, _PAD, top, self.width() - 2 * _PAD)
 
     def _draw_categories(self, painter: QPainter, legend: Legend, top: float) -> float:
-        count_width = max((self._advance(f"{n:,}") for _, _, n in legend.categories), default=0)
-        for name, colour, n in _listed(legend):
+        count_width = max((self._advance(said) for said in legend.beside), default=0)
+        for (name, colour, _), said in zip(_listed(legend), legend.beside, strict=False):
             fill = QColor(colour)
             fill.setAlpha(70 if name in legend.hidden else 255)
             painter.setPen(Qt.PenStyle.NoPen)
@@ -130,12 +137,17 @@ class Legends(QWidget):
             self._text(painter, name, left, top, self.width() - left - _PAD - count_width - 8)
             painter.setPen(_SOFT)
             area = QRectF(self.width() - _PAD - count_width, top, count_width, _ROW)
-            painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), f"{n:,}")
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), said)
             top += _ROW
         rest = len(legend.categories) - len(_listed(legend))
         if rest > 0:
             painter.setPen(_SOFT)
             self._text(painter, f"… and {rest} more", _PAD, top, self.width() - 2 * _PAD)
+            top += _ROW
+        for sign, says in legend.signs:
+            draw_sign(painter, sign, QRectF(_PAD - 1, top + (_ROW - _SIGN) / 2, _SIGN, _SIGN))
+            painter.setPen(_SOFT)
+            self._text(painter, says, _PAD + _SWATCH + 7, top, self.width() - 2 * _PAD - _SWATCH - 7)
             top += _ROW
         return top
 
@@ -172,7 +184,9 @@ class Legends(QWidget):
     def _width(self, legend: Legend) -> int:
         wide = [self._advance(self._title(legend), bold=True), self._advance(legend.note)]
         if legend.kind == "categories":
-            wide += [_SWATCH + 7 + self._advance(n) + 14 + self._advance(f"{c:,}") for n, _, c in _listed(legend)]
+            named = zip(_listed(legend), legend.beside, strict=False)
+            wide += [_SWATCH + 7 + self._advance(c[0]) + 14 + self._advance(said) for c, said in named]
+            wide += [_SWATCH + 7 + self._advance(says) for _, says in legend.signs]
         else:
             unit = f" {legend.unit}" if legend.unit else ""
             ends = self._advance(_number(legend.low)) + self._advance(_number(legend.high) + unit)
@@ -183,7 +197,7 @@ class Legends(QWidget):
         rows = 1 + bool(legend.note)
         if legend.kind == "categories":
             listed = _listed(legend)
-            rows += len(listed) + (len(listed) < len(legend.categories))
+            rows += len(listed) + (len(listed) < len(legend.categories)) + len(legend.signs)
             return rows * _ROW + 2 * _PAD
         return rows * _ROW + _BAR[1] + 6 + _ROW + 2 * _PAD - 2
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...errors import BadInput
 from ..document import Document
-from ..scales import SCALES, Scale
+from ..scales import SCALES, Scale, scale_key
 from ..store import put, put_entry
 from .registry import Made, correction
 
@@ -28,7 +28,7 @@ def set_scale(
     document.table(table)
     scale = Scale(colormap, by, low, high, log)
     return f"scale of {key.partition('/')[2] or key}", [
-        put_entry(document, SCALES, f"{table}/{key}", scale.plain() or None)
+        put_entry(document, SCALES, scale_key(document, table, key), scale.plain() or None)
     ]
 
 

@@ -1,0 +1,24 @@
+"""Deconvolution: simulated spots of many kinds, spots of known mixtures, intervals, and how long it takes.
+
+``python -m benchmarks deconvolution --json OUT`` measures every part that is there. The parts are modules
+beside this one, each with a ``measure()``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+
+from ..figures import Figure
+
+SUBJECT = "deconvolution"
+PARTS = ("simulated", "mixtures", "intervals", "outside", "speed", "pies")
+
+
+def measure() -> Iterator[tuple[str, Figure]]:
+    """Yield the figures of every part."""
+    for part in PARTS:
+        if importlib.util.find_spec(f"{__name__}.{part}") is not None:
+            for name, figure in importlib.import_module(f"{__name__}.{part}").measure():
+                yield f"{part}: {name}", figure
