@@ -36,7 +36,7 @@ def test_abundances_are_the_likeliest():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_where_the_search_starts_and_how_precisely_it_counts_do_not_matter(dtype):
     exact = shares(solve(COUNTS, DESIGN, START, tolerance=1e-10))
-    design, counts = Design.of(PROFILES, DISPERSION, dtype), COUNTS.astype(dtype)
+    design, counts = Design.of(PROFILES, DISPERSION, dtype=dtype), COUNTS.astype(dtype)
     for start in (np.eye(T)[np.arange(N) % T] * 800, np.zeros((N, T)), TRUTH * 1e4):
         assert np.allclose(shares(solve(counts, design, start, tolerance=1e-5)), exact, atol=1e-3)
 

@@ -386,22 +386,21 @@ def test_deconvolution_waits_for_a_reference_then_shows_types(desk, show, ran, r
     dock = show(DeconvolveDock(desk.viewer))
     dock.refresh_now()
     assert not dock.panel.button.isEnabled() and "reference" in dock.panel.message.text()
-    dock.reference.set_value(str(reference))
-    assert dock.columns.findData("cell_type") > 0
+    dock.inputs.reference.set_value(str(reference))
+    assert dock.inputs.reference.columns.findData("cell_type") > 0
     assert "cell types in 34 spots" in ran(dock)
     frame = desk.session.document.table("spot_counts").obsm["proportions"]
     assert np.allclose(frame.sum(1), 1)
     assert desk.presenter.colour_of("spots").key == "obs/proportions_dominant"
-    dock.shown.setCurrentIndex(2)
-    dock.shown.activated.emit(2)
+    dock.result.shown.show_type(frame.columns[1])
     assert desk.presenter.colour_of("spots").key == f"obsm/proportions/{frame.columns[1]}"
     dock.refresh_now()
-    assert dock.shown.currentIndex() == 2
+    assert dock.result.shown.type.currentData() == frame.columns[1]
 
 
 def test_a_reference_that_is_not_there_is_told_under_the_button(desk, show, ran, tmp_path):
     dock = show(DeconvolveDock(desk.viewer))
-    dock.reference.set_value(str(tmp_path / "gone.h5ad"))
+    dock.inputs.reference.set_value(str(tmp_path / "gone.h5ad"))
     assert "gone.h5ad" in ran(dock) and len(desk.session.history) == 0
 
 

@@ -21,6 +21,7 @@ from .comparing import compare
 from .counting import count, judge
 from .exchange import export, import_
 from .learning import learn
+from .proportions import co_location, composition, proportions
 from .registering import candidates, compare_registrations, transfer
 from .terminal import Progress, print_table
 
@@ -116,6 +117,9 @@ def _app(given: Sequence[str]) -> App:
         candidates,
         compare_registrations,
         transfer,
+        composition,
+        co_location,
+        proportions,
         methods,
         replay,
         recipe,
@@ -277,6 +281,8 @@ def replay(
     rows = [(i, s.label, "yes" if s.identical else f"no: {', '.join(s.different)}") for i, s in enumerate(steps, 1)]
     print_table(("", "step", "identical"), rows)
     same = sum(s.identical for s in steps)
+    for note in dict.fromkeys(s.note for s in steps if s.note):
+        print(note)
     print(f"{same} of {len(steps)} steps are bit-identical.")
     return 0 if same == len(steps) else 1
 
@@ -284,10 +290,10 @@ def replay(
 def _find_references(found: dict[str, Any], recipe: Path) -> None:
     """Look for a reference beside the recipe, where the folder has moved since."""
     for step in found["steps"]:
-        named = step.get("selection", {}).get("reference")
+        named, mark, inside = step.get("selection", {}).get("reference", "").partition("::")
         beside = recipe.parent / Path(named).name if named else None
         if beside is not None and not Path(named).exists() and beside.exists():
-            step["selection"]["reference"] = str(beside.resolve())
+            step["selection"]["reference"] = f"{beside.resolve()}{mark}{inside}"
 
 
 def recipe(

@@ -16,6 +16,7 @@ from ..core.method import Method, parameters
 from ..errors import BadInput
 from ..methods import methods
 from .pages import shown_range
+from .proportions import tell_reference
 from .terminal import Progress
 
 __all__ = ["add_methods"]
@@ -76,6 +77,9 @@ def _inputs(kind: str) -> dict[str, inspect.Parameter]:
     hints, helps = get_type_hints(chosen), _field_helps(inspect.getdoc(chosen) or "")
     made = {}
     for field in fields(chosen):
+        if field.name == "merged":
+            made["merge"] = _merge_option(helps["merged"])
+            continue
         required = field.default is MISSING
         text = helps.get(field.name, "") + (" Found by itself where only one fits." if required else "")
         hint = hints[field.name]
@@ -86,6 +90,13 @@ def _inputs(kind: str) -> dict[str, inspect.Parameter]:
         default = None if required else field.default
         made[field.name] = inspect.Parameter(field.name, KEYWORD, default=default, annotation=hint)
     return made
+
+
+def _merge_option(text: str) -> inspect.Parameter:
+    """Return the option of what pairs say in a selection, as a person writes it."""
+    said = f'{text.removesuffix(".")}: --merge "TYPE=NAME", as often as needed; or --merge suggested.'
+    hint = Annotated[tuple[str, ...], Parameter(help=said, group=INPUTS, negative_iterable=())]
+    return inspect.Parameter("merge", KEYWORD, default=(), annotation=hint)
 
 
 def _field_helps(doc: str) -> dict[str, str]:
@@ -116,6 +127,8 @@ def _run(kind: str, chosen: Method, section: Path, given: Mapping[str, Any], out
         session = Session.open_store(store)
         try:
             values = _completed(kind, session.document, dict(given), getattr(chosen, "needs", frozenset()))
+            if kind == "deconvolution":
+                values["merged"] = tell_reference(session.document, values, values.pop("merge"), progress)
             line = run(session, chosen, selection_from(kind, values), progress)
             session.save()
             saved = True
@@ -177,7 +190,9 @@ def _completed(kind: str, document: Any, given: dict[str, Any], needs: frozenset
     if kind == "registration":
         _complete_sides(document, given, needs)
     if kind == "deconvolution":
-        given["reference"] = str(Path(given["reference"]).resolve())
+        from ..session.references import whole_place
+
+        given["reference"] = whole_place(given["reference"])
     return given
 
 

@@ -1,15 +1,17 @@
-"""Negative binomial model of spots: y_ij ~ NB(mean = γ_j Σ_k b_ik s_kj, variance = mean + φ_j mean²).
+"""Negative binomial model of spots: y_ij ~ NB(mean μ_ij = γ_j Σ_k b_ik s_kj, variance = κ_j μ + φ_j μ²).
 
 ``fit(spots, reference)`` gives a `Fit`: everything that was learnt, over the genes that were used.
 What a parametric bootstrap needs is there::
 
     found = fit(spots, reference)
     rows = slice(0, 500)
-    mean = found.abundance[rows] @ found.design          # (500, g) expected counts, in the unit of each spot
-    counts = found.block(rows)                           # (500, g) dense counts in the same unit
-    again = solve(drawn, Design.of(found.design, found.dispersion), found.abundance[rows], found.ranges(rows))
+    mean = found.abundance[rows] @ found.design   # (500, g) expected counts, in the unit of each spot
+    variance = found.grain * mean + found.dispersion * mean**2   # NB: dispersion (grain − 1) / mean + dispersion
+    counts = found.block(rows)                    # (500, g) dense counts in the same unit
+    design = found.solver()                       # or Design.of(other profiles, dispersion, grain)
+    again = solve(drawn, design, found.abundance[rows], found.ranges(rows))
     pairs, _ = information(drawn, again, design)
-    drawn_to_zero(pairs, again, standard_errors(pairs, again))  # (500, t), as ``found.values`` (then `obeying`)
+    drawn_to_zero(pairs, again, standard_errors(pairs, again))   # (500, t), as ``found.values`` (then `obeying`)
 
 A profile's own noise: an entry of ``found.design`` has relative variance ``1 / found.reference.shape``.
 ``design = reference.profiles · reference.sizes · platform``; redraw the profiles, and make a new
@@ -18,7 +20,7 @@ A profile's own noise: an entry of ``found.design`` has relative variance ``1 / 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +30,7 @@ import scipy.sparse as sp
 from .box_simplex import ranges as ranges_of
 from .count_rows import CountRows, row_blocks
 from .count_units import count_units
-from .deconvolution import Constraints, Reference, Spots
+from .deconvolution import Constraints, Proportions, Reference, Spots
 from .fisher import Design, drawn_to_zero, information, pearson, solve, standard_errors
 from .platform_factors import GeneNoise, design_of, learn
 from .report import Report, part, silent
@@ -40,6 +42,9 @@ __all__ = ["Fit", "Options", "fit"]
 Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 20
 """Numbers of a dense block of counts: 4 MB, which stays in a processor's cache."""
+_LEARN = 3 << 20
+_FEWEST = 256
+"""Factors and dispersion are learnt from no more counts than this, nor from fewer spots."""
 _EXACT = 1 << 20
 """Up to so many counts are solved in double precision."""
 
@@ -115,8 +120,17 @@ class Fit:
 
     @property
     def dispersion(self) -> Array:
-        """(g,) variance = mean + dispersion · mean²."""
+        """(g,) variance = grain · mean + dispersion · mean²."""
         return self.noise.dispersion
+
+    @property
+    def grain(self) -> Array:
+        """(g,) ≥ 1: what a count of the gene is worth."""
+        return self.noise.grain
+
+    def solver(self, dtype: Any = np.float64) -> Design:
+        """Return the design and the noise as `solve` takes them."""
+        return Design.of(self.design, self.dispersion, self.grain, dtype)
 
     def block(self, rows: slice) -> Array:
         """Return dense counts of some spots, each in its own unit."""
@@ -161,7 +175,7 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
         profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
-    noise = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
+    noise, profiles = _learnt(shared.genes[columns], counts, profiles, spots, options, part(report, 0.1, 0.5))
     return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0))
 
 
@@ -172,29 +186,49 @@ def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
 
 
 def _learnt(
-    counts: sp.csr_matrix | CountRows, profiles: TypeProfiles, spots: Spots, options: Options, report: Report
-) -> GeneNoise:
-    """Learn factors and dispersion from spots that are evenly spaced over the table and no artefacts."""
-    rows = _to_learn_from(spots, options.learn_from)
+    genes: npt.NDArray[Any],
+    counts: sp.csr_matrix | CountRows,
+    profiles: TypeProfiles,
+    spots: Spots,
+    options: Options,
+    report: Report,
+) -> tuple[GeneNoise, TypeProfiles]:
+    """Learn gene factors, noise, and what the hand teaches of the profiles."""
+    noise = _first_noise(genes, profiles.types, spots.start)
+    # many genes need fewer spots: it is their number together that tells
+    enough = max(_FEWEST, _LEARN // counts.shape[1])
+    rows = _to_learn_from(spots, min(options.learn_from, enough))
     if not len(rows):
-        return GeneNoise.of(counts.shape[1])
+        return noise, profiles
     chosen = _rows(counts, rows)
     dense, _ = _dense(chosen, counts.shape[1] * len(rows))
     bounds = _bounds(spots.constraints, profiles.types, rows)
-    start = _first(dense, profiles, GeneNoise.of(counts.shape[1]))
-    noise, _ = learn(dense, profiles, start, GeneNoise.of(counts.shape[1]), bounds, options.platform, report)
-    return noise
+    start = _first(dense, profiles, noise, spots.start, rows)
+    return learn(dense, profiles, start, noise, bounds, options.platform, report)
+
+
+def _first_noise(genes: npt.NDArray[Any], types: tuple[str, ...], start: Proportions | None) -> GeneNoise:
+    """Return the gene factors of an earlier result, or 1."""
+    noise = GeneNoise.of(len(genes))
+    fitted = None if start is None or start.types != types else start.fitted
+    if fitted is None or not np.array_equal(fitted.genes, genes.astype(str)):
+        return noise
+    return replace(noise, platform=np.asarray(fitted.platform))
 
 
 def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
+    """Return spots that are evenly spaced over the table and no artefacts, and those that the hand has spoken on."""
     n = int(spots.counts.shape[0])
-    rows = np.arange(n)
     hand = spots.constraints
+    free = np.ones(n, bool)
     if hand is not None and hand.artefacts is not None:
-        rows = rows[~hand.artefacts]
+        free &= ~hand.artefacts
+    rows = np.flatnonzero(free)
     if len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    rows = rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    told = np.empty(0, np.intp) if hand is None else hand.rows[free[hand.rows]][:most]
+    return np.union1d(rows, told)
 
 
 def _rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.csr_matrix:
@@ -213,11 +247,21 @@ def _dense(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
     return dense, units
 
 
-def _first(counts: Array, profiles: TypeProfiles, noise: GeneNoise) -> Array:
-    """Return where the search starts: weighted non-negative least squares, with one weight a gene."""
+def _first(
+    counts: Array,
+    profiles: TypeProfiles,
+    noise: GeneNoise,
+    start: Proportions | None,
+    rows: slice | npt.NDArray[np.intp],
+) -> Array:
+    """Return where the search starts: an earlier result, or weighted least squares with one weight a gene."""
+    design = design_of(profiles, noise.platform)
+    if start is not None and start.types == profiles.types:
+        values = np.asarray(start.values[rows], dtype=np.float64)
+        size = counts.sum(1, dtype=np.float64) / np.maximum(values @ design.sum(1), 1e-300)
+        return np.asarray(values * size[:, None])
     from .quadratic_kernels import nonnegative
 
-    design = design_of(profiles, noise.platform)
     weight = 1 / (design.mean(0) + 1e-20)
     first, second = np.triu_indices(len(design))
     gram = ((design[first] * design[second]) @ weight)[:, None]
@@ -239,15 +283,15 @@ def _all_rows(
 ) -> Fit:
     n, g = counts.shape
     t = len(profiles.types)
-    dtype = np.float64 if n * g <= _EXACT else np.float32
-    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, dtype)
+    dtype, tolerance = (np.float64, 1e-6) if n * g <= _EXACT else (np.float32, 3e-4)
+    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
     abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
     units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
     for rows, block in row_blocks(counts, max(1, _BLOCK // g)):
         report(rows.start / n, f"Proportions of {t} cell types")
         dense, units[rows] = _dense(block, n * g)
         bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
-        found = solve(dense, design, _first(dense, profiles, noise), bounds)
+        found = solve(dense, design, _first(dense, profiles, noise, spots.start, rows), bounds, tolerance)
         abundance[rows], empty[rows] = found, dense.sum(1) == 0
         deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
         pairs, _ = information(dense, found, design)

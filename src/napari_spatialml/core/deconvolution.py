@@ -279,6 +279,8 @@ class Deconvolver(Method):
     """Base class of deconvolution methods."""
 
     kind: ClassVar[str] = "deconvolution"
+    mixtures: ClassVar[bool] = True
+    """Whether a row may hold several types; False for a method that says which one type a single cell is."""
 
     @abstractmethod
     def __call__(self, spots: Spots, reference: Reference, report: Report = silent) -> Proportions:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .fisher import Design, solve
+from .fisher import Design, shares, solve
 from .report import Report, silent
+from .taught_profiles import resized, taught, teaching
 from .type_profiles import TypeProfiles
 
 __all__ = ["GeneNoise", "learn"]
@@ -20,8 +21,13 @@ __all__ = ["GeneNoise", "learn"]
 Array = npt.NDArray[np.float64]
 FIRST_DISPERSION = 0.1
 _LEAST, _MOST = 1e-3, 20.0
-_ROUNDS = 8
-_SETTLED = 0.01
+_ROUNDS = 12
+_SETTLED = 0.004
+_FOR_VARIANCE = 512
+_FARTHEST = 4.0
+"""Of the logarithm of a factor: a gene that is farther off is not in the reference at all."""
+_LITTLE = 0.1
+_STRENGTH = 5.0
 
 
 @dataclass(frozen=True)
@@ -33,19 +39,22 @@ class GeneNoise:
     platform
         (g,) > 0: how much more of the gene the spots' platform sees than the reference's.
     dispersion
-        (g,) > 0: variance = mean + dispersion · mean².
+        (g,) > 0: variance = grain · mean + dispersion · mean².
+    grain
+        (g,) ≥ 1.
     spread
         Standard deviation of the logarithm of the factors before they were shrunk; 0 where there is no effect.
     """
 
     platform: Array
     dispersion: Array
+    grain: Array
     spread: float = 0.0
 
     @classmethod
     def of(cls, n_genes: int) -> GeneNoise:
         """Return what is assumed before anything is learnt."""
-        return cls(np.ones(n_genes), np.full(n_genes, FIRST_DISPERSION))
+        return cls(np.ones(n_genes), np.full(n_genes, FIRST_DISPERSION), np.ones(n_genes))
 
 
 def learn(
@@ -56,7 +65,7 @@ def learn(
     ranges: tuple[Array, Array] | None = None,
     factors: bool = True,
     report: Report = silent,
-) -> tuple[GeneNoise, Array]:
+) -> tuple[GeneNoise, TypeProfiles]:
     """Fit, look at what is left, and fit again until the factors have settled.
 
     Parameters
@@ -70,27 +79,45 @@ def learn(
     noise
         Where the search for the factors starts.
     ranges
-        (n, t) ends of the shares, or None.
+        (n, t) ends of the shares, or None. Where they are narrow, the spots teach the profiles.
     factors
-        Whether gene factors are learnt, or only the dispersion.
+        Whether gene factors are learnt, or only the noise.
 
     Returns
     -------
-    GeneNoise, Array
-        What was learnt, and the abundance under it.
+    GeneNoise, TypeProfiles
+        What was learnt of the genes, and the profiles after what the hand has taught.
     """
-    dtype = counts.dtype
+    told, current = teaching(ranges), reference
     for number in range(_ROUNDS):
         report(number / _ROUNDS, "Gene factors of the platform")
-        design = Design.of(design_of(reference, noise.platform), noise.dispersion, dtype)
+        design = Design.of(design_of(current, noise.platform), noise.dispersion, noise.grain, counts.dtype)
         abundance = solve(counts, design, abundance, ranges, 1e-3, 3 if number else 6)
+        mean = abundance.astype(counts.dtype) @ design.profiles
+        mean += 1e-20
+        soft = mean * design.dispersion
+        soft += design.grain
+        soft = np.reciprocal(soft, out=soft)
         before = noise
-        noise = _noise(counts, abundance, reference, noise, factors)
+        noise = _noise(counts, mean, soft, abundance, current, noise, factors, number > 0)
+        if told is not None and ranges is not None:
+            if number == 1:
+                reference = _resized(counts, abundance, ranges, told, reference, design)
+            current = taught(counts, abundance, mean, soft, before.platform, told, reference, current)
         moved = np.abs(np.log(noise.platform / before.platform))
         if number and float(np.quantile(moved, 0.9)) < _SETTLED:
             break
     report(1.0)
-    return noise, abundance
+    return noise, current
+
+
+def _resized(
+    counts: Array, abundance: Array, ranges: tuple[Array, Array], told: npt.NDArray[np.bool_],
+    reference: TypeProfiles, design: Design,
+) -> TypeProfiles:  # fmt: skip
+    rows = told.any(1)
+    free = shares(solve(counts[rows], design, abundance[rows], None, 1e-3))
+    return resized(free, (ranges[0][rows], ranges[1][rows]), told[rows], reference)
 
 
 def design_of(reference: TypeProfiles, platform: Array) -> Array:
@@ -98,9 +125,16 @@ def design_of(reference: TypeProfiles, platform: Array) -> Array:
     return np.asarray(reference.profiles * reference.sizes[:, None] * platform)
 
 
-def _noise(counts: Array, abundance: Array, reference: TypeProfiles, noise: GeneNoise, factors: bool) -> GeneNoise:
-    mean = (abundance.astype(counts.dtype) @ design_of(reference, noise.platform).astype(counts.dtype)) + 1e-20
-    soft = 1 / (1 + mean * noise.dispersion.astype(counts.dtype))
+def _noise(
+    counts: Array,
+    mean: Array,
+    soft: Array,
+    abundance: Array,
+    reference: TypeProfiles,
+    noise: GeneNoise,
+    factors: bool,
+    later: bool,
+) -> GeneNoise:
     seen = np.einsum("ij,ij->j", counts, soft, dtype=np.float64)
     expected = np.einsum("ij,ij->j", mean, soft, dtype=np.float64)
     platform, spread = noise.platform, noise.spread
@@ -108,8 +142,13 @@ def _noise(counts: Array, abundance: Array, reference: TypeProfiles, noise: Gene
         change = np.log((seen + 0.5) / (expected + 0.5))
         known = 1 / (expected + 0.5) + _signature_variance(abundance, reference)
         platform, spread = _shrunk_factors(np.log(platform) + change, known)
-        mean *= (platform / noise.platform).astype(counts.dtype)
-    return GeneNoise(platform, _dispersions(counts, mean, soft, abundance), spread)
+        mean = mean * (platform / noise.platform).astype(counts.dtype)
+    some = slice(None, None, max(1, len(counts) // _FOR_VARIANCE))
+    grain, dispersion = _variances(counts[some], mean[some], noise, abundance[some])
+    if later:
+        # half way: noise and factor of a gene that fits badly would otherwise chase each other
+        grain, dispersion = np.sqrt(grain * noise.grain), np.sqrt(dispersion * noise.dispersion)
+    return GeneNoise(platform, dispersion, grain, spread)
 
 
 def _signature_variance(abundance: Array, reference: TypeProfiles) -> Array:
@@ -137,23 +176,60 @@ def _shrunk_factors(logs: Array, variance: Array) -> tuple[Array, float]:
             break
         prior = wanted
     shrink = prior / (prior + variance)
-    return np.exp(shrink * (logs - centre)), float(np.sqrt(prior))
+    return np.exp(np.clip(shrink * (logs - centre), -_FARTHEST, _FARTHEST)), float(np.sqrt(prior))
 
 
-def _dispersions(counts: Array, mean: Array, soft: Array, abundance: Array) -> Array:
-    """Return each gene's dispersion by moments, drawn towards the pooled one as far as few counts speak for it."""
-    g = counts.shape[1]
-    used = float((abundance > 0).sum(1).mean())
-    lost = max(1 - used / g, 0.5)
-    squares = (counts - mean) ** 2
-    squares /= lost
-    squares -= mean
-    soft = soft * soft
-    above = np.einsum("ij,ij->j", squares, soft, dtype=np.float64)
-    mean = mean * mean
-    below = np.einsum("ij,ij->j", mean, soft, dtype=np.float64)
-    common = float(np.clip(np.median(above[below >= np.median(below)] / below[below >= np.median(below)]), _LEAST, 2))
-    known = 0.5 * below * common**2
-    own = np.clip(above / np.maximum(below, 1e-300), _LEAST, _MOST)
-    weight = known / (known + 1)
-    return np.asarray(np.exp(weight * np.log(own) + (1 - weight) * np.log(common)))
+def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -> tuple[Array, Array]:
+    """Return each gene's grain and dispersion: the squares that are left, regressed on the mean and its square.
+
+    Both are drawn towards the ones of all genes together, as far as few counts speak for a gene's own.
+    """
+    lost = max(1 - float((abundance > 0).sum(1).mean()) / counts.shape[1], 0.5)
+    weight = mean * noise.dispersion.astype(counts.dtype)
+    weight += noise.grain.astype(counts.dtype)
+    weight *= mean
+    weight += _LITTLE
+    weight = np.reciprocal(weight, out=weight)
+    scaled = mean * weight
+    left = counts - mean
+    left *= weight
+    left *= left
+    left /= lost
+    sums = [np.einsum("ij,ij->j", scaled, scaled, dtype=np.float64)]
+    left_mean, square = left * mean, scaled * mean
+    sums.append(np.einsum("ij,ij->j", scaled, square, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", square, square, dtype=np.float64))
+    sums.append(left_mean.sum(0, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", left_mean, mean, dtype=np.float64))
+    return _two_terms(np.stack(sums))
+
+
+def _two_terms(sums: Array) -> tuple[Array, Array]:
+    """Solve the 2 × 2 systems of `_variances` with grain ≥ 1 and dispersion ≥ 0, drawn towards the common answer."""
+    every = sums.sum(1, keepdims=True)
+    grain, dispersion = _bounded(every, np.ones(1))
+    # the common answer counts as so many squares
+    scale = _STRENGTH / np.maximum(every[0], 1e-300)
+    pulled = sums + scale * np.stack(
+        [
+            every[0],
+            every[1],
+            every[2],
+            every[0] * grain + every[1] * dispersion,
+            every[1] * grain + every[2] * dispersion,
+        ]
+    )
+    return _bounded(pulled, np.ones(sums.shape[1]))
+
+
+def _bounded(sums: Array, least: Array) -> tuple[Array, Array]:
+    one, cross, two, first, second = sums
+    det = np.maximum(one * two - cross**2, 1e-12 * one * two + 1e-300)
+    grain = (first * two - second * cross) / det
+    dispersion = (second * one - first * cross) / det
+    low = grain < least
+    grain = np.where(low, least, grain)
+    dispersion = np.where(low, (second - cross * least) / np.maximum(two, 1e-300), dispersion)
+    none = dispersion < _LEAST
+    grain = np.where(none, np.maximum(first / np.maximum(one, 1e-300), least), grain)
+    return grain, np.clip(dispersion, _LEAST, _MOST)

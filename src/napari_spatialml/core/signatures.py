@@ -11,12 +11,13 @@ import scipy.sparse as sp
 
 from ..errors import BadInput
 from .arrays import require
+from .count_rows import CountRows, picked
 from .deconvolution import Reference, Spots
+from .gene_names import FEWEST, why_few
 
 __all__ = ["Shared", "marker_genes", "shared_genes", "signatures"]
 
 Array = npt.NDArray[np.float64]
-_FEWEST = 10
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ class Shared:
     genes
         (g,) names.
     spots, reference
-        (n, g) and (m, g) counts; columns of one name are added up.
+        (n, g) and (m, g) counts; columns of one name are added up. The spots' are `CountRows` where these
+        were given.
     """
 
     genes: npt.NDArray[Any]
-    spots: sp.csr_matrix
+    spots: sp.csr_matrix | CountRows
     reference: sp.csr_matrix
 
 
@@ -47,11 +49,11 @@ def shared_genes(spots: Spots, reference: Reference) -> Shared:
     """
     genes = np.intersect1d(spots.genes, reference.genes)
     n_types = len(np.unique(reference.types))
-    if len(genes) < max(_FEWEST, n_types):
+    if len(genes) < max(FEWEST, n_types):
         raise BadInput(
             f"The spots' {len(spots.genes)} genes and the reference's {len(reference.genes)} share "
             f"{len(genes)}, too few for {n_types} cell types.",
-            _why_few(spots.genes, reference.genes, len(genes), n_types),
+            why_few(spots.genes, reference.genes, len(genes), max(FEWEST, n_types)),
         )
     return Shared(genes, _columns(spots.counts, spots.genes, genes), _columns(reference.counts, reference.genes, genes))
 
@@ -97,21 +99,6 @@ def marker_genes(profiles: Array, n_markers: int) -> npt.NDArray[np.intp]:
     return np.flatnonzero(keep & (profiles.sum(0) > 0))
 
 
-def _columns(counts: sp.csr_matrix, names: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> sp.csr_matrix:
+def _columns(counts: Any, names: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> Any:
     place = np.minimum(np.searchsorted(wanted, names), len(wanted) - 1)
-    here = np.flatnonzero(wanted[place] == names)
-    pick = sp.csr_matrix((np.ones(len(here)), (here, place[here])), shape=(len(names), len(wanted)))
-    return sp.csr_matrix(counts @ pick)
-
-
-def _why_few(first: npt.NDArray[Any], second: npt.NDArray[Any], shared: int, n_types: int) -> str:
-    folded = len(np.intersect1d(np.char.upper(first), np.char.upper(second)))
-    if folded > shared:
-        return (
-            f"{folded} agree when upper and lower case are not told apart ('{first[0]}', '{second[0]}'): "
-            "is one of another species? Give both the same names."
-        )
-    ensembl = [bool(np.char.startswith(np.char.upper(names), "ENS").mean() > 0.5) for names in (first, second)]
-    if ensembl[0] != ensembl[1]:
-        return f"One has Ensembl identifiers, the other symbols ('{first[0]}', '{second[0]}'): use the same for both."
-    return f"At least {max(_FEWEST, n_types)} are needed: choose a reference of the same species and panel."
+    return picked(counts, np.where(wanted[place] == names, place, -1), len(wanted))

@@ -17,7 +17,8 @@ _STRENGTH = 3.0
 _TRUST = 0.7
 """Power to which the ratio of two types' counts a cell is believed: how cells were taken apart distorts it as well."""
 _SIGNATURE_CELLS = 50.0
-"""As good as so many cells is the row of a table that gives one row a type."""
+_SIGNATURE_COUNTS = 1e6
+"""As good as so many cells, and counts, is the row of a table that gives one row a type."""
 _AMBIENT = 1e-3
 """Part of the mean profile in every profile: no gene is impossible in any type."""
 
@@ -80,7 +81,10 @@ def type_profiles(counts: sp.csr_matrix, types: npt.NDArray[np.str_]) -> TypePro
     seen = np.asarray(counts.sum(1)).ravel() > 0
     cells = np.bincount(number[seen], minlength=len(names)).astype(np.float64)
     # one row a type is a table of signatures: averages over cells that are not here
-    cells = np.full(len(cells), _SIGNATURE_CELLS) if (cells == 1).all() else cells
+    if (cells == 1).all():
+        cells = np.full(len(cells), _SIGNATURE_CELLS)
+        pooled = pooled * (_SIGNATURE_COUNTS / totals.mean())
+        totals = pooled.sum(1)
     spread = _spread(counts, member, pooled, cells)
     profiles, shape = _shrunk(pooled, cells, spread)
     sizes = totals / cells

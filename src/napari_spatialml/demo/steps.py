@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import Affine
 from ..errors import BadInput
-from ..methods import method
+from ..methods import method, methods
 from ..session import (
     DeconvolutionSelection,
     DomainsSelection,
@@ -152,7 +152,7 @@ def deconvolve(walk: Walk) -> None:
         if not reference.is_file():
             raise BadInput(f"There is no file '{reference}'.", "Check the path of the reference.")
         selection = DeconvolutionSelection(table, str(reference.resolve()), walk.options.reference_column)
-        row.measured = run_method(walk, "deconvolution", "nnls", selection)
+        row.measured = run_method(walk, "deconvolution", next(iter(methods("deconvolution"))), selection)
         if walk.truth is not None:
             found = document.table(table).obsm["proportions"]
             error = walk.truth.proportion_error(found)

@@ -46,10 +46,16 @@ def read_store(path: Path, units: Units) -> SpatialData:
     _check_store(path)
     from spatialdata import read_zarr
 
+    from .stored_table import large_tables, put_tables
+
+    large: tuple[str, ...] = ()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on older store versions, which are read all the same
-            document = read_zarr(path)
+            large = large_tables(path)
+            document = read_zarr(path, selection=KINDS[:4]) if large else read_zarr(path)
+            if large:
+                put_tables(document, path, large)
     except Exception as error:  # zarr, parquet and anndata each raise their own
         named = _damaged(path)
         where = f"The element '{named}' of" if named else "The store"
@@ -57,7 +63,7 @@ def read_store(path: Path, units: Units) -> SpatialData:
             f"{where} '{path.name}' is damaged ({_first_line(error)}).", "Copy the store again, or remove the element."
         ) from error
     for name, table in document.tables.items():
-        if table.X is None and table.n_vars:
+        if name not in large and table.X is None and table.n_vars:
             raise BadInput(
                 f"The element '{name}' of '{path.name}' is damaged (it has no values).", "Copy the store again."
             )

@@ -5,6 +5,7 @@ from .corrections import correct, corrections
 from .document import GLOBAL, Document
 from .outdated import Outdated, outdated
 from .provenance import read_recipe, recipe, replay, scratch, write_recipe
+from .refitting import finish_refit, refit, refit_now
 from .run import finish, prepare, run
 from .selection import (
     DeconvolutionSelection,
@@ -35,10 +36,13 @@ __all__ = [
     "correct",
     "corrections",
     "finish",
+    "finish_refit",
     "outdated",
     "prepare",
     "read_recipe",
     "recipe",
+    "refit",
+    "refit_now",
     "replay",
     "run",
     "scratch",

@@ -1,4 +1,4 @@
-"""The five ways in which a document changes. Each knows its inverse and holds absolute values.
+"""The six ways in which a document changes. Each knows its inverse and holds absolute values.
 
 Since the values are absolute (what is there afterwards, not how to get there), applying a list of
 changes again from any moment in its middle ends in the same document. Recovery after a crash
@@ -30,6 +30,7 @@ __all__ = [
     "EditLabels",
     "EditRows",
     "EditShapes",
+    "EditValues",
     "Put",
     "Rows",
     "Slot",
@@ -138,6 +139,36 @@ class EditColumn:
 
 
 @dataclass(frozen=True)
+class EditValues:
+    """Replace some rows of an array or data frame in a table's ``obsm``: (k, c) values of the rows (k,)."""
+
+    table: str
+    key: str
+    rows: npt.NDArray[np.int64]
+    old: npt.NDArray[Any]
+    new: npt.NDArray[Any]
+
+    def apply(self, document: Document) -> None:
+        held = document.table(self.table).obsm[self.key]
+        values = np.array(held)
+        values[self.rows] = self.new  # a copy: whoever read the array before keeps what was read
+        if isinstance(held, pd.DataFrame):
+            values = pd.DataFrame(values, index=held.index, columns=held.columns)
+        document.put(self.touched, values)
+
+    def inverse(self) -> EditValues:
+        return EditValues(self.table, self.key, self.rows, self.new, self.old)
+
+    @property
+    def touched(self) -> Slot:
+        return ("tables", self.table, "obsm", self.key)
+
+    def encode(self, encoder: Encoder) -> dict[str, Any]:
+        parts = {name: encoder.array(getattr(self, name)) for name in ("rows", "old", "new")}
+        return {"c": "values", "table": self.table, "key": self.key, **parts}
+
+
+@dataclass(frozen=True)
 class Rows:
     """Rows of a table and the positions at which they stand."""
 
@@ -172,7 +203,7 @@ class EditRows:
         return {"c": "rows", "table": self.table, **sides}
 
 
-Change = Put | EditLabels | EditColumn | EditRows | EditShapes
+Change = Put | EditLabels | EditColumn | EditValues | EditRows | EditShapes
 
 
 def slot_of(meta: dict[str, Any]) -> Slot:
@@ -182,6 +213,8 @@ def slot_of(meta: dict[str, Any]) -> Slot:
         return tuple(meta["slot"])
     if kind == "labels":
         return ("labels", meta["name"])
+    if kind == "values":
+        return ("tables", meta["table"], "obsm", meta["key"])
     return ("tables", meta["table"], "obs", meta["column"]) if kind == "column" else ("tables", meta["table"])
 
 
@@ -208,6 +241,9 @@ def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:
     if kind == "column":
         rows, old, new = (decode(meta[part], buffers) for part in ("rows", "old", "new"))
         return EditColumn(meta["table"], meta["column"], rows, old, new)
+    if kind == "values":
+        rows, old, new = (decode(meta[part], buffers) for part in ("rows", "old", "new"))
+        return EditValues(meta["table"], meta["key"], rows, old, new)
     if kind == "rows":
         sides = [Rows(decode(meta[s]["positions"], buffers), decode(meta[s]["table"], buffers)) for s in ("old", "new")]
         return EditRows(meta["table"], *sides)

@@ -33,6 +33,10 @@ class Command:
         """Return the command that takes this one back."""
         return Command(f"undo {self.label}", tuple(c.inverse() for c in reversed(self.changes)), self.record)
 
+    def joined(self, other: Command) -> Command:
+        """Return this command with another after it, as one step under this one's label."""
+        return Command(self.label, (*self.changes, *other.changes), {**self.record, "then": other.record})
+
     @property
     def touched(self) -> frozenset[Slot]:
         """The addresses that change."""

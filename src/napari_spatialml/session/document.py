@@ -252,7 +252,7 @@ class Document:
         if head == "tables" and slot[2] == "obs":
             obs = self.table(slot[1]).obs
             return obs.get(slot[3])
-        if head == "tables" and slot[2] in ("obsm", "layers"):
+        if head == "tables" and slot[2] in ("var", "varm", "obsm", "layers"):
             part = getattr(self.table(slot[1]), slot[2])
             return part.get(slot[3])
         raise DocumentError(f"There is no address {'/'.join(slot)}.", "This is a fault of the program.")
@@ -277,8 +277,8 @@ class Document:
             self._put_labels(slot[1], value)
         elif len(slot) == 2 and head in ELEMENT_TYPES:
             _set(getattr(self.sdata, head), slot[1], _holdable(value) if head == "tables" else value)
-        elif slot[2] == "obs":
-            self._put_column(slot[1], slot[3], value)
+        elif slot[2] in ("obs", "var"):
+            self._put_column(slot, value)
         else:
             _set(getattr(self.table(slot[1]), slot[2]), slot[3], value)
         self.touch(slot)
@@ -312,12 +312,12 @@ class Document:
             self._labels[name] = value
             self.sdata.labels[name] = value.to_spatialdata()
 
-    def _put_column(self, table: str, column: str, value: pd.Series[Any] | None) -> None:
-        obs = self.table(table).obs
+    def _put_column(self, slot: Slot, value: pd.Series[Any] | None) -> None:
+        frame, column = getattr(self.table(slot[1]), slot[2]), slot[3]
         if value is None:
-            del obs[column]
+            del frame[column]
         else:
-            obs[column] = tidy_column(value.set_axis(obs.index))
+            frame[column] = tidy_column(value.set_axis(frame.index))
 
     def _labels_element(self, name: str) -> LabelsElement:
         stack, plane = split_plane(name)

@@ -12,6 +12,7 @@ from ..core import Cells, Features, Pixels, Spots
 from ..errors import BadInput
 from .document import GLOBAL, Document
 from .grid import LabelGrid
+from .references import prepared
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
@@ -20,6 +21,7 @@ from .selection import (
     Selection,
     by_hand,
 )
+from .spot_counts import spot_counts
 
 _BAND = 16_000_000
 """Pixels of labels that are read at once."""
@@ -116,11 +118,9 @@ def _anchors(document: Document, selection: DomainsSelection) -> npt.NDArray[np.
 
 
 def _spots(document: Document, selection: DeconvolutionSelection) -> tuple[Any, ...]:
-    from ..io import read_reference
-
-    table = document.table(selection.table)
-    spots = Spots(table.X, table.var_names.to_numpy(), coordinates_of(document, selection.table))
-    return spots, read_reference(selection.reference, selection.column or None)
+    found = prepared(document, selection)
+    counts, where = spot_counts(document, selection.table).values, coordinates_of(document, selection.table)
+    return Spots(counts, found.genes, where), found.reference
 
 
 def features_of(document: Document, table: str, features: str) -> Any:

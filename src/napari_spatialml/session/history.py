@@ -61,6 +61,10 @@ def fold(lines: Sequence[Line]) -> tuple[list[Entry], list[Entry], list[tuple[st
         if op == "do":
             done, undone = [*done, entry_of(number, line)], []
             pending.append((op, done[-1]))
+        elif op == "join":
+            before, done, undone = done[-1], [*done[:-1], entry_of(number, line)], []
+            known = bool(pending) and pending[-1][0] == "do" and pending[-1][1] is before
+            pending = [*pending[:-1], ("do", done[-1])] if known else [*pending, ("undo", before), ("do", done[-1])]
         elif op == "undo":
             undone.append(done.pop())
             pending.append((op, undone[-1]))

@@ -8,8 +8,13 @@ from typing import Any
 
 from ..errors import SpatialMLError
 from .changes import Slot
+from .composition import CO_LOCATIONS
+from .constraints import ATTRIBUTE as CONSTRAINTS
+from .constraints import key_of
+from .corrections.linking import composition_name
 from .counting import NUCLEAR
 from .document import Document
+from .refitting import REFIT
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
@@ -32,6 +37,8 @@ _WHAT = {
     "registration": "The places of what lies in",
     "counts": "The counts in",
     "averages": "The averages in",
+    "composition": "The mean proportions in",
+    "co-location": "The co-location of types in",
 }
 
 
@@ -42,7 +49,8 @@ class Outdated:
     Parameters
     ----------
     kind
-        The kind of the run ("domains", "deconvolution", "registration"), or "counts" or "averages" by cell.
+        The kind of the run ("domains", "deconvolution", "registration"), or "counts" or "averages" by cell, or
+        "composition" or "co-location" of types.
     slot
         What the result is, or is part of.
     name
@@ -90,17 +98,35 @@ def outdated(session: Session) -> tuple[Outdated, ...]:
     O(steps of the history × results); no data is read.
     """
     document, done = session.document, session.history[: session.position]
-    latest: dict[Slot, tuple[int, _Made]] = {}
+    latest: dict[Slot, tuple[int, _Made, dict[str, Any]]] = {}
     for number, entry in enumerate(done):
         for made in _made(document, entry):
             latest.pop(made.slot, None)
-            latest[made.slot] = (number, made)
+            latest[made.slot] = (number, made, entry.record)
+        again = _fitted_again(entry.record)
+        if again in latest:
+            latest[again] = (number, *latest[again][1:])
     found = []
-    for number, made in latest.values():
-        later = [e.label for e in done[number + 1 :] if any(_meet(t, i) for t in e.touched for i in made.inputs)]
+    for number, made, record in latest.values():
+        later = [e.label for e in done[number + 1 :] if _makes_old(e, made)]
         if later:
-            found.append(Outdated(made.kind, made.slot, made.name, later[0], len(later), done[number].record))
+            found.append(Outdated(made.kind, made.slot, made.name, later[0], len(later), record))
     return tuple(found)
+
+
+def _makes_old(entry: Entry, made: _Made) -> bool:
+    """Return whether a step changed what a result was made from."""
+    said = entry.record.get("arguments", {})
+    elsewhere = ("tables", said.get("table"), "obsm", said.get("output", "proportions")) != made.slot
+    # what the hand says of spots is kept in one place for all outputs
+    inputs = tuple(i for i in made.inputs if not (elsewhere and i == ("attrs", CONSTRAINTS)))
+    return any(_meet(t, i) for t in entry.touched for i in inputs)
+
+
+def _fitted_again(record: dict[str, Any]) -> Slot:
+    """Return the address of the proportions that a step fitted again, after a stroke or on its own."""
+    fit = record.get("then", record)
+    return ("tables", fit["table"], "obsm", fit["output"]) if fit.get("type") == REFIT else ()
 
 
 def _meet(touched: Slot, read: Slot) -> bool:
@@ -153,6 +179,8 @@ def _of_correction(document: Document, record: dict[str, Any]) -> Iterator[_Made
     labels = str(record.get("arguments", {}).get("labels", ""))
     if record["name"] == "count-transcripts":
         yield from _counts(document, labels)
+    elif record["name"] in ("keep-composition", "keep-co-location"):
+        yield from _of_proportions(document, record["name"], record["arguments"])
     elif record["name"] == "average-by-cell":
         table = str(record["arguments"]["table"])
         name = f"{labels}_{table}"
@@ -161,6 +189,23 @@ def _of_correction(document: Document, record: dict[str, Any]) -> Iterator[_Made
         moved = tuple(("transforms", *place) for place in elements)
         inputs = (("tables", table, "X"), ("transforms", "labels", labels), *moved)
         yield _Made("averages", ("tables", name), name, inputs)
+
+
+def _of_proportions(document: Document, name: str, said: dict[str, Any]) -> Iterator[_Made]:
+    """Yield what follows from proportions, as far as it is still there."""
+    output = said.get("output", "proportions")
+    proportions = ("tables", said["table"], "obsm", output)
+    if name == "keep-co-location":
+        yield _Made("co-location", ("attrs", CO_LOCATIONS, key_of(said["table"], output)), output, (proportions,))
+        return
+    kept = composition_name(said["table"], output, said["by"])
+    groups = ("shapes", said["by"]) if said["by"] in document.names("shapes") else _column(said["table"], said["by"])
+    if kept in document.names("tables"):
+        yield _Made("composition", ("tables", kept), kept, (proportions, groups))
+
+
+def _column(table: str, name: str) -> Slot:
+    return ("tables", table, "obs", name)
 
 
 def _counts(document: Document, labels: str) -> Iterator[_Made]:

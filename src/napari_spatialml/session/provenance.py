@@ -18,6 +18,7 @@ from ..methods import method
 from .corrections import correct
 from .document import Document
 from .durable import write_whole
+from .refitting import REFIT, refit_now
 from .run import outputs, run
 from .saving import HOME, interrupted
 from .selection import selection_from
@@ -28,11 +29,12 @@ __all__ = ["Step", "read_recipe", "recipe", "replay", "scratch", "write_recipe"]
 
 @dataclass(frozen=True)
 class Step:
-    """One replayed step: whether its outputs have the recorded bits, and which have not."""
+    """One replayed step: whether its outputs have the recorded bits, which have not, and why if that is known."""
 
     label: str
     identical: bool
     different: tuple[str, ...] = ()
+    note: str = ""
 
 
 def recipe(session: Session) -> dict[str, Any]:
@@ -128,9 +130,21 @@ def replay(found: dict[str, Any], session: Session, report: Report = silent) -> 
         now = outputs(session.history[session.position - 1].command.changes) if session.position > before else {}
         recorded = record.get("outputs", {})
         different = tuple(sorted(k for k in {*now, *recorded} if now.get(k) != recorded.get(k)))
-        steps.append(Step(record["label"], not different, different))
+        steps.append(Step(record["label"], not different, different, _other_reference(record, session, before)))
     report(1.0, "replayed")
     return steps
+
+
+def _other_reference(record: dict[str, Any], session: Session, before: int) -> str:
+    """Return a sentence if the reference of a run is not the file that it was."""
+    known = record.get("reference_fingerprint")
+    if known is None or session.position == before:
+        return ""
+    now = session.history[session.position - 1].record.get("reference_fingerprint")
+    if now == known:
+        return ""
+    named = record.get("selection", {}).get("reference", "")
+    return f"The reference '{named}' has changed since this was run."
 
 
 def _again(session: Session, record: dict[str, Any], report: Report) -> None:
@@ -148,6 +162,10 @@ def _again(session: Session, record: dict[str, Any], report: Report) -> None:
         run(session, made, selection, report, resume=False)  # what is proved is done again
     elif record.get("type") == "correction":
         session.execute(command)
+        if record.get("then", {}).get("type") == REFIT:
+            refit_now(session, record["then"]["table"], record["then"]["output"], report)
+    elif record.get("type") == REFIT:
+        refit_now(session, record["table"], record["output"], report)
     else:
         raise BadInput(
             f"The step '{record.get('label', '?')}' was not made by a method or a correction of this program.",

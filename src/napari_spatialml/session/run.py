@@ -11,23 +11,36 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ..core.count_rows import CountRows, row_blocks
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
-from .changes import Change, EditColumn, EditLabels, EditShapes, Put, Slot
+from .changes import Change, EditColumn, EditLabels, EditShapes, EditValues, Put, Slot
 from .command import Command
 from .counting import index_first
 from .gather import gather
-from .selection import RegistrationSelection, SegmentationSelection, Selection, StackSelection, plain
+from .proportions import ATTRIBUTE as DECONVOLUTIONS
+from .proportions import proven
+from .selection import (
+    DeconvolutionSelection,
+    RegistrationSelection,
+    SegmentationSelection,
+    Selection,
+    StackSelection,
+    plain,
+)
 from .session import Session
 from .store import store
 from .values import encode, pass_bits
 
 __all__ = ["Finished", "Job", "finish", "prepare", "run"]
 
+_ROWS = 65_536
+"""Rows of counts that are hashed at once."""
 _STACK = ("napari-spatialml", "numpy", "scipy", "scikit-image", "scikit-learn", "torch", "spatialdata", "anndata")
 
 
@@ -106,6 +119,10 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
         from .stacking import stack_job
 
         return stack_job(Job(method, selection, (), revisions), session.document)
+    if isinstance(selection, DeconvolutionSelection):
+        from .deconvolving import deconvolving_job
+
+        return deconvolving_job(Job(method, selection, (), revisions), session.document)
     return Job(method, selection, gather(session.document, selection), revisions)
 
 
@@ -127,6 +144,7 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
         When the inputs have changed and ``stale`` is False.
     """
     from .learning import used
+    from .references import of_reference
 
     changed = [slot for slot, revision in job.revisions if session.document.revision(slot) != revision]
     if changed and not stale:
@@ -151,6 +169,7 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
         "versions": versions(),
         "device": device(),
         **used(job.method),
+        **of_reference(job.inputs),
         **finished.record,
     }
     session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record))
@@ -169,8 +188,8 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
     found: dict[str, str] = {}
     for change in changes:
         if isinstance(change, Put):
-            value: Any = change.new
-        elif isinstance(change, EditLabels | EditColumn):
+            value: Any = proven(change.new) if change.slot == ("attrs", DECONVOLUTIONS) else change.new
+        elif isinstance(change, EditLabels | EditColumn | EditValues):
             value = change.new
         elif isinstance(change, EditShapes):
             value = change.new.frame
@@ -188,6 +207,9 @@ def fingerprint(values: Iterable[Any]) -> str:
     for value in values:
         if is_dataclass(value) and not hasattr(value, "grid") and not hasattr(value, "matrix"):
             hashed.update(fingerprint(getattr(value, f.name) for f in fields(value)).encode())
+        elif isinstance(value, CountRows):  # a million bins are never in memory as a whole either
+            for _, rows in row_blocks(value, _ROWS):
+                hashed.update(fingerprint((rows,)).encode())
         elif hasattr(value, "grid"):
             pass_bits(value, hashed.update)  # a slide's labels are never in memory as a whole
         else:
@@ -199,6 +221,11 @@ def fingerprint(values: Iterable[Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions on which a result may depend."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _STACK:
         try:

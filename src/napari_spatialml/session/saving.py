@@ -195,7 +195,7 @@ def _metadata_on_disk(store: Path, intent: dict[str, Any]) -> None:
     """Wait for what was written in place: the journal says next that all of it is saved."""
     groups = {"/".join(s["target"].split("/")[:2]) for s in intent["swaps"]} | set(intent["transforms"])
     groups |= {f"labels/{painted['name']}" for painted in intent["painted"]}
-    groups |= {f"tables/{table}/obs" for table in intent["tables"]}
+    groups |= {f"tables/{table}/{part}" for table in intent["tables"] for part in ("obs", "var")}
     for file in [store / "zarr.json", *(_inside(store, group) / "zarr.json" for group in sorted(groups))]:
         if file.exists():
             on_disk(file)
@@ -250,10 +250,12 @@ def _name_columns(store: Path, table: str) -> None:
     """Make anndata's list of columns say what is there."""
     import zarr
 
-    obs: Any = zarr.open_group(store / "tables" / table / "obs", mode="r+", use_consolidated=False)
-    present = set(obs.keys()) - {obs.attrs.get("_index", "_index")}
-    order = [c for c in obs.attrs["column-order"] if c in present]
-    obs.attrs["column-order"] = [*order, *sorted(present - set(order))]
+    for part in ("obs", "var"):
+        frame: Any = zarr.open_group(store / "tables" / table / part, mode="r+", use_consolidated=False)
+        present = set(frame.keys()) - {frame.attrs.get("_index", "_index")}
+        order = [c for c in frame.attrs["column-order"] if c in present]
+        if {*order} != present or len(order) != len(frame.attrs["column-order"]):
+            frame.attrs["column-order"] = [*order, *sorted(present - set(order))]
 
 
 def _write_metadata(store: Path, intent: dict[str, Any]) -> None:

@@ -207,11 +207,14 @@ class DeconvolutionSelection:
     table
         Name of the table of spots.
     reference
-        Path of the single-cell reference, an h5ad file.
+        Path of the reference: single cells (h5ad, AnnData in zarr), ``store.zarr::table``, or a table of
+        signatures (CSV, TSV, parquet). Or ``table:NAME``, a table of the section with labelled cells.
     column
         Its column of cell types; found by its name if empty.
     output
         Name of the result: ``obsm[output]``.
+    merged
+        Pairs of a cell type and the name that it is merged into.
     """
 
     kind: ClassVar[str] = "deconvolution"
@@ -219,10 +222,23 @@ class DeconvolutionSelection:
     reference: str
     column: str = ""
     output: str = "proportions"
+    merged: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "merged", tuple((str(name), str(into)) for name, into in self.merged))
 
     def slots(self, document: Document) -> tuple[Slot, ...]:
         """Return what is read from the document."""
-        return (("tables", self.table, "X"), *_places(document, self.table))
+        own = self.reference.removeprefix("table:")
+        cells: tuple[Slot, ...] = ()
+        if own != self.reference:
+            cells = (("tables", own, "X"), *((("tables", own, "obs", self.column),) if self.column else ()))
+        return (
+            ("tables", self.table, "X"),
+            ("attrs", "proportion_constraints"),
+            *cells,
+            *_places(document, self.table),
+        )
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,8 @@ class Session:
             return
         self._append({"op": "revert"})
         for op, entry in steps:
-            entry.line = self._append(entry.line.meta if op == "do" else {"op": op}, entry.line.buffers())
+            told = {**entry.line.meta, "op": op} if op == "do" else {"op": op}  # a joined step is one that is done
+            entry.line = self._append(told, entry.line.buffers())
             entry.number = len(self._journal.lines) - 1
 
     def discard(self) -> None:
@@ -196,22 +197,54 @@ class Session:
         if not command.changes:
             return
         check_names(self.document, command.changes)
-        packed = command.encode()
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry = self._journalled({"op": "do", "when": now, "who": self.reader}, command, command)
+        self._step("do", entry)
+        self._tell(command.touched)
+
+    def join(self, command: Command, number: int) -> bool:
+        """Do a command as a part of the last step: one undo takes both back. Return whether it could join.
+
+        Parameters
+        ----------
+        command
+            What follows from the step, such as the fit of all spots after one was set by hand.
+        number
+            Of the step it follows from, as `Entry.number` says. Where that is no longer the last one
+            that is done, the command becomes a step of its own.
+
+        Raises
+        ------
+        DocumentError, BadInput
+            As for `execute`.
+        """
+        last = self._done[-1] if self._done else None
+        if last is None or last.number != number or not command.changes:
+            self.execute(command)
+            return False
+        check_names(self.document, command.changes)
+        both = last.command.joined(command)
+        entry = self._journalled({"op": "join", "when": last.when, "who": last.who}, both, command)
+        self._done[-1] = entry
+        self._undone.clear()
+        self._tell(command.touched)
+        return True
+
+    def _journalled(self, meta: dict[str, Any], whole: Command, new: Command) -> Entry:
+        """Write a step into the journal, then do what is new of it; the journal forgets it where that fails."""
+        packed = whole.encode()
         if self._pending:
             self.discard()
-        meta = {"op": "do", "when": datetime.now(UTC).isoformat(timespec="seconds"), "who": self.reader, **packed.meta}
-        line = self._append(meta, packed.buffers)
-        entry = entry_of(len(self._journal.lines) - 1, line)
-        entry._command = command
+        entry = entry_of(len(self._journal.lines), self._append({**meta, **packed.meta}, packed.buffers))
+        entry._command = whole
         try:
-            self._apply(command)
+            self._apply(new)
         except Exception as error:
             self._journal.retract()
             if isinstance(error, SpatialMLError):
                 raise
-            raise DocumentError(f"'{command.label}' could not be done ({error}).", "Nothing was changed.") from error
-        self._step("do", entry)
-        self._tell(command.touched)
+            raise DocumentError(f"'{new.label}' could not be done ({error}).", "Nothing was changed.") from error
+        return entry
 
     def undo(self) -> str:
         """Take the last step back; return its label, or "" when there is none."""

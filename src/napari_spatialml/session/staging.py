@@ -43,7 +43,7 @@ def stage(
         | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
     )
     swaps = _stage_elements(document, staging, set(wholes))
-    columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes | rows)
+    columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes | _apart(s, rows))
     parts = [part for slot in sorted(rows) for part in _parts(document, store, slot[1])]
     swaps += [_stage_part(document, staging, slot) for slot in columns]
     swaps += [_stage_value(staging, slot, value) for slot, value in parts]
@@ -63,6 +63,11 @@ def _written(document: Document, name: str) -> Any:
     if name in document.names("labels") and not document.planes(name):
         return document.get(("labels", name)).to_spatialdata(SAVED)
     return plain(document.sdata[name])
+
+
+def _apart(slot: Slot, rows: set[Any]) -> set[Any]:
+    """Return the tables that are written by their rows, which what there is of their features is no part of."""
+    return set() if slot[2] in ("var", "varm") else rows
 
 
 def _fits(document: Document, store: Path, name: str) -> bool:

@@ -18,6 +18,7 @@ from .counting import Counts, count_all, counted_points, with_counts
 from .document import GLOBAL, Document
 from .elements import LabelsElement, matrices, new_labels
 from .gather import full_resolution, pixel_size
+from .proportions import Deconvolved, stored_proportions
 from .selection import (
     DeconvolutionSelection,
     DomainsSelection,
@@ -56,8 +57,9 @@ def store(document: Document, selection: Selection, result: Any) -> tuple[list[C
         return stored_stack(document, selection, result)
     if isinstance(selection, DomainsSelection) and isinstance(result, Domains):
         return _domains(document, selection, result)
-    if isinstance(selection, DeconvolutionSelection) and isinstance(result, Proportions):
-        return _proportions(document, selection, result)
+    if isinstance(selection, DeconvolutionSelection) and isinstance(result, Proportions | Deconvolved):
+        done = Deconvolved(result) if isinstance(result, Proportions) else result
+        return stored_proportions(document, selection, done)
     if isinstance(selection, EmbeddingSelection) and isinstance(result, Embedding):
         slot = ("tables", selection.table, "obsm", selection.output)
         return [put(document, slot, np.array(result.values))], f"{len(result.values):,} rows laid out."
@@ -181,22 +183,3 @@ def _domain_names(
     matched = [int(partner[i]) if i < len(partner) else -1 for i in range(k)]
     names = [old_names[p] if 0 <= p < len(old_names) else next(free) for p in matched]
     return names, codes  # in the method's own order: the hand's corrections are given back to it as these codes
-
-
-def _proportions(
-    document: Document, selection: DeconvolutionSelection, result: Proportions
-) -> tuple[list[Change], str]:
-    table = document.table(selection.table)
-    part, types = ("tables", selection.table), list(result.types)
-    frame = pd.DataFrame(np.array(result.values), index=table.obs_names, columns=types)
-    first = pd.Series(pd.Categorical.from_codes(result.values.argmax(1), categories=types), index=table.obs.index)
-    changes: list[Change] = [
-        put(document, (*part, "obsm", selection.output), frame),
-        put(document, (*part, "obs", f"{selection.output}_dominant"), first),
-    ]
-    if result.standard_errors is not None:
-        errors = pd.DataFrame(np.array(result.standard_errors), index=table.obs_names, columns=types)
-        changes.append(put(document, (*part, "obsm", f"{selection.output}_standard_error"), errors))
-    most = first.value_counts()
-    share = 100 * float(frame[most.index[0]].mean())
-    return changes, f"{len(types)} cell types in {table.n_obs:,} spots; most: {most.index[0]} ({share:.0f} % of all)."

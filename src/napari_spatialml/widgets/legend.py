@@ -41,6 +41,8 @@ class Legends(QWidget):
         super().__init__(canvas)
         self._desk, self._canvas = desk, canvas
         self.shown: tuple[Legend, ...] = ()
+        self.preview: Legend | None = None
+        """Of what is drawn over an element and not stored; the element's own gives way to it."""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -71,6 +73,8 @@ class Legends(QWidget):
         presenter = self._desk.presenter
         found = presenter.legends() if presenter is not None else ()
         self.shown = tuple(legend for legend in found if self._desk.visible(legend.element))
+        if self.preview is not None:
+            self.shown = (self.preview, *(g for g in self.shown if g.element != self.preview.element))
         self.setVisible(bool(self.shown))
         if self.shown:
             self.resize(self.sizeHint())

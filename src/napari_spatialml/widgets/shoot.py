@@ -175,11 +175,14 @@ def _domains(bench: Any, table: str) -> None:
 
 def _proportions(bench: Any, table: str, index: int) -> None:
     dock = bench.go_to("Deconvolve")
-    dock.tables.setCurrentIndex(max(dock.tables.findData(table), 0))
+    tables = dock.inputs.tables
+    tables.setCurrentIndex(max(tables.findData(table), 0))
     dock.refresh_now()
     _show_alone(bench, bench.desk.session.document.annotated(table))
-    dock.shown.setCurrentIndex(min(index, dock.shown.count() - 1))
-    dock.shown.activated.emit(dock.shown.currentIndex())
+    if index:
+        dock.result.shown.show_type(dock.result.held.types[0])
+    else:
+        dock.result.show_output(*dock.result.chosen())
 
 
 def _feature(bench: Any, table: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from ...core.count_model import Fit, Options, fit
 from ...core.deconvolution import Deconvolver, Fitted, Proportions, Reference, Spots
 from ...core.method import Advanced, Interval, method
 from ...core.report import Report, part, silent
+from ...core.uncertainty import uncertainty
 
 Share = Literal["cells", "RNA"]
 
@@ -38,6 +40,10 @@ class NegativeBinomial(Deconvolver):
     """Learn how much more or less of each gene the spots' platform sees than the reference's."""
     learn_from: Annotated[int, Interval(ge=10, le=1_000_000), Advanced()] = 2048
     """Gene factors and dispersion are learnt from at most so many spots, evenly spaced over the table."""
+    intervals: Annotated[bool, Advanced()] = True
+    """Give 90 % intervals and flag types that the reference lacks, by spots made of the reference's own cells."""
+    seed: Annotated[int, Interval(ge=0, le=2**31 - 1), Advanced()] = 0
+    """Of the spots that are made for the intervals."""
 
     def __call__(self, spots: Spots, reference: Reference, report: Report = silent) -> Proportions:
         """Estimate the proportions of the reference's cell types in each spot.
@@ -48,8 +54,11 @@ class NegativeBinomial(Deconvolver):
             When spots and reference share too few genes, or a cell type has no counts in them.
         """
         options = Options(self.n_markers, self.share, self.platform_factors, self.learn_from)
-        found = fit(spots, reference, options, part(report, 0.0, 0.98))
+        found = fit(spots, reference, options, part(report, 0.0, 0.7 if self.intervals else 0.98))
         result = _proportions(found, spots)
+        if self.intervals:
+            told = uncertainty(found, result.values, reference, options, self.seed, part(report, 0.7, 0.98))
+            result = replace(result, **vars(told))
         report(1.0, f"Proportions of {len(result.types)} cell types")
         return result
 
