@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 
 from napari_spatialml.errors import BadInput
 from napari_spatialml.session import Session, correct
+from napari_spatialml.session.selected import Selected
 from napari_spatialml.views import ColourBy, Presenter
 from napari_spatialml.views.memory import Memory
 from napari_spatialml.views.pie_texture import MOST_TYPES, in_lines, packed
@@ -34,7 +35,8 @@ SOME = arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 64)), elem
 @given(SOME, st.floats(0, 1))
 def test_every_share_of_the_turn_finds_the_type_whose_sector_it_lies_in(values, turn):
     slots = packed(values, values.shape[1])
-    ends = np.cumsum(values, 1) / np.maximum(values.sum(1, keepdims=True), 1e-300)
+    totals = values.sum(1, keepdims=True)
+    ends = np.cumsum(values, 1) / np.where(totals > 0, totals, 1)
     found = read(slots, turn)
     for row, kind in enumerate(found):
         if values[row].sum() <= 0:
@@ -119,6 +121,13 @@ def test_spots_that_the_table_does_not_know_are_drawn_as_no_type(presenter):
     ids = np.array([10, 99])
     slots, signs = pie_rows(presenter.document, Pies("counts"), "spots", ids, ViewState(), Memory())
     assert signs[:, 0].tolist() == [3, 4] and (slots[1, :, 2] == 4).all()
+
+
+def test_what_a_selection_leaves_out_is_faint_and_what_a_filter_takes_away_is_not_drawn(presenter):
+    ids = np.array([10, 11, 12, 13])  # in rows 3, 2, 1, 0 of the table
+    state = ViewState(selected=Selected("counts", np.array([0, 3])), limit=Selected("counts", np.array([0, 1])))
+    _, signs = pie_rows(presenter.document, Pies("counts"), "spots", ids, state, Memory())
+    assert signs[:, 3].tolist() == [0, 0, 64, 255]
 
 
 def test_only_changed_rows_are_packed_again(presenter, monkeypatch):

@@ -30,7 +30,7 @@ void main() {
     float px = length(side.xy / side.w - centre.xy / centre.w);
     v_px = max(px, 0.75);
     v_scale = px / v_px;
-    float outline = mod(v_spot.z, 2.0) > 0.5 ? 3.2 * clamp(v_px / 9.0, 0.35, 1.0) : 0.0;
+    float outline = mod(v_spot.z, 2.0) > 0.5 ? 3.2 * max(clamp(v_px / 9.0, 0.35, 1.0), v_px / 45.0) : 0.0;
     float reach = v_px + (u_square > 0.5 ? 0.0 : 0.75 + outline);
     vec2 corner_at = u_sprite > 0.5 ? vec2(0.0) : a_corner;
     v_at = (u_sprite > 0.5 ? vec2(1.0) : a_corner) * reach / v_px;
@@ -117,7 +117,7 @@ void main() {
     float parts = large * (1.0 - u_dominant);
 
     float unsure = v_spot.y > 252.0 ? 0.0 : v_spot.y / 250.0;
-    float ring = u_ring * smoothstep(16.0, 28.0, 2.0 * v_px) * unsure * 0.30 * radius;  // a thin one is only grey
+    float ring = u_ring * smoothstep(16.0, 28.0, 2.0 * v_px) * unsure * 0.24 * radius;  // a thin one is only grey
     float filled = (out_from - (radius - ring)) * v_px;
 
     vec4 colour = v_dominant;
@@ -151,7 +151,7 @@ void main() {
     if (u_square > 0.5) seen = 1.0;
     colour.a *= seen;
     if (sign_of(signs, 1.0)) {
-        float thick = clamp(v_px / 9.0, 0.35, 1.0);
+        float thick = max(clamp(v_px / 9.0, 0.35, 1.0), v_px / 45.0);
         float away = u_square > 0.5 ? beyond + 3.0 * thick : beyond;
         float dark = clamp(0.5 + 1.6 * thick - away, 0.0, 1.0);
         float light = clamp(0.5 + 3.0 * thick - away, 0.0, 1.0);

@@ -65,18 +65,13 @@ def _hidden(state: ViewState, element: str) -> frozenset[str]:
     return frozenset(state.hidden_categories.get(element, frozenset()))
 
 
-def draw_pies(viewer: Any, canvas: Canvas) -> None:
-    """Let the window draw pies where the plan has them; a viewer without a window shows the dominant types.
+def draw_pies(window: Any, canvas: Canvas) -> None:
+    """Let napari's canvas of vispy draw pies where the plan has them; without one (None) the dominant types are seen.
 
     The pies become a part of what napari draws of the layer: they have its place, its opacity and its order, and
     go with it. Nothing of them is kept here, so that nothing keeps the window.
     """
-    from .looking import canvas_of
-
-    window = canvas_of(viewer)
-    if window is None:
-        return
-    for spec, layer in canvas.layers():
+    for spec, layer in canvas.layers() if window is not None else ():
         drawn = window.layer_to_visual.get(layer) if isinstance(spec, PointsSpec) else None
         if drawn is not None:
             _follow(drawn, spec.pies)  # type: ignore[attr-defined]  # only of points

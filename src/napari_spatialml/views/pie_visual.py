@@ -152,7 +152,7 @@ class PiesVisual(Visual):
         if self.shown.square and widest * px <= _COVERED_PX:
             return False
         sprites = not self.shown.square and widest * px <= _SPRITE_PX
-        self._choose(sprites, box + np.array([[-1.0], [1.0]]) * (widest / 2 + _EDGE_PX / max(px, 1e-12)))
+        self._choose(sprites, box + np.array([[-1.0], [1.0]]) * (0.6 * widest + _EDGE_PX / max(px, 1e-12)))
         view.view_program["u_sprite"] = float(sprites)
         self._draw_mode = "points" if sprites else "triangles"
         return None if len(self._in_view[1]) else False  # type: ignore[arg-type]  # chosen just now
