@@ -78,6 +78,7 @@ class HandPart(QWidget):
         self._lay_out()
         self.list.chosen.connect(self.go_to)
         desk.opened.connect(self._forget)
+        desk.tool_changed.connect(self._say_how)
 
     # what is shown -------------------------------------------------------------------------------
 
@@ -247,6 +248,11 @@ class HandPart(QWidget):
         if tool == "proportions":
             return {"table": self.held.table, "radius_um": self.radius.value()}
         return {"element": element, "table": self.held.table}
+
+    def _say_how(self, tool: str) -> None:
+        """Say what the brush does here: it selects, and Apply makes the step."""
+        if tool == "proportions" and self.desk.presenter is not None and self.held is not None:
+            self.desk.presenter.say("Click a spot, or drag over spots: each stroke adds to what is selected.")
 
     def _on_taken(self, table: str, rows: Any) -> None:
         """Add the spots of a stroke to those selected."""
