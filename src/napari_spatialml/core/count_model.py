@@ -30,7 +30,7 @@ import scipy.sparse as sp
 from .box_simplex import ranges as ranges_of
 from .count_rows import CountRows, row_blocks
 from .count_units import count_units
-from .deconvolution import Constraints, Reference, Spots
+from .deconvolution import Constraints, Proportions, Reference, Spots
 from .fisher import Design, drawn_to_zero, information, pearson, solve, standard_errors
 from .platform_factors import GeneNoise, design_of, learn
 from .report import Report, part, silent
@@ -42,6 +42,9 @@ __all__ = ["Fit", "Options", "fit"]
 Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 20
 """Numbers of a dense block of counts: 4 MB, which stays in a processor's cache."""
+_LEARN = 2 << 20
+_FEWEST = 256
+"""Factors and dispersion are learnt from no more counts than this, nor from fewer spots."""
 _EXACT = 1 << 20
 """Up to so many counts are solved in double precision."""
 
@@ -172,7 +175,7 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
         profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
-    noise = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
+    noise, profiles = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
     return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0))
 
 
@@ -183,29 +186,40 @@ def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
 
 
 def _learnt(
-    counts: sp.csr_matrix | CountRows, profiles: TypeProfiles, spots: Spots, options: Options, report: Report
-) -> GeneNoise:
-    """Learn factors and dispersion from spots that are evenly spaced over the table and no artefacts."""
-    rows = _to_learn_from(spots, options.learn_from)
+    counts: sp.csr_matrix | CountRows,
+    profiles: TypeProfiles,
+    spots: Spots,
+    options: Options,
+    report: Report,
+) -> tuple[GeneNoise, TypeProfiles]:
+    """Learn gene factors, noise, and what the hand teaches of the profiles."""
+    noise = GeneNoise.of(counts.shape[1])
+    # many genes need fewer spots: it is their number together that tells
+    enough = max(_FEWEST, _LEARN // counts.shape[1])
+    rows = _to_learn_from(spots, min(options.learn_from, enough))
     if not len(rows):
-        return GeneNoise.of(counts.shape[1])
+        return noise, profiles
     chosen = _rows(counts, rows)
     dense, _ = _dense(chosen, counts.shape[1] * len(rows))
     bounds = _bounds(spots.constraints, profiles.types, rows)
-    start = _first(dense, profiles, GeneNoise.of(counts.shape[1]))
-    noise, _ = learn(dense, profiles, start, GeneNoise.of(counts.shape[1]), bounds, options.platform, report)
-    return noise
+    # from the same start whatever came before: how far the factors go depends a little on where they begin
+    start = _first(dense, profiles, noise)
+    return learn(dense, profiles, start, noise, bounds, options.platform, report)
 
 
 def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
+    """Return spots that are evenly spaced over the table and no artefacts, and those that the hand has spoken on."""
     n = int(spots.counts.shape[0])
-    rows = np.arange(n)
     hand = spots.constraints
+    free = np.ones(n, bool)
     if hand is not None and hand.artefacts is not None:
-        rows = rows[~hand.artefacts]
+        free &= ~hand.artefacts
+    rows = np.flatnonzero(free)
     if len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    rows = rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    told = np.empty(0, np.intp) if hand is None else hand.rows[free[hand.rows]][:most]
+    return np.union1d(rows, told)
 
 
 def _rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.csr_matrix:
@@ -224,8 +238,17 @@ def _dense(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
     return dense, units
 
 
+def _start(counts: Array, profiles: TypeProfiles, noise: GeneNoise, earlier: Proportions | None, rows: slice) -> Array:
+    """Return where the search starts: at an earlier result for the same types, or from nothing."""
+    if earlier is None or earlier.types != profiles.types:
+        return _first(counts, profiles, noise)
+    values = np.asarray(earlier.values[rows], dtype=np.float64)
+    size = counts.sum(1, dtype=np.float64) / np.maximum(values @ design_of(profiles, noise.platform).sum(1), 1e-300)
+    return np.asarray(values * size[:, None])
+
+
 def _first(counts: Array, profiles: TypeProfiles, noise: GeneNoise) -> Array:
-    """Return where the search starts: weighted non-negative least squares, with one weight a gene."""
+    """Return a start from nothing: weighted least squares with one weight a gene."""
     from .quadratic_kernels import nonnegative
 
     design = design_of(profiles, noise.platform)
@@ -250,7 +273,7 @@ def _all_rows(
 ) -> Fit:
     n, g = counts.shape
     t = len(profiles.types)
-    dtype = np.float64 if n * g <= _EXACT else np.float32
+    dtype, tolerance = (np.float64, 1e-6) if n * g <= _EXACT else (np.float32, 3e-4)
     design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
     abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
     units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
@@ -258,7 +281,7 @@ def _all_rows(
         report(rows.start / n, f"Proportions of {t} cell types")
         dense, units[rows] = _dense(block, n * g)
         bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
-        found = solve(dense, design, _first(dense, profiles, noise), bounds)
+        found = solve(dense, design, _start(dense, profiles, noise, spots.start, rows), bounds, tolerance)
         abundance[rows], empty[rows] = found, dense.sum(1) == 0
         deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
         pairs, _ = information(dense, found, design)

@@ -20,9 +20,14 @@ __all__ = ["Design", "drawn_to_zero", "pearson", "shares", "solve", "standard_er
 Array = npt.NDArray[Any]
 _PRIOR = 1.0
 """Weight of the prior that shares are even, as one over the variance of a share."""
+_BLOCK = 1 << 18
+"""Counts that are solved together: with what is made of them they stay in a processor's cache."""
+_WORTH = 0.25
+"""Part of the rows that must be done before they are left out: that copies the others."""
 _JITTER = 1e-7
 _LITTLE = 0.05
 _TURNED = 0.5
+_STEADY = 0.8
 _SWEEPS = 50
 _DRAWN, _CAUTION = 2.0, 4
 
@@ -106,15 +111,27 @@ def solve(
     -----
     A step costs one matrix product n × g × t (t + 1) / 2. The quadratic problem of a step is solved
     exactly. Where the slope along a step has turned, the step was too long, and is cut where the
-    slope is expected to vanish. Rows that are done take no further part.
+    slope is expected to vanish; where steps shrink by one ratio, with one sign or alternating, the
+    next goes to where they would end. Rows that are done take no further part.
     """
     out = np.array(start, dtype=np.float64)
+    size = max(1, _BLOCK // counts.shape[1])
+    for first in range(0, len(out), size):
+        rows = slice(first, first + size)
+        bounds = None if ranges is None else (ranges[0][rows], ranges[1][rows])
+        out[rows] = _solve_block(counts[rows], design, out[rows], bounds, tolerance, steps)
+    return out
+
+
+def _solve_block(
+    counts: Array, design: Design, out: Array, ranges: tuple[Array, Array] | None, tolerance: float, steps: int
+) -> Array:
     full = np.asarray(counts.sum(1)).ravel() > 0
-    held = full & (out.sum(1) <= 0)
-    out[held] = 1.0
+    out[full & (out.sum(1) <= 0)] = 1.0
     if ranges is not None:
-        out = out.sum(1, keepdims=True) * nearest_within(shares(out), *ranges)
-    low, high = ranges if ranges is not None else (None, None)
+        bound = ((ranges[0] > 0) | (ranges[1] < 1)).any(1)
+        inside = nearest_within(shares(out[bound]), ranges[0][bound], ranges[1][bound])
+        out[bound] = out[bound].sum(1, keepdims=True) * inside
     active = np.flatnonzero(full)
     here = counts if len(active) == len(out) else counts[active]
     moves = _Moves(out[active])
@@ -122,11 +139,10 @@ def solve(
         if not len(active):
             break
         pairs, right = information(here, moves.at, design)
-        bounds = None if low is None or high is None else (low[active], high[active])
-        change = moves.step(pairs, right, bounds)
-        done = change <= tolerance
+        bounds = None if ranges is None else (ranges[0][active], ranges[1][active])
+        done = moves.step(pairs, right, bounds) <= tolerance
         out[active] = moves.at
-        if done.any() and (done.mean() > 0.3 or done.all()):
+        if done.mean() > _WORTH or done.all():
             active, here = active[~done], here[~done]
             moves.keep(~done)
     rest = np.flatnonzero(~full)
@@ -238,6 +254,8 @@ class _Moves:
         turned = (slope * self.moved).sum(1)
         cut = turned < -_TURNED * self.gain
         wanted = _quadratic(pairs, right, ridge, self.at, bounds)
+        free = np.ones(len(wanted), bool) if bounds is None else ~((bounds[0] > 0) | (bounds[1] < 1)).any(1)
+        wanted = np.where(free[:, None], self._further(wanted), wanted)
         moved = wanted - self.at
         gain = (slope * moved).sum(1)
         back = np.where(cut, self.gain / np.maximum(self.gain - turned, 1e-300), 0.0)
@@ -248,14 +266,20 @@ class _Moves:
         self.gain = np.where(cut, back * self.gain, gain)
         return np.asarray(change)
 
+    def _further(self, wanted: Array) -> Array:
+        """Go on to where steps that shrink by one ratio would end."""
+        moved = wanted - self.at
+        ratio = (moved * self.moved).sum(1) / np.maximum((self.moved**2).sum(1), 1e-300)
+        ratio = np.where(np.abs(ratio) < _STEADY, ratio, 0.0)
+        return np.where(wanted > 0, np.maximum(wanted + (ratio / (1 - ratio))[:, None] * moved, 0.0), 0.0)
+
 
 def _times(pairs: Array, abundance: Array) -> Array:
     """Return the information of each row times its abundance, (n, t)."""
-    out = np.zeros(abundance.shape)
-    for p, (k, j) in enumerate(zip(*np.triu_indices(abundance.shape[1]), strict=True)):
-        out[:, k] += pairs[p] * abundance[:, j]
-        if k != j:
-            out[:, j] += pairs[p] * abundance[:, k]
+    from .quadratic_kernels import times
+
+    out = np.empty(abundance.shape)
+    times(pairs, abundance, out)
     return out
 
 
@@ -265,9 +289,16 @@ def _quadratic(pairs: Array, right: Array, ridge: Array, start: Array, bounds: t
     out = np.empty(start.shape)
     if bounds is None:
         nonnegative(pairs, right, ridge, start, np.zeros(start.shape, bool), out)
-    else:
-        low, high = bounds
-        within(pairs, right, ridge, nearest_within(shares(start), low, high), low, high, _SWEEPS, out)
+        return out
+    low, high = bounds
+    # a type that is free or forbidden needs no range of shares
+    held = ((low > 0) | ((high > 0) & (high < 1))).any(1)
+    nonnegative(pairs, right, ridge, start, high <= 0, out)
+    if held.any():
+        inside, low, high = np.empty((int(held.sum()), start.shape[1])), low[held], high[held]
+        first = nearest_within(shares(start[held]), low, high)
+        within(pairs[:, held], right[:, held], ridge[held], first, low, high, _SWEEPS, inside)
+        out[held] = inside
     return out
 
 

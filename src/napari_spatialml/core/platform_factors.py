@@ -6,13 +6,14 @@ log-normal prior whose variance is estimated, the dispersions towards one value 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from .fisher import Design, solve
+from .fisher import Design, shares, solve
 from .report import Report, silent
+from .taught_profiles import resized, taught, teaching
 from .type_profiles import TypeProfiles
 
 __all__ = ["GeneNoise", "learn"]
@@ -20,8 +21,12 @@ __all__ = ["GeneNoise", "learn"]
 Array = npt.NDArray[np.float64]
 FIRST_DISPERSION = 0.1
 _LEAST, _MOST = 1e-3, 20.0
-_ROUNDS = 8
-_SETTLED = 0.01
+_ROUNDS = 12
+_SETTLED = 0.004
+_FOR_VARIANCE = 512
+_SHORT, _STEADY = 0.1, 0.8
+_FARTHEST = 4.0
+"""Of the logarithm of a factor: a gene that is farther off is not in the reference at all."""
 _LITTLE = 0.1
 _STRENGTH = 5.0
 
@@ -61,7 +66,7 @@ def learn(
     ranges: tuple[Array, Array] | None = None,
     factors: bool = True,
     report: Report = silent,
-) -> tuple[GeneNoise, Array]:
+) -> tuple[GeneNoise, TypeProfiles]:
     """Fit, look at what is left, and fit again until the factors have settled.
 
     Parameters
@@ -75,27 +80,64 @@ def learn(
     noise
         Where the search for the factors starts.
     ranges
-        (n, t) ends of the shares, or None.
+        (n, t) ends of the shares, or None. Where they are narrow, the spots teach the profiles.
     factors
-        Whether gene factors are learnt, or only the dispersion.
+        Whether gene factors are learnt, or only the noise.
 
     Returns
     -------
-    GeneNoise, Array
-        What was learnt, and the abundance under it.
+    GeneNoise, TypeProfiles
+        What was learnt of the genes, and the profiles after what the hand has taught.
     """
-    dtype = counts.dtype
+    told, current, further = teaching(ranges), reference, _Further()
     for number in range(_ROUNDS):
         report(number / _ROUNDS, "Gene factors of the platform")
-        design = Design.of(design_of(reference, noise.platform), noise.dispersion, noise.grain, dtype)
+        design = Design.of(design_of(current, noise.platform), noise.dispersion, noise.grain, counts.dtype)
         abundance = solve(counts, design, abundance, ranges, 1e-3, 3 if number else 6)
+        mean = abundance.astype(counts.dtype) @ design.profiles
+        mean += 1e-20
+        soft = mean * design.dispersion
+        soft += design.grain
+        soft = np.reciprocal(soft, out=soft)
         before = noise
-        noise = _noise(counts, abundance, reference, noise, factors)
-        moved = np.abs(np.log(noise.platform / before.platform))
-        if number and float(np.quantile(moved, 0.9)) < _SETTLED:
+        noise = _noise(counts, mean, soft, abundance, current, noise, factors, number > 0)
+        if told is not None and ranges is not None:
+            if number == 1:
+                reference = _resized(counts, abundance, ranges, told, reference, design)
+            current = taught(counts, abundance, mean, soft, before.platform, told, reference, current)
+        step = np.log(noise.platform / before.platform)
+        if number and float(np.quantile(np.abs(step), 0.9)) < _SETTLED:
             break
+        noise = replace(noise, platform=noise.platform * np.exp(further.of(step)))
     report(1.0)
-    return noise, abundance
+    return noise, current
+
+
+class _Further:
+    """How much farther than a round's step its factors go: steps that shrink by one ratio end there."""
+
+    def __init__(self) -> None:
+        self.last: Array | None = None
+
+    def of(self, step: Array) -> Array:
+        """Return what to add to a step; every second one goes farther, and the one after that is judged anew."""
+        short, last = np.clip(step, -_SHORT, _SHORT), self.last
+        if last is None:
+            self.last = short
+            return np.zeros_like(step)
+        self.last = None
+        ratio = float((short * last).sum() / max(float((last * last).sum()), 1e-300))
+        ratio = min(max(ratio, 0.0), _STEADY)
+        return ratio / (1 - ratio) * short
+
+
+def _resized(
+    counts: Array, abundance: Array, ranges: tuple[Array, Array], told: npt.NDArray[np.bool_],
+    reference: TypeProfiles, design: Design,
+) -> TypeProfiles:  # fmt: skip
+    rows = told.any(1)
+    free = shares(solve(counts[rows], design, abundance[rows], None, 1e-3))
+    return resized(free, (ranges[0][rows], ranges[1][rows]), told[rows], reference)
 
 
 def design_of(reference: TypeProfiles, platform: Array) -> Array:
@@ -103,18 +145,29 @@ def design_of(reference: TypeProfiles, platform: Array) -> Array:
     return np.asarray(reference.profiles * reference.sizes[:, None] * platform)
 
 
-def _noise(counts: Array, abundance: Array, reference: TypeProfiles, noise: GeneNoise, factors: bool) -> GeneNoise:
-    mean = (abundance.astype(counts.dtype) @ design_of(reference, noise.platform).astype(counts.dtype)) + 1e-20
-    soft = 1 / (noise.grain.astype(counts.dtype) + mean * noise.dispersion.astype(counts.dtype))
-    seen = np.einsum("ij,ij->j", counts, soft, dtype=np.float64)
-    expected = np.einsum("ij,ij->j", mean, soft, dtype=np.float64)
+def _noise(
+    counts: Array,
+    mean: Array,
+    soft: Array,
+    abundance: Array,
+    reference: TypeProfiles,
+    noise: GeneNoise,
+    factors: bool,
+    later: bool,
+) -> GeneNoise:
+    seen = np.einsum("ij,ij->j", counts, soft).astype(np.float64)
+    expected = np.einsum("ij,ij->j", mean, soft).astype(np.float64)
     platform, spread = noise.platform, noise.spread
     if factors:
         change = np.log((seen + 0.5) / (expected + 0.5))
         known = 1 / (expected + 0.5) + _signature_variance(abundance, reference)
         platform, spread = _shrunk_factors(np.log(platform) + change, known)
-        mean *= (platform / noise.platform).astype(counts.dtype)
-    grain, dispersion = _variances(counts, mean, noise, abundance)
+        mean = mean * (platform / noise.platform).astype(counts.dtype)
+    some = slice(None, None, max(1, len(counts) // _FOR_VARIANCE))
+    grain, dispersion = _variances(counts[some], mean[some], noise, abundance[some])
+    if later:
+        # half way: noise and factor of a gene that fits badly would otherwise chase each other
+        grain, dispersion = np.sqrt(grain * noise.grain), np.sqrt(dispersion * noise.dispersion)
     return GeneNoise(platform, dispersion, grain, spread)
 
 
@@ -143,7 +196,7 @@ def _shrunk_factors(logs: Array, variance: Array) -> tuple[Array, float]:
             break
         prior = wanted
     shrink = prior / (prior + variance)
-    return np.exp(shrink * (logs - centre)), float(np.sqrt(prior))
+    return np.exp(np.clip(shrink * (logs - centre), -_FARTHEST, _FARTHEST)), float(np.sqrt(prior))
 
 
 def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -> tuple[Array, Array]:
@@ -162,12 +215,12 @@ def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -
     left *= weight
     left *= left
     left /= lost
-    sums = [np.einsum("ij,ij->j", scaled, scaled, dtype=np.float64)]
+    sums = [np.einsum("ij,ij->j", scaled, scaled).astype(np.float64)]
     left_mean, square = left * mean, scaled * mean
-    sums.append(np.einsum("ij,ij->j", scaled, square, dtype=np.float64))
-    sums.append(np.einsum("ij,ij->j", square, square, dtype=np.float64))
-    sums.append(left_mean.sum(0, dtype=np.float64))
-    sums.append(np.einsum("ij,ij->j", left_mean, mean, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", scaled, square).astype(np.float64))
+    sums.append(np.einsum("ij,ij->j", square, square).astype(np.float64))
+    sums.append(left_mean.sum(0).astype(np.float64))
+    sums.append(np.einsum("ij,ij->j", left_mean, mean).astype(np.float64))
     return _two_terms(np.stack(sums))
 
 
