@@ -14,7 +14,7 @@ from napari_spatialml.session.command import Command
 from napari_spatialml.session.store import put
 from napari_spatialml.views import ColourBy, Presenter
 
-from ..views.conftest import table_of
+from ..views.conftest import section, table_of
 from .conftest import Window
 
 TYPES = ["acinar", "cancer", "ductal", "stroma"]
@@ -48,17 +48,17 @@ def made(shares=SHARES, **obs):
 def shown(make_napari_viewer):
     opened = []
 
-    def show(zoom=2.0, section=None, **look):
-        session = Session.start(made() if section is None else section)
+    def show(zoom=2.0, whole=None, system="global", element="spots", table="counts", **look):
+        session = Session.start(made() if whole is None else whole)
         viewer = make_napari_viewer(show=True)
         viewer.window._qt_window.resize(1200, 700)
         presenter = Presenter(viewer, session)
         window = Window(viewer, presenter)
         opened.append((presenter, session))
         window.settle()
-        presenter.show()
-        presenter.show_pies("spots", "counts", **look)
-        presenter.layer_of("spots").opacity = 1.0
+        presenter.show(coordinate_system=system)
+        presenter.show_pies(element, table, **look)
+        presenter.layer_of(element).opacity = 1.0
         viewer.scene.camera.center, viewer.scene.camera.zoom = (0.0, 1.5 * SPAN), zoom
         window.settle()
         return window
@@ -121,7 +121,7 @@ def test_sectors_run_clockwise_from_twelve_within_the_spot_in_the_colours_of_the
 
 
 def test_a_ring_is_the_thicker_the_less_is_known_and_leaves_the_areas_as_they_are(shown):
-    window = shown(section=made(proportions_uncertainty=UNSURE))
+    window = shown(whole=made(proportions_uncertainty=UNSURE))
     assert ("ring", "unsure: 90 % interval up to 20 %") in window.presenter.legends()[0].signs
     for mode in ("pies", "bars"):
         window.presenter.show_pies("spots", "counts", mode=mode)
@@ -138,7 +138,7 @@ def test_a_ring_is_the_thicker_the_less_is_known_and_leaves_the_areas_as_they_ar
 
 def test_small_pies_are_drawn_in_their_dominant_colour_and_so_is_that_mode(shown):
     section = made(np.roll(SHARES, 1, 1)[[0, 0, 2, 2]])  # 0.4 of acinar; 0.55 of cancer
-    window = shown(zoom=5.5 / 60, section=section)  # 5.5 pixels
+    window = shown(zoom=5.5 / 60, whole=section)  # 5.5 pixels
     for _ in range(2):
         for spot, name in ((0, "acinar"), (3, "cancer")):
             assert window.colours((0.0, spot * SPAN))[0] == pytest.approx(rgb(name), abs=2)
@@ -154,7 +154,7 @@ def test_what_the_hand_has_set_is_outlined_and_what_cannot_be_trusted_is_crossed
         proportions_outside=[False, True, False, False],
         proportions_empty=[False, False, False, False],
     )
-    window = shown(section=section, ring=False)
+    window = shown(whole=section, ring=False)
     said = dict(window.presenter.legends()[0].signs)
     assert said == {
         "outline": "set by hand (1)", "hatch": "a type the reference lacks (1)", "cross": "artefact or empty (1)",
@@ -199,13 +199,40 @@ def test_one_changed_spot_sends_one_line_and_undo_brings_its_picture_back(shown)
     layer.selected_data = set()
 
 
+def test_bins_are_bars_close_up_and_their_dominant_type_farther_out(shown):
+    whole = section()
+    table = whole.tables["msi"]
+    values = np.tile([0.25, 0.0, 0.75, 0.0], (47, 1))
+    table.obsm["proportions"] = pd.DataFrame(values, index=table.obs_names, columns=TYPES)
+    table.obs["proportions_dominant"] = pd.Categorical.from_codes(values.argmax(1), TYPES)
+    whole.attrs["spatialml"]["colours"] = {"proportions_dominant": COLOURS}
+    window = shown(whole=whole, system="msi", element="pixels", table="msi", ring=False)
+    presenter = window.presenter
+    presenter.layer_of("pixels").opacity = 1.0
+
+    def seen(zoom):
+        """Return the colours along the fourth column of the pixel in row 3 and column 4."""
+        window.viewer.scene.camera.zoom = zoom
+        column, row = 4 + np.array([0.1, 0.4, 0.9]), np.full(3, 3.5)
+        ours = presenter.place_of("pixels").affine.apply(np.column_stack([row, column]))
+        window.viewer.scene.camera.center = (0.0, *ours[1])
+        return [np.array(c) for c in window.colours(*ours)]
+
+    first, *rest = seen(20.0)
+    assert first == pytest.approx(rgb("acinar"), abs=2)
+    assert all(c == pytest.approx(rgb("ductal"), abs=2) for c in rest)
+    assert all(c == pytest.approx(rgb("ductal"), abs=2) for c in seen(1.5))
+    presenter.show_pies("pixels", "msi", mode="dominant")
+    assert all(c == pytest.approx(rgb("ductal"), abs=2) for c in seen(20.0))
+
+
 def node_of(window):
     return window.canvas.layer_to_visual[window.presenter.layer_of("spots")].node
 
 
 def test_pies_hold_neither_the_window_nor_the_layer(shown):
     """The fixture of the window itself looks whether napari's window has gone at the end."""
-    window = shown(section=made(proportions_uncertainty=UNSURE))
+    window = shown(whole=made(proportions_uncertainty=UNSURE))
     held = [node_of(window), next(v for v in node_of(window)._subvisuals if type(v).__name__ == "PiesVisual")]
     held = [weakref.ref(part) for part in held]
     window.presenter.use("proportions", table="counts")

@@ -10,7 +10,13 @@ from .diff import Add, Remove, Update, diff
 from .layers import ELEMENT, make_layer, update_layer
 from .specs import Key, LabelsSpec, LayerSpec
 
-__all__ = ["Canvas"]
+__all__ = ["Canvas", "canvas_of"]
+
+
+def canvas_of(viewer: Any) -> Any:
+    """Return the canvas on which vispy draws, or None where a viewer has no window."""
+    shown = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
+    return getattr(shown, "canvas", None)
 
 
 class Canvas:

@@ -10,20 +10,14 @@ import numpy as np
 from psygnal import Signal
 
 from ..errors import BadInput
-from .canvas import Canvas
+from .canvas import Canvas, canvas_of
 from .images import FIRST_SHOWN
 from .looking_clip import Divided
 
-__all__ = ["MODES", "Comparison", "Shown", "canvas_of", "comparable"]
+__all__ = ["MODES", "Comparison", "Shown", "comparable"]
 
 MODES = {"swipe": "left-right", "swipe down": "up-down", "checkerboard": "squares", "blink": "whole"}
 """The ways to compare, and how each divides the canvas."""
-
-
-def canvas_of(viewer: Any) -> Any:
-    """Return the canvas on which vispy draws, or None where a viewer has no window."""
-    shown = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
-    return getattr(shown, "canvas", None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
-from .looking import canvas_of
+from .canvas import canvas_of
 
 __all__ = ["Frame", "frame_of_all", "frame_of_view", "nice_length", "render", "said_length"]
 

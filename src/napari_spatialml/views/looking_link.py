@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from ..session import Document, Session
 from ..session.changes import Slot
 from .canvas import Canvas
 from .memory import Memory
+from .pie_specs import draw_pies
 from .plan import plan
 from .specs import LabelsSpec
 from .state import ViewState
@@ -85,10 +87,12 @@ class SecondScene:
         The model of the second viewer.
     stage
         The presenter of the first.
+    window
+        Returns napari's canvas of vispy on which the second viewer draws, or None.
     """
 
-    def __init__(self, viewer: Any, stage: Stage) -> None:
-        self._stage, self._memory = stage, Memory()
+    def __init__(self, viewer: Any, stage: Stage, window: Callable[[], Any] = lambda: None) -> None:
+        self._stage, self._memory, self._window = stage, Memory(), window
         self.canvas = Canvas(viewer)
         self.system = ""
         self.shown: tuple[str, ...] | None = None
@@ -106,6 +110,7 @@ class SecondScene:
     def show(self) -> None:
         """Show the document as it is now."""
         self.canvas.apply(plan(self._stage.document, self.state, self._memory))
+        draw_pies(self._window(), self.canvas)
         for _, layer in self.canvas.layers():
             layer.editable = False
 

@@ -30,7 +30,7 @@ void main() {
     float px = length(side.xy / side.w - centre.xy / centre.w);
     v_px = max(px, 0.75);
     v_scale = px / v_px;
-    float outline = mod(v_spot.z, 2.0) > 0.5 ? 3.2 * clamp(v_px / 9.0, 0.35, 1.0) : 0.0;
+    float outline = mod(v_spot.z, 2.0) > 0.5 ? 3.2 * max(clamp(v_px / 9.0, 0.35, 1.0), v_px / 45.0) : 0.0;
     float reach = v_px + (u_square > 0.5 ? 0.0 : 0.75 + outline);
     vec2 corner_at = u_sprite > 0.5 ? vec2(0.0) : a_corner;
     v_at = (u_sprite > 0.5 ? vec2(1.0) : a_corner) * reach / v_px;
@@ -151,7 +151,7 @@ void main() {
     if (u_square > 0.5) seen = 1.0;
     colour.a *= seen;
     if (sign_of(signs, 1.0)) {
-        float thick = clamp(v_px / 9.0, 0.35, 1.0);
+        float thick = max(clamp(v_px / 9.0, 0.35, 1.0), v_px / 45.0);
         float away = u_square > 0.5 ? beyond + 3.0 * thick : beyond;
         float dark = clamp(0.5 + 1.6 * thick - away, 0.0, 1.0);
         float light = clamp(0.5 + 3.0 * thick - away, 0.0, 1.0);

@@ -16,7 +16,7 @@ from .specs import LayerSpec, PointsSpec
 from .spots import placed_spots
 from .state import ViewState
 
-__all__ = ["draw_pies", "with_pies"]
+__all__ = ["arrays_of", "draw_pies", "pie_token", "with_pies"]
 
 _COLUMNS = ("dominant", "uncertainty", "by_hand", "outside", "empty")
 
@@ -25,39 +25,53 @@ def with_pies(
     document: Document, state: ViewState, pies: Pies, spec: LayerSpec, system: str, memory: Memory
 ) -> LayerSpec:
     """Return the layer of an element's spots with its proportions instead of discs."""
-    element, part = spec.key.element, ("tables", pies.table)
-    hidden = frozenset(state.hidden_categories.get(element, frozenset()))
-    columns = tuple(document.revision((*part, "obs", f"{pies.output}_{c}")) for c in _COLUMNS)
-    revisions = (document.revision((*part, "obsm", pies.output)), columns, document.revision(("attrs", "colours")))
-    token = (pies, revisions, hidden, state.selected, state.limit, spec.token)
     assert isinstance(spec, PointsSpec)
-    return replace(spec, pies=PiesDrawn(token, partial(_arrays, document, state, pies, element, system, memory)))
+    element = spec.key.element
+    where = (document.element(element).index.to_numpy(), *placed_spots(document, element, system, memory))
+    token = (pie_token(document, state, pies, element), spec.token)
+    return replace(spec, pies=PiesDrawn(token, partial(arrays_of, document, state, pies, element, where, memory)))
 
 
-def _arrays(document: Document, state: ViewState, pies: Pies, element: str, system: str, memory: Memory) -> Any:
+def pie_token(document: Document, state: ViewState, pies: Pies, element: str) -> Any:
+    """Return what changes whenever what is drawn of the proportions does."""
+    part = ("tables", pies.table)
+    columns = tuple(document.revision((*part, "obs", f"{pies.output}_{c}")) for c in _COLUMNS)
+    values = document.revision((*part, "obsm", pies.output)), document.revision(("attrs", "colours"))
+    return pies, columns, values, _hidden(state, element), state.selected, state.limit
+
+
+def arrays_of(
+    document: Document,
+    state: ViewState,
+    pies: Pies,
+    element: str,
+    where: tuple[Any, Any, Any],
+    memory: Memory,
+    *,
+    square: bool = False,
+) -> Any:
+    """Return `pie_visual.PieArrays` of what has these ids (n,), centres (n, 2) and diameters (n,)."""
     from .pie_visual import PieArrays
 
-    centres, diameters = placed_spots(document, element, system, memory)
-    ids = document.element(element).index.to_numpy()
+    ids, centres, diameters = where
     slots, spots = pie_rows(document, pies, element, ids, state, memory)
     types, _, _ = shares_of(document, pies, element)
-    hidden = frozenset(state.hidden_categories.get(element, frozenset()))
-    colours = colour_bytes(pie_colours(document, pies, types), types, hidden, pies.highlight)
-    return PieArrays(centres, diameters, slots, spots, np.ascontiguousarray(colours), pies.mode, pies.ring)
+    colours = colour_bytes(pie_colours(document, pies, types), types, _hidden(state, element), pies.highlight)
+    mode = "bars" if square and pies.mode == "pies" else pies.mode
+    return PieArrays(centres, diameters, slots, spots, np.ascontiguousarray(colours), mode, pies.ring, square)
 
 
-def draw_pies(viewer: Any, canvas: Canvas) -> None:
-    """Let the window draw pies where the plan has them; a viewer without a window shows the dominant types.
+def _hidden(state: ViewState, element: str) -> frozenset[str]:
+    return frozenset(state.hidden_categories.get(element, frozenset()))
+
+
+def draw_pies(window: Any, canvas: Canvas) -> None:
+    """Let napari's canvas of vispy draw pies where the plan has them; without one (None) the dominant types are seen.
 
     The pies become a part of what napari draws of the layer: they have its place, its opacity and its order, and
     go with it. Nothing of them is kept here, so that nothing keeps the window.
     """
-    from .looking import canvas_of
-
-    window = canvas_of(viewer)
-    if window is None:
-        return
-    for spec, layer in canvas.layers():
+    for spec, layer in canvas.layers() if window is not None else ():
         drawn = window.layer_to_visual.get(layer) if isinstance(spec, PointsSpec) else None
         if drawn is not None:
             _follow(drawn, spec.pies)  # type: ignore[attr-defined]  # only of points

@@ -22,6 +22,8 @@ __all__ = ["PieArrays", "PiesVisual"]
 _SPRITE_PX = 9.0
 """Up to so many pixels across a spot is one vertex, not four: where it is cut by the edge of the canvas it may
 vanish as soon as its middle does."""
+_COVERED_PX = 6.0
+"""Up to so many pixels across squares are not drawn: the layer below has their dominant colours."""
 _EDGE_PX = 6.0
 """What is drawn beyond a spot, at most."""
 
@@ -143,12 +145,14 @@ class PiesVisual(Visual):
 
     def _prepare_draw(self, view: Any) -> bool | None:
         """Choose what is in view, and how it is drawn; nothing is drawn where nothing is."""
-        if not len(self._places):
+        if self.shown is None or not len(self._places):
             return False
         px, box = _view(view.transforms)
         widest = 2 * float(self._places[:, 2].max())
-        sprites = widest * px <= _SPRITE_PX
-        self._choose(sprites, box + np.array([[-1.0], [1.0]]) * (widest / 2 + _EDGE_PX / max(px, 1e-12)))
+        if self.shown.square and widest * px <= _COVERED_PX:
+            return False
+        sprites = not self.shown.square and widest * px <= _SPRITE_PX
+        self._choose(sprites, box + np.array([[-1.0], [1.0]]) * (0.6 * widest + _EDGE_PX / max(px, 1e-12)))
         view.view_program["u_sprite"] = float(sprites)
         self._draw_mode = "points" if sprites else "triangles"
         return None if len(self._in_view[1]) else False  # type: ignore[arg-type]  # chosen just now

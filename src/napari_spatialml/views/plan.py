@@ -26,11 +26,12 @@ from .looking_scene import in_scene, scenes
 from .loose import LOOSE, loose_legend, loose_specs
 from .memory import Memory
 from .outlines import outlines_note, outlines_specs
+from .pie_bins import bar_specs
 from .pie_legend import pie_legend
 from .pie_specs import with_pies
-from .pies import pies_of
+from .pies import Pies, pies_of
 from .places import beside_offset
-from .rasters import labels_specs
+from .rasters import is_pixel_grid, labels_specs
 from .selected_specs import dimming_specs, marked_values
 from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
@@ -143,8 +144,10 @@ def _of_rows(
     values, token = compared or coloured(document, colour, memory, element)
     values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
+    pies = None if compared else pies_of(document, state, element, colour)
     if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
         bins = bins_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
+        bins += _bars(document, state, pies, element, system, memory, beside=beside, offset=offset)
         return [*bins, *dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)]
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
@@ -152,15 +155,24 @@ def _of_rows(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, window=window
         )
         dim = dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)
+        cells += _bars(document, state, pies, element, system, memory, beside=beside, offset=offset)
         return [*cells, *dim, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
-        pies = None if compared else pies_of(document, state, element, colour)
         dots = pies is not None
         made = spots_spec(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, dots=dots
         )
         return [made if pies is None else with_pies(document, state, pies, made, system, memory)]
     return outlines_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
+
+
+def _bars(
+    document: Document, state: ViewState, pies: Pies | None, element: str, system: str, memory: Memory, **where: Any
+) -> list[LayerSpec]:
+    """Return the bars within bins or pixels; cells have the colour of their type."""
+    if pies is None or not is_pixel_grid(document, element):
+        return []
+    return bar_specs(document, state, pies, element, system, memory, **where)
 
 
 def _density_limits(spec: ImageSpec, memory: Memory) -> tuple[float, float]:
@@ -232,8 +244,8 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if colour is None or values is None:
         return None
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
-    pies = pies_of(document, state, element, colour) if kind == "shapes" else None
-    if pies is not None:
+    pies = pies_of(document, state, element, colour)
+    if pies is not None and (is_circles(document, element) if kind == "shapes" else is_pixel_grid(document, element)):
         return pie_legend(document, pies, element, hidden)
     polygons = kind == "shapes" and not is_circles(document, element)
     note = outlines_note(document, element, system, memory) if polygons else ""

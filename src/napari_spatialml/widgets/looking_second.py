@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class SecondView(QWidget):
         self._desk = desk
         self.model = ViewerModel(title="Second view")
         self.canvas = QtViewer(self.model)
-        self.scene = SecondScene(self.model, desk.presenter)
+        self.scene = SecondScene(self.model, desk.presenter, weakref.ref(self.canvas.canvas))
         self.link: Link | None = None
         self.systems, self.elements, self.linked = QComboBox(), QToolButton(), QCheckBox("Linked")
         self._lay_out()
