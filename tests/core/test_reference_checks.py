@@ -149,6 +149,14 @@ def test_the_order_of_cells_and_genes_hardly_matters_to_the_confusion():
     assert groups_alike(here, 0.2) == groups_alike(there, 0.2) == [[2, 3]]
 
 
+def test_signatures_that_are_nearly_one_are_found_without_any_cell():
+    found = check_cells(sp.csr_matrix(PROFILES * 1e6), NAMES, 500.0, "signatures")
+    assert found.merges == (("twin 1", "twin 2"),) and found.rare == ()
+    assert np.allclose(found.alike.sum(1), 1) and found.alike[0, 0] > 0.98
+    deep = check_cells(sp.csr_matrix(PROFILES * 1e6), NAMES, 5e6, "signatures")
+    assert deep.merges == () and (np.diag(deep.alike) > 0.99).all()
+
+
 def test_a_type_with_one_cell_is_kept_and_warned_of():
     counts, types = cells((60, 1, 40, 0))
     found = check_cells(counts, types, 2000.0, "raw")

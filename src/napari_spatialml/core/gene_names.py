@@ -118,19 +118,22 @@ def why_few(first: Names, second: Names, shared: int, needed: int) -> str:
 
 def _best_pair(spots: Mapping[str, Names], reference: Mapping[str, Names]) -> tuple[str, str]:
     """Return the ways of naming that agree most; the tables' own where these do almost as well."""
-    loose = {}
-    for a, first in spots.items():
-        for b, second in reference.items():
-            loose[a, b] = [len(_shared(first, second, key)) for key in (_as_is, _folded)]
-    most = max(both[1] for both in loose.values())
-    good = {pair: both[0] for pair, both in loose.items() if both[1] >= _ALMOST * most}
+    of_spots, of_reference = ({way: _keys(names) for way, names in side.items()} for side in (spots, reference))
+    agree = {
+        (a, b): [len(one & other) for one, other in zip(first, second, strict=True)]
+        for a, first in of_spots.items()
+        for b, second in of_reference.items()
+    }
+    most = max(folded for _, folded in agree.values())
+    good = {pair: exact for pair, (exact, folded) in agree.items() if folded >= _ALMOST * most}
     best = max(good.values())
     return next(pair for pair, n in good.items() if n >= _ALMOST * best)
 
 
-def _shared(first: Names, second: Names, key: Callable[[str], str]) -> set[str]:
-    sides = [{key(name) for name in _unversioned(names)} for names in (first, second)]
-    return (sides[0] & sides[1]) - set(_NOTHING) - {n.upper() for n in _NOTHING}
+def _keys(names: Names) -> tuple[set[str], set[str]]:
+    """Return the names as they are, and loosened as far as they may be."""
+    plain = set(_unversioned(names).tolist()) - set(_NOTHING)
+    return plain, {_folded(name) for name in plain}
 
 
 def _partners(here: Names, there: Names, partner: npt.NDArray[Any], loosen: Callable[[str], str]) -> npt.NDArray[Any]:

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from ..errors import BadInput
 from .count_state import State
-from .type_confusion import confusion, groups_alike, likeness, summed
+from .type_confusion import confusion, drawn_confusion, groups_alike, likeness, summed
 
 __all__ = ["ALIKE", "RARE", "ReferenceReport", "check_cells", "merged_types"]
 
@@ -42,7 +42,8 @@ class ReferenceReport:
         Types of fewer than 10 cells.
     alike
         (t, t) how often a cell of a row's type is taken for the column's, over the shared genes and at the
-        spots' depth. Rows sum to 1; NaN where nothing can be told, as of signatures.
+        spots' depth; where only signatures are known, how often counts drawn from them are. Rows sum to 1;
+        NaN where nothing can be told.
     rare_like
         Pairs of a rare type and the one that it looks most like.
     merges
@@ -158,10 +159,13 @@ def check_cells(counts: sp.csr_matrix, types: npt.NDArray[Any], depth: float, st
     number, warnings = (np.cumsum(usable) - 1)[number[kept]], _unseen(names[~usable])
     names, profiles, seen = names[usable], profiles[usable], counts if kept.all() else counts[kept]
     sizes = np.bincount(number, minlength=len(names))
-    found = np.full((len(names), len(names)), np.nan)
-    if state != "signatures":
-        found = confusion(seen, number, len(names), depth, raw=state == "raw")
-    rare = [] if state == "signatures" else np.flatnonzero(sizes < RARE).tolist()
+    signatures = state == "signatures"
+    found = (
+        drawn_confusion(profiles, depth)
+        if signatures
+        else confusion(seen, number, len(names), depth, raw=state == "raw")
+    )
+    rare = [] if signatures else np.flatnonzero(sizes < RARE).tolist()
     groups = groups_alike(found, ALIKE)
     nearest = (likeness(profiles, sizes) - 3 * np.eye(len(names))).argmax(1)
     warnings += [_rare(names, sizes, k, int(nearest[k]), found[k, k]) for k in rare]

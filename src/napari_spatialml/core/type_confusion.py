@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-__all__ = ["confusion", "groups_alike", "likeness", "summed"]
+__all__ = ["confusion", "drawn_confusion", "groups_alike", "likeness", "summed"]
 
 Array = npt.NDArray[np.float64]
 TRIED = 200
@@ -65,24 +65,59 @@ def confusion(
     fold = np.full(len(number), -1)
     fold[order] = place % 2
     halves = summed(counts, np.where(fold >= 0, 2 * number + fold, -1), 2 * n_types).reshape(n_types, 2, -1)
-    tried = _tried(order, number, sizes, generator)
+    shuffled = order[np.lexsort((generator.random(len(order)), number[order]))]
+    tried = np.sort(shuffled[place < TRIED])
     alone = sizes[number[tried]] == 1
-    tried = np.concatenate([tried[~alone], tried[alone]])
-    single = tried[len(tried) - int(alone.sum()) :]
+    single = tried[alone]
     kept, rest = _split(counts[single], raw, generator)
     halves[number[single], 0], halves[number[single], 1] = 0.0, rest.toarray()
-    tests = _thinned(sp.vstack([counts[tried[: len(tried) - len(single)]], kept], format="csr"), depth, raw, generator)
-    held = fold[tried]
-    whole, average = halves.sum((0, 1)), totals[full].mean() if len(full) else 1.0
-    pooled = whole / max(whole.sum(), 1e-300) * average
-    found = np.zeros((n_types, n_types))
+    tests = sp.vstack([counts[tried[~alone]], kept], format="csr")
+    tried = np.concatenate([tried[~alone], single])
+    profiles = halves + halves.sum((0, 1)) * (totals[full].mean() / max(halves.sum(), 1e-300) if len(full) else 1.0)
+    return _classified(_thinned(tests, depth, raw, generator), number[tried], fold[tried], profiles, sizes > 0)
+
+
+def drawn_confusion(profiles: Array, depth: float) -> Array:
+    """Return how often a spot of one type alone would be taken for another, where only signatures are known.
+
+    Counts of 200 spots a type are drawn from the signatures, with a fixed seed. What single cells of a type
+    have that its mean has not is left out, so types are at least as much alike as this says.
+
+    Parameters
+    ----------
+    profiles
+        (t, g) signatures over the genes that spots and reference share.
+    depth
+        Counts of a typical spot in these genes.
+
+    Returns
+    -------
+    numpy.ndarray
+        (t, t), as of `confusion`.
+    """
+    generator = np.random.default_rng(0)
+    total = profiles.sum(1, keepdims=True)
+    shares = np.divide(profiles, total, out=np.zeros_like(profiles), where=total > 0)
+    found = np.full((len(profiles), len(profiles)), np.nan)
+    both = np.stack([shares, shares], 1) + shares.mean(0) * 1e-3 / max(depth, 1.0)
+    for k in range(len(profiles)):  # a panel of all genes for all types at once would fill the memory
+        tests = sp.csr_matrix(generator.poisson(np.broadcast_to(shares[k] * depth, (TRIED, shares.shape[1]))))
+        found[k] = _classified(tests, np.full(TRIED, k), np.zeros(TRIED, int), both, total[:, 0] > 0)[k]
+    return found
+
+
+def _classified(
+    tests: sp.csr_matrix, number: npt.NDArray[Any], fold: npt.NDArray[Any], halves: Array, usable: npt.NDArray[np.bool_]
+) -> Array:
+    """Return the share of the rows of each type that are taken for each, by the other half's profiles."""
+    found = np.zeros((len(halves), len(halves)))
+    seen = np.asarray(tests.sum(1)).ravel() > 0  # a cell without counts is no one's
     for half in (0, 1):
-        rows = np.flatnonzero(held == half)
-        profiles = halves[:, 1 - half] + pooled
-        logs = np.log(np.maximum(profiles / profiles.sum(1, keepdims=True), 1e-300))
-        logs[sizes == 0] = -np.inf
-        taken = np.asarray(tests[rows] @ np.where(np.isfinite(logs), logs, -1e6).T).argmax(1)
-        np.add.at(found, (number[tried[rows]], taken), 1)
+        rows = np.flatnonzero((fold == half) & seen)
+        profiles = np.maximum(halves[:, 1 - half], 1e-300)
+        scores = np.asarray(tests[rows] @ np.log(profiles / profiles.sum(1, keepdims=True)).T)
+        scores[:, ~usable] = -np.inf
+        np.add.at(found, (number[rows], scores.argmax(1)), 1)
     with np.errstate(invalid="ignore"):
         return np.asarray(found / found.sum(1, keepdims=True))
 
@@ -112,14 +147,6 @@ def groups_alike(found: Array, level: float) -> list[list[int]]:
     n, label = sp.csgraph.connected_components(sp.csr_matrix(both >= level), directed=False)
     groups = [np.flatnonzero(label == k).tolist() for k in range(n)]
     return [group for group in groups if len(group) > 1]
-
-
-def _tried(order: Any, number: Any, sizes: Any, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return at most `TRIED` of the cells of each type, drawn without order."""
-    key = generator.random(len(order))
-    shuffled = order[np.lexsort((key, number[order]))]
-    place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.asarray(np.sort(shuffled[place < TRIED]), np.int64)
 
 
 def _thinned(counts: sp.csr_matrix, depth: float, raw: bool, generator: np.random.Generator) -> sp.csr_matrix:

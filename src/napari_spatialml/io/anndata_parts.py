@@ -17,7 +17,7 @@ from ..errors import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cells", "cells_in", "cells_of", "open_h5ad", "open_zarr"]
+__all__ = ["Cells", "cells_in", "cells_of", "check_links", "open_h5ad", "open_zarr"]
 
 _COUNT_LAYERS = ("counts", "count", "rawcounts", "raw", "umi", "umis", "umicounts")
 _GLANCE = 200_000
@@ -66,27 +66,49 @@ def open_h5ad(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def open_zarr(store: Path, folder: Path) -> Iterator[Any]:
-    """Open an AnnData in a folder of a zarr store, or in all of it, as a group.
+def open_zarr(store: Path, inside: str = "") -> Iterator[Any]:
+    """Open an AnnData in a zarr store as a group.
+
+    Parameters
+    ----------
+    store
+        The store.
+    inside
+        Where in it the AnnData lies, as ``tables/NAME``; "" if the store is the AnnData.
 
     Raises
     ------
     BadInput
-        When there is none, or it is damaged.
+        When there is none, it is damaged, or it leads out of the store.
     """
     import zarr
 
+    folder = store / inside if inside else store
+    check_links(store, folder)
     try:
-        group = zarr.open_group(folder, mode="r")
+        group = zarr.open_group(str(folder), mode="r")
         if group.attrs.get("encoding-type") != "anndata":
             raise BadInput(f"'{folder.name}' is not an AnnData table.", "Name a table of a store.")
         yield group
     except BadInput:
         raise
     except Exception as error:  # zarr, numcodecs and anndata each raise their own
-        raise BadInput(
-            f"The table '{folder.name}' of '{store.name}' is damaged ({error}).", "Copy it again."
-        ) from error
+        told = f"The table '{folder.name}' of '{store.name}' is damaged ({error})."
+        raise BadInput(told, "Copy it again.") from error
+
+
+def check_links(store: Path, folder: Path) -> None:
+    """Refuse a folder that lies outside its store, or from which a link leads there.
+
+    Raises
+    ------
+    BadInput
+        When it does; the message names it.
+    """
+    for found in (folder, *(folder.rglob("*") if folder.resolve().is_relative_to(store.resolve()) else ())):
+        if not found.resolve().is_relative_to(store.resolve()):
+            where = found.relative_to(store)
+            raise BadInput(f"'{where}' in '{store.name}' is a link out of the store.", "Take a copy without links.")
 
 
 def cells_in(group: Any) -> Cells:

@@ -14,14 +14,14 @@ from ..core import Reference
 from ..core.count_state import State, as_counts
 from ..core.gene_names import OWN, names_of
 from ..errors import BadInput
-from .anndata_parts import Cells, cells_in, cells_of, open_h5ad, open_zarr
+from .anndata_parts import Cells, cells_in, cells_of, check_links, open_h5ad, open_zarr
 from .signature_table import is_signatures, read_signatures
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["INSIDE", "ReferenceFile", "read_reference", "split_place", "table_folder", "table_reference"]
+__all__ = ["INSIDE", "ReferenceFile", "read_reference", "split_place", "table_inside", "table_reference"]
 
 OBVIOUS = (
     "celltype", "celltypes", "celltypename", "annotation", "annotations", "cellannotation", "cellsubtype",
@@ -81,7 +81,7 @@ def read_reference(
     if not place.exists():
         raise BadInput(f"There is no file '{place}'.", "Check the path.")
     if place.is_dir():
-        with open_zarr(place, table_folder(place, inside)) as group:
+        with open_zarr(place, table_inside(place, inside)) as group:
             return _labelled(cells_in(group), inside or place.name, column)
     if is_anndata(place):
         with open_h5ad(place) as group:
@@ -111,8 +111,8 @@ def split_place(path: str | Path) -> tuple[Path, str]:
     return Path(place).expanduser(), inside
 
 
-def table_folder(store: Path, inside: str = "") -> Path:
-    """Return where the table lies in a store: the one named, the only one, or the store itself.
+def table_inside(store: Path, inside: str = "") -> str:
+    """Return where the table lies in a store: the one named, the only one, or "", the store itself.
 
     Raises
     ------
@@ -125,12 +125,9 @@ def table_folder(store: Path, inside: str = "") -> Path:
         raise BadInput(f"'{store.name}' has no table '{inside}'.", f"Its tables: {listed}.")
     if not inside and len(tables) > 1:
         raise BadInput(f"'{store.name}' has several tables: {listed}.", f"Name one: {store.name}{INSIDE}{tables[0]}.")
-    folder = store / "tables" / (inside or tables[0]) if tables else store
-    for found in (folder, *folder.rglob("*")):
-        if found.is_symlink() and not found.resolve().is_relative_to(store.resolve()):
-            where = found.relative_to(store)
-            raise BadInput(f"'{where}' in '{store.name}' is a link out of the store.", "Take a copy without links.")
-    return folder
+    found = f"tables/{inside or tables[0]}" if tables else ""
+    check_links(store, store / found)
+    return found
 
 
 def _labelled(cells: Cells, name: str, column: str | None) -> ReferenceFile:

@@ -18,7 +18,7 @@ from ..core.gene_names import FEWEST, OWN, match_genes, names_of, why_few
 from ..core.reference_checks import ReferenceReport, check_cells, merged_types
 from ..core.report import Report, silent
 from ..errors import BadInput
-from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_folder, table_reference
+from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_inside, table_reference
 from .document import Document, digest
 from .reference_cache import content_of, keep, kept
 from .selection import DeconvolutionSelection
@@ -167,7 +167,7 @@ def fingerprint_of(document: Document, reference: str) -> str:
     if not place.exists():
         raise BadInput(f"There is no reference '{place}'.", "Check the path.")
     try:
-        return content_of(table_folder(place, inside) if place.is_dir() else place)
+        return content_of(place / table_inside(place, inside) if place.is_dir() else place)
     except OSError as error:
         raise BadInput(f"'{reference}' cannot be read ({error.strerror}).", "Check who may read it.") from error
 
