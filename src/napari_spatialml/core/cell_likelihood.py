@@ -10,7 +10,14 @@ import scipy.sparse as sp
 
 from .platform_factors import FIRST_DISPERSION
 
-__all__ = ["CellModel", "expected_deviance", "learnt_from", "log_likelihoods"]
+__all__ = [
+    "CellModel",
+    "expected_deviance",
+    "learnt_from",
+    "log_likelihoods",
+    "moment_dispersions",
+    "shrunk_factors",
+]
 
 Array = npt.NDArray[np.float64]
 _STEP = np.log(1.05)
@@ -111,7 +118,7 @@ def learnt_from(counts: sp.csr_matrix, model: CellModel, factors: bool = True) -
         change, dispersion = _residuals(counts, best, model)
         found = replace(model, dispersion=dispersion)
         if factors:
-            found = replace(found, platform=_shrunk(np.log(model.platform) + change[0], change[1]))
+            found = replace(found, platform=shrunk_factors(np.log(model.platform) + change[0], change[1]))
         moved = float(np.abs(np.log(found.platform / model.platform)).max())
         model = found
         if moved < 0.02:
@@ -135,13 +142,21 @@ def _residuals(
     second = np.bincount(best, totals**2, t)
     left = (squares - 2 * share * crossed + share**2 * second[:, None]).sum(0) - expected
     mean_squares = (share**2 * second[:, None]).sum(0)
-    dispersion = _dispersions(left, mean_squares)
+    dispersion = moment_dispersions(left, mean_squares)
     spread = dispersion * mean_squares / (expected + 0.5) ** 2
     return (np.log((seen + 0.5) / (expected + 0.5)), 1 / (expected + 0.5) + spread), dispersion
 
 
-def _dispersions(left: Array, squares: Array) -> Array:
-    """Return each gene's dispersion by moments, drawn towards the common one where its mean is low."""
+def moment_dispersions(left: Array, squares: Array) -> Array:
+    """Return each gene's dispersion by moments, drawn towards the common one where its mean is low.
+
+    Parameters
+    ----------
+    left
+        (g,) sums of (y − μ)² − μ.
+    squares
+        (g,) sums of μ².
+    """
     known = squares >= np.median(squares)
     common = float(np.clip(np.median(left[known] / np.maximum(squares[known], 1e-300)), _LEAST, _MOST))
     own = np.clip(left / np.maximum(squares, 1e-300), _LEAST, _MOST)
@@ -150,8 +165,14 @@ def _dispersions(left: Array, squares: Array) -> Array:
     return np.asarray(np.exp(weight * np.log(own) + (1 - weight) * np.log(common)))
 
 
-def _shrunk(logs: Array, variance: Array) -> Array:
-    """Return factors drawn towards their mean by a normal prior of the logarithm, its variance by moments."""
+def shrunk_factors(logs: Array, variance: Array) -> Array:
+    """Return (g,) factors drawn towards their mean by a normal prior of the logarithm, its variance by moments.
+
+    Parameters
+    ----------
+    logs, variance
+        (g,) logarithms of factors as they were seen, and how uncertain each is.
+    """
     centre = float(np.average(logs, weights=1 / (variance + 0.1)))
     excess = (logs - centre) ** 2 - variance
     prior = max(float(np.minimum(excess, np.quantile(excess, 0.95)).mean()), 0.0)
