@@ -61,8 +61,7 @@ class Shown(QWidget):
         if held is None or self.desk.session is None:
             return
         document = self.desk.session.document
-        obs, drawn = document.table(held.table).obs, self._as_pies(held)
-        ways = [PIES, BARS] if drawn else []
+        obs, ways = document.table(held.table).obs, list(self._drawn(held))
         ways += [DOMINANT, ONE, *(way for way, c in _COLUMNS.items() if f"{held.output}_{c}" in obs)]
         choose(self.how, ways, ways[0])
         choose(self.type, held.types, held.types[0])
@@ -75,7 +74,7 @@ class Shown(QWidget):
             return
         self._offer()
         element, way = self.desk.session.document.annotated(held.table), str(self.how.currentData())
-        if way in _MODES and self._as_pies(held):
+        if way in _MODES and self._drawn(held):
             presenter.show_pies(element, held.table, held.output, _MODES[way], self.ring.isChecked())
         else:
             presenter.colour_by(element, _colour_by(held.table, self._key(held)))
@@ -102,14 +101,17 @@ class Shown(QWidget):
             return f"obsm/{held.output}/{self.type.currentData()}"
         return f"obs/{held.output}_{_COLUMNS.get(way, 'dominant')}"
 
-    def _as_pies(self, held: SpotProportions) -> bool:
-        """Return whether what the table annotates can be drawn as pies."""
+    def _drawn(self, held: SpotProportions) -> tuple[str, ...]:
+        """Return how a spot's parts can be drawn: circles as pies or bars, bins and pixels as bars, cells not."""
+        from ..views.rasters import is_pixel_grid
         from ..views.spots import is_circles
 
         assert self.desk.session is not None
         document = self.desk.session.document
         element = document.annotated(held.table)
-        return document.type_of(element) == "shapes" and is_circles(document, element)
+        if document.type_of(element) == "shapes":
+            return (PIES, BARS) if is_circles(document, element) else ()
+        return (BARS,) if document.type_of(element) == "labels" and is_pixel_grid(document, element) else ()
 
     def _follow(self) -> None:
         """Show in the fields what the canvas shows, where it shows this result."""
@@ -141,7 +143,7 @@ class Shown(QWidget):
         """Show the fields that the way of drawing needs."""
         one = self.how.currentData() == ONE
         known = self.held is not None and self.held.uncertainty is not None
-        ring = known and self.how.currentData() in _MODES and self.how.findData(PIES) >= 0
+        ring = known and self.how.currentData() in _MODES and self.how.findData(BARS) >= 0
         parts = ((self.type, one), (self._type_label, one), (self.ring, ring), (self._ring_label, ring))
         for part, shown in parts:
             part.setVisible(shown)
