@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_spatialml.core import Affine, Pair
 from napari_spatialml.core.neighbour_coupling import neighbour_coupling
@@ -24,6 +25,7 @@ from tests.acceptance.test_expression_registration import breast, bulb, dlpfc, s
 from tests.core.simulated_sections import section_pair
 
 from ..figures import Figure
+from .expression_moscot import beside_moscot
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PEER = "NAPARI_SPATIALML_PEER_REGISTRATION"
@@ -31,6 +33,7 @@ STARTS = int(os.environ.get("NAPARI_SPATIALML_STARTS", "20"))
 ALPHA, PLACES = 0.5, 600
 MOST_SECONDS = 200
 """What POT is given for one pair."""
+Codes = npt.NDArray[np.int64]
 Found = Iterator[tuple[str, Figure]]
 
 
@@ -68,7 +71,7 @@ def _simulated() -> Found:
 
 
 def _starts(name: str, pair: Pair) -> Found:
-    turns, flips, seconds = [], [], []
+    turns, flips, seconds = list[float](), list[bool](), list[float]()
     for seed in range(STARTS):
         moved, away = spun(pair, seed)
         start = time.process_time()
@@ -83,6 +86,8 @@ def _starts(name: str, pair: Pair) -> Found:
         Figure(float(right.sum()), f"of {STARTS}", float(STARTS), lower_is_better=False, data=name, seed=0),
     )
     yield f"{name}: seconds", Figure(float(np.median(seconds)), "s", data=name, seed=0)
+    codes = _layer_codes()[:2] if name == "dlpfc" else None
+    yield from beside_moscot(name, moved, found, away, float(np.median(turns)), float(np.median(seconds)), codes)
 
 
 def _beside_pot(name: str, pair: Pair) -> Found:
@@ -144,19 +149,25 @@ def _timed(action: Any) -> float:
     return time.process_time() - start
 
 
-def _layers() -> Found:
+def _layer_codes() -> tuple[Codes, Codes, int]:
+    """Return the layers of both sections as numbers, -1 unknown, and how many there are."""
     import anndata
 
     read = [anndata.read_h5ad(DATA / "dlpfc" / f"{name}.h5ad").obs["layer"].astype(str) for name in (151673, 151675)]
     names = sorted(set(read[0]) - {"nan", "None", ""})
     fixed, moving = (np.array([names.index(v) if v in names else -1 for v in one]) for one in read)
+    return fixed, moving, len(names)
+
+
+def _layers() -> Found:
+    fixed, moving, n = _layer_codes()
     pair = dlpfc(DATA)
     centring = Affine.translation(*(pair.fixed.points.mean(0) - pair.moving.points.mean(0)))
     # the nearest spot, however far
     plain = neighbour_coupling(centring.apply(pair.moving.points), pair.fixed.points, 1, 1e12).T
     shares = []
     for coupling in (plain, _register(pair).coupling):
-        labels = push_labels(moving, len(names), coupling).labels(0.0)
+        labels = push_labels(moving, n, coupling).labels(0.0)
         shares.append(float((labels == fixed)[fixed >= 0].mean()))
     yield (
         "dlpfc: layers carried over",

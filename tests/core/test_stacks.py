@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_spatialml.core import Affine, Alignment, Chain, Pair, Side, ThinPlateSpline, Trust
-from napari_spatialml.core.registration import Registrar
-from napari_spatialml.core.stack_links import register_links
+from napari_spatialml.core import Affine, Chain, ThinPlateSpline
 from napari_spatialml.core.stacks import align_stack, fit_stack
 from napari_spatialml.errors import BadInput
 
@@ -151,26 +149,3 @@ def test_of_a_bent_link_the_nearest_movement_is_used():
 def test_bad_links_are_refused_in_words(links, settings, says):
     with pytest.raises(BadInput, match=says):
         align_stack(links, 3, **settings)
-
-
-class Stub(Registrar):
-    """Brings the first landmark of the one side onto the other's; refuses sections without any."""
-
-    def __call__(self, pair: Pair, report=lambda fraction, message="": None) -> Alignment:
-        if not len(pair.moving.landmarks) or not len(pair.fixed.landmarks):
-            raise BadInput("There are 0 landmarks.", "Place some.")
-        shift = pair.fixed.landmarks[0] - pair.moving.landmarks[0]
-        return Alignment(Affine.translation(*shift), trust=Trust(0.5))
-
-
-def test_any_method_finds_the_links_and_a_refusal_stops_nothing():
-    sections = [Side(landmarks=np.array([[0.0, 10.0 * k]])) for k in range(4)]
-    told: list[float] = []
-    links = register_links(sections, Stub(), 2, lambda fraction, message="": told.append(fraction))
-    assert set(links.alignments) == {(1, 0), (2, 0), (2, 1), (3, 1), (3, 2)}
-    assert told == sorted(told)
-    found = align_stack({k: a.transform for k, a in links.alignments.items()}, 4, weights=links.weights)
-    assert np.allclose(found[3].apply([[0.0, 30.0]]), 0)
-    partial = register_links([Side(landmarks=np.zeros((0, 2))), *sections[:2]], Stub())
-    assert "0 landmarks" in partial.refused[1, 0]
-    assert set(partial.alignments) == {(2, 1)}

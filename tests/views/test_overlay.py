@@ -54,8 +54,24 @@ def test_edges_are_lines_where_the_picture_changes(session):
     found = _picture(session.document, "he", "global")
     half = found.rgba.copy()
     half[:, :25, :3], half[:, 25:, :3] = 30, 220
-    lines = edges_of(type(found)(half, found.affine)).rgba[..., 3] > 0
-    assert lines[:, 23:27].any(1).all() and not lines[:, :18].any() and not lines[:, 32:].any()
+    drawn = edges_of(type(found)(half, found.affine))
+    h, w = drawn.rgba.shape[:2]
+    assert np.allclose(drawn.affine.apply([[h, w]]), found.affine.apply([half.shape[:2]]))
+    lines = (drawn.rgba[..., 3] > 0)[h // 8 : -h // 8]
+    at = 25 * w // half.shape[1]
+    near = w // half.shape[1]
+    assert lines[:, at - near : at + near].any(1).all()
+    assert not lines[:, : at - 7 * near].any() and not lines[:, at + 7 * near :].any()
+
+
+def test_edges_of_coarse_pixels_are_thinner_than_a_pixel(session):
+    """Contours of ions of 10 µm would else be 30 µm wide."""
+    found = _picture(session.document, "he", "global")
+    coarse = np.full((20, 30, 4), 255, np.uint8)
+    coarse[:, :15, :3] = 30
+    drawn = edges_of(type(found)(coarse, found.affine))
+    width = (drawn.rgba[drawn.rgba.shape[0] // 2, :, 3] > 0).sum() * drawn.pixel_um
+    assert 0 < width < 0.5 * found.pixel_um
 
 
 def test_the_corners_of_the_mesh_lie_where_the_transform_puts_them(presenter):

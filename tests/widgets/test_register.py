@@ -12,8 +12,11 @@ from napari_spatialml.core import Alignment, Candidate, Certainty, Trust
 from napari_spatialml.core.method import Interval, method
 from napari_spatialml.core.registration import Registrar
 from napari_spatialml.core.report import silent
-from napari_spatialml.core.transform import Affine
+from napari_spatialml.core.transform import Affine, Chain, DisplacementField
 from napari_spatialml.session import correct
+from napari_spatialml.session.changes import Put
+from napari_spatialml.session.command import Command
+from napari_spatialml.session.fields import stored
 from napari_spatialml.widgets.landmark_table import suggested
 from napari_spatialml.widgets.register import RegisterDock
 from napari_spatialml.widgets.register_correct import trust_message
@@ -159,6 +162,23 @@ def test_a_card_lays_another_candidate_and_undo_brings_the_first_back(dock, desk
     assert not np.allclose(desk.session.document.affine("msi_pixels", "global").matrix, before)
     desk.undo()
     assert np.allclose(desk.session.document.affine("msi_pixels", "global").matrix, before)
+
+
+def test_a_field_that_is_lost_is_said_with_the_way_out(dock, desk, ran):
+    """Else the canvas shows neither folds nor overlay, and the dock says that all is well."""
+    registered(dock, ran)
+    assert dock.hand.trust.message.level == "ok" and dock.hand.folds.isEnabled()
+    field = DisplacementField((0.0, 0.0), 5.0, np.random.default_rng(0).normal(0, 0.1, (40, 40, 2)))
+    values, changes = stored(desk.session.document, Chain((TURN, field)))
+    assert changes, "the field lies beside the attributes, and is not taken along"
+    before = desk.session.document.attribute("alignments")
+    after = {**before, "msi": {**before["msi"], "transform": values}}
+    desk.session.execute(Command("copy", (Put(("attrs", "alignments"), before, after),)))
+    dock.refresh_now()
+    message = dock.hand.trust.message
+    assert message.level == "error" and "is not in this store" in message.text
+    assert "register the pair again" in message.hint
+    assert not dock.hand.folds.isEnabled()
 
 
 def test_accepting_is_one_step_and_is_said(dock, desk, ran):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from .affine import Affine
+from .movements import Movement
 from .pictures import Picture
 
 __all__ = ["Fit", "Terms", "blend", "placed", "refine", "terms_of"]
 
 Float = npt.NDArray[np.float32]
-Model = Literal["rigid", "similarity", "affine"]
 _RADIUS = 6
 """Half the window of the local correlation, in pixels."""
 _ROUNDS = 12
@@ -150,7 +149,7 @@ def _whitener(cov: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(vectors @ np.diag(1 / np.sqrt(np.maximum(values, 1e-12))) @ vectors.T)
 
 
-def refine(fixed: Picture, moving: Picture, start: Affine, model: Model = "affine", rounds: int = _ROUNDS) -> Fit:
+def refine(fixed: Picture, moving: Picture, start: Affine, model: Movement = "affine", rounds: int = _ROUNDS) -> Fit:
     """Improve an affine map on one level of the pyramid.
 
     Parameters
@@ -203,7 +202,7 @@ class _Aligned:
         """What must grow: the likeness, on as much as possible."""
         return float(self.terms.likeness * np.sqrt(min(self.overlap, 1.0)))
 
-    def motion(self, model: Model) -> npt.NDArray[np.float64]:
+    def motion(self, model: Movement) -> npt.NDArray[np.float64]:
         """Return (6,): shift, then how the shift grows along y and x, all for the edge of the picture, in pixels."""
         height, width = self.fixed.shape
         half = max(height, width) / 2
@@ -234,7 +233,7 @@ class _Aligned:
 _SHIFT = np.eye(6)[:2]
 _TURN = np.array([[0.0, 0, 0, -1, 1, 0]])
 _GROW = np.array([[0.0, 0, 1, 0, 0, 1]])
-_BASIS: dict[Model, npt.NDArray[np.float64]] = {
+_BASIS: dict[Movement, npt.NDArray[np.float64]] = {
     "rigid": np.vstack([_SHIFT, _TURN]),
     "similarity": np.vstack([_SHIFT, _TURN, _GROW]),
     "affine": np.eye(6),

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from ..errors import BadInput
 from .affine import Affine
 from .coarse_search import Pose, search
-from .image_affine import Fit, Model, refine
+from .image_affine import Fit, refine
 from .landmarks import fit_model
+from .movements import Movement
 from .pictures import Picture, check, extent_of, picture_of
 from .registration import Pair, Side
 from .report import Report, part, silent
@@ -48,7 +49,7 @@ class Wanted:
         The sides' sizes may differ by this factor beyond what their pixel sizes say, ≥ 1.
     """
 
-    model: Model = "affine"
+    model: Movement = "affine"
     everywhere: bool = True
     reflection: Reflection = "auto"
     scale_range: float = 2.0
@@ -138,7 +139,7 @@ def _ranges(wanted: Wanted) -> tuple[tuple[float, ...], tuple[float, ...] | None
     return scales, turns, sides
 
 
-def _judged(fixed: Picture, moving: Picture, poses: list[Pose], model: Model, report: Report) -> list[Fit]:
+def _judged(fixed: Picture, moving: Picture, poses: list[Pose], model: Movement, report: Report) -> list[Fit]:
     """Compare placements in detail, and return the best first."""
     fits = []
     for done, pose in enumerate(poses):
@@ -179,8 +180,8 @@ def levels_of(fixed: Picture, moving: Picture, transform: Affine, edge: int) -> 
     return fixed.at(spacing), moving.at(max(spacing / scale, moving.spacing))
 
 
-def _compared(fixed: Picture, moving: Picture, start: Affine, model: Model) -> Fit:
-    first: Model = "rigid" if model == "rigid" else "similarity"
+def _compared(fixed: Picture, moving: Picture, start: Affine, model: Movement) -> Fit:
+    first: Movement = "rigid" if model == "rigid" else "similarity"
     near = refine(*levels_of(fixed, moving, start, 100), start, first, rounds=6)
     return refine(*levels_of(fixed, moving, near.transform, 180), near.transform, model)
 

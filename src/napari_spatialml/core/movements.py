@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from .affine import Affine
 
-__all__ = ["Movement", "fit_movement"]
+__all__ = ["Movement", "Unsheared", "fit_movement"]
 
-Movement = Literal["rigid", "similarity", "affine"]
+Unsheared = Literal["rigid", "similarity"]
+Movement = Literal[Unsheared, "affine"]
 Array = npt.NDArray[np.float64]
 _STIFF = 1e-9
 """Share of a section's spread below which a direction of it counts as flat."""

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .affine import Affine
-from .movements import fit_movement
+from .movements import Unsheared, fit_movement
 from .report import Report, part, silent
 from .section_evidence import Sections, information
-from .section_refinement import Movement, refine_placement
+from .section_refinement import refine_placement
 from .section_search import Pose, search_poses
 from .transport import Plan, effective_rank, fused_gromov_wasserstein
 
@@ -57,7 +57,7 @@ def place_section(
     n_starts: int = 36,
     least_overlap: float = 0.5,
     alpha: float = 0.5,
-    movement: Movement = "rigid",
+    movement: Unsheared = "rigid",
     reflection: bool = True,
     report: Report = silent,
 ) -> list[Placement]:
@@ -96,7 +96,13 @@ def place_section(
 
 
 def _follow(
-    seen: Sections, unseen: Sections, start: Affine, poses: list[Pose], alpha: float, movement: Movement, report: Report
+    seen: Sections,
+    unseen: Sections,
+    start: Affine,
+    poses: list[Pose],
+    alpha: float,
+    movement: Unsheared,
+    report: Report,
 ) -> Placement:
     """Refine a start directly and by a plan of transport from there; keep what fits better."""
     straight = refine_placement(seen, start, movement, part(report, 0.0, 0.4))
@@ -124,7 +130,7 @@ def transport_from(sections: Sections, start: Affine, alpha: float, share: float
     )
 
 
-def _fitted(plan: Plan, moving: Floats, fixed: Floats, reflect: bool, movement: Movement) -> tuple[Affine, float]:
+def _fitted(plan: Plan, moving: Floats, fixed: Floats, reflect: bool, movement: Unsheared) -> tuple[Affine, float]:
     """Fit a rigid map or a similarity to a plan: weighted Procrustes on the means of the partners."""
     weight = plan.coupling.sum(1)
     target = plan.coupling @ fixed / np.maximum(weight, 1e-300)[:, None]

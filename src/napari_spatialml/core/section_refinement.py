@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from .affine import Affine
+from .movements import Unsheared
 from .report import Report, silent
 from .section_evidence import WIDTH, Sections, information
 from .smoothed import Smoothed, pitch
@@ -19,7 +19,6 @@ from .transform import Transform
 __all__ = ["Fit", "match_points", "refine_placement"]
 
 Floats = npt.NDArray[np.float64]
-Movement = Literal["rigid", "similarity"]
 _WIDTHS = (3.0, 2.0, WIDTH)
 """Widths of the fields in pitches, one after the other: far pulls first."""
 _OUTLIERS = 0.05
@@ -78,7 +77,7 @@ class Fit:
 
 
 def refine_placement(
-    sections: Sections, start: Affine, movement: Movement = "rigid", report: Report = silent
+    sections: Sections, start: Affine, movement: Unsheared = "rigid", report: Report = silent
 ) -> Affine:
     """Return the placement at which the expression of both sides fits best, near ``start``.
 
@@ -123,7 +122,7 @@ def refine_placement(
     return best
 
 
-def _newton(fit: Fit, where: Floats, movement: Movement, longest: float) -> tuple[Affine, float]:
+def _newton(fit: Fit, where: Floats, movement: Unsheared, longest: float) -> tuple[Affine, float]:
     """Return the step, and how far it moves the points, in µm."""
     weight = fit.weight
     centre = weight @ where / weight.sum()

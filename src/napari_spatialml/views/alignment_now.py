@@ -13,7 +13,7 @@ from ..session import Document
 from ..session.fields import restored
 from .landmark_fit import landmark_fit
 
-__all__ = ["certainty_of", "held_alignment", "kept_transform", "transform_now"]
+__all__ = ["certainty_of", "held_alignment", "kept_transform", "transform_now", "why_unreadable"]
 
 
 def held_alignment(document: Document, moving: str) -> dict[str, Any]:
@@ -31,6 +31,18 @@ def kept_transform(document: Document, held: dict[str, Any], key: str = "transfo
         return restored(document, values)
     except (BadInput, DocumentError):  # a field that is missing or damaged
         return None
+
+
+def why_unreadable(document: Document, held: dict[str, Any]) -> BadInput | DocumentError | None:
+    """Return why the transform that is kept cannot be read, or None where it can, or none is kept."""
+    values = held.get("transform")
+    if not isinstance(values, dict):
+        return None
+    try:
+        restored(document, values)
+    except (BadInput, DocumentError) as error:
+        return error
+    return None
 
 
 def transform_now(document: Document, moving: str, model: str = "auto", *, by_landmarks: bool) -> Transform:

@@ -20,6 +20,8 @@ __all__ = ["LONGEST", "Picture", "drawn_specs", "edges_of", "picture_of", "trans
 
 LONGEST = 2048
 """Pixels along the longer side of a picture, at most: what a screen has."""
+_FINE, _FINEST = 1024, 16
+"""Contours are drawn on about so many pixels along the longer side, if need be on as many for one of the picture."""
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -94,13 +96,19 @@ def picture_of(specs: Sequence[LayerSpec], box: npt.ArrayLike | None = None, lon
 
 
 def edges_of(picture: Picture, colour: tuple[int, int, int] = (255, 214, 0)) -> Picture:
-    """Return the contours of a picture alone: where its grey changes most, thin lines of one colour."""
+    """Return the contours of a picture alone: where its grey changes most, thin lines of one colour.
+
+    The lines of a picture with few pixels, such as that of ions, are drawn on finer ones: a line as wide as
+    a pixel of 10 µm would hide what it is compared with.
+    """
     from scipy import ndimage
 
     grey = picture.rgba[..., :3].astype(np.float32).mean(-1)
     grey[picture.rgba[..., 3] == 0] = np.median(grey)
-    sigma = max(grey.shape) / 350 + 0.7
-    smooth = ndimage.gaussian_filter(grey, sigma)
+    finer = int(np.clip(_FINE // max(grey.shape), 1, _FINEST))
+    if finer > 1:
+        grey = ndimage.zoom(grey, finer, order=1, mode="nearest", grid_mode=True)
+    smooth = ndimage.gaussian_filter(grey, max(grey.shape) / 350 + 0.7)
     dy, dx = np.gradient(smooth)
     slope = np.hypot(dy, dx)
     strong = np.quantile(slope, 0.93)
@@ -109,10 +117,12 @@ def edges_of(picture: Picture, colour: tuple[int, int, int] = (255, 214, 0)) -> 
     left, right = np.roll(slope, 1, 1), np.roll(slope, -1, 1)
     up, down = np.roll(slope, 1, 0), np.roll(slope, -1, 0)
     crest = np.where(across, (slope >= left) & (slope >= right), (slope >= up) & (slope >= down))
-    line = ndimage.binary_dilation(crest & (slope > max(strong, 1e-6)))
-    rgba = np.zeros_like(picture.rgba)
+    line = crest & (slope > max(strong, 1e-6))
+    if max(grey.shape) > _FINE:  # the screen has fewer pixels, and would skip some of a line of one
+        line = ndimage.binary_dilation(line)
+    rgba = np.zeros((*grey.shape, 4), np.uint8)
     rgba[line] = (*colour, 255)
-    return Picture(rgba, picture.affine)
+    return Picture(rgba, picture.affine @ _stretched((1 / finer, 1 / finer)))
 
 
 def transparent_glass(picture: Picture) -> Picture:

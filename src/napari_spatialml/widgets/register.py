@@ -10,7 +10,7 @@ from ..errors import BadInput
 from ..methods import methods
 from ..session import RegistrationSelection, Selection
 from ..session.alignment_report import report_of_alignments
-from ..views.alignment_now import certainty_of, held_alignment
+from ..views.alignment_now import certainty_of, held_alignment, why_unreadable
 from ..views.state import Aligned
 from .messages import Message
 from .register_correct import CorrectRegistration
@@ -263,7 +263,8 @@ class RegisterDock(MethodStep):
         document, method = self.session.document, self._method_class()
         certain = bool(held) and certainty_of(document, self._moving) is not None
         refinable = method is not None and not self.waiting_for() and "landmarks" not in method.needs
-        self.hand.fill(held, certain=certain, refinable=refinable)
+        unreadable = why_unreadable(document, held)
+        self.hand.fill(held, certain=certain, refinable=refinable, unreadable=unreadable)
         self.hand.kept.fill(self._kept_names())
         if held != self._reported:
             self._reported = held

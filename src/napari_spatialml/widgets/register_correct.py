@@ -16,7 +16,7 @@ from ..views.alignment_now import kept_transform
 from ..views.candidate_pictures import candidate_pictures
 from ..views.places import extent_of_system
 from .hand import HandTools, length_field
-from .messages import Message, MessageLine
+from .messages import Message, MessageLine, tell
 from .register_candidates import MOST, CandidateCards
 from .register_kept import KeptRegistrations
 from .style import SPACING, Heading, Rows, Tool
@@ -97,7 +97,9 @@ class CorrectRegistration(QWidget):
         self.accept_button: QPushButton = self._button("Accept")
         self.refine_button: QPushButton = self._button("Refine from here")
 
-    def fill(self, held: dict[str, Any], *, certain: bool, refinable: bool) -> None:
+    def fill(
+        self, held: dict[str, Any], *, certain: bool, refinable: bool, unreadable: Exception | None = None
+    ) -> None:
         """Show what is kept of a registration.
 
         Parameters
@@ -108,9 +110,13 @@ class CorrectRegistration(QWidget):
             Whether its method said where it is sure.
         refinable
             Whether the chosen method can go on from here.
+        unreadable
+            Why its transform cannot be read, so that no folds, overlay or pins can be drawn; None where it can.
         """
         self.setVisible(bool(held))
-        self.trust.show_message(trust_message(held) if held else None)
+        said = trust_message(held) if held else None
+        self.trust.show_message(said if unreadable is None else tell(unreadable))
+        self.folds.setEnabled(unreadable is None)
         scores = [float(c.get("score", 0.0)) for c in held.get("candidates", [])]
         self.cards.offer(scores, int(held.get("chosen", 0)))
         self.error.setVisible(certain)

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from ..core.transform import Transform
-from ..views.alignment_now import held_alignment, kept_transform, transform_now
+from ..views.alignment_now import held_alignment, kept_transform, transform_now, why_unreadable
 from ..views.overlay import Overlay
 from ..views.places import extent_of_system
 from ..views.state import Aligned
@@ -108,6 +108,9 @@ class RegisterScene(QObject):
         held = presenter.document.attribute("alignments_kept", {}).get(name) if presenter is not None else None
         kept = kept_transform(presenter.document, held) if presenter is not None and held is not None else None
         if presenter is None or kept is None:
+            why = why_unreadable(presenter.document, held) if presenter is not None and held is not None else None
+            if why is not None:
+                self._desk.told.emit("error", str(why))
             return
         self._stop_comparing()
         self.view = "overlaid"
