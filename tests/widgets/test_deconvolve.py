@@ -110,6 +110,22 @@ def test_what_is_chosen_colours_the_spots_and_the_choice_follows_the_canvas(dock
     assert shown.how.currentData() == "bars" and shown.ring.isChecked()
 
 
+def test_each_type_has_a_layer_of_its_own_in_one_range_of_colours(dock, desk):
+    shown, layers = dock.result.shown, desk.viewer.layers
+    before = len(layers)
+    shown.layers.click()
+    own = [layers[f"spots: {name}"] for name in TYPES]
+    assert len(layers) == before + 3 and not any(layer.visible for layer in own)
+    values = dock.result.held.values
+    sums = {name: layer.face_color[:, :3].sum(1) for name, layer in zip(TYPES, own, strict=True)}
+    a, b = np.concatenate([sums[t] for t in TYPES]), np.concatenate([values[:, k] for k in range(3)])
+    order = np.argsort(b)
+    assert (np.diff(a[order]) > -0.05).all()  # one range: a larger share of whatever type is brighter
+    assert desk.presenter.element_of(own[0]) == "spots" and desk.presenter.layer_of("spots") is layers["spots"]
+    shown.layers.click()
+    assert len(layers) == before and len(desk.session.history) == 0
+
+
 def test_next_flagged_walks_through_all_flagged_spots_and_begins_anew(dock, desk):
     seen = []
     for _ in range(5):

@@ -43,6 +43,11 @@ class Shown(QWidget):
         self.ring = QCheckBox("Ring of uncertainty")
         self.ring.setToolTip(tooltip("Around each spot: how wide its 90 % intervals are. A full ring is least sure."))
         self.ring.setChecked(True)
+        self.layers = QCheckBox("One layer a type")
+        self.layers.setToolTip(
+            tooltip("Give each type a layer in napari's list, hidden at first. All have one range of colours, 0 to 1.")
+        )
+        self.layers.clicked.connect(self._split)
         self.how.activated.connect(lambda _i: self.draw())
         self.ring.clicked.connect(lambda _on: self.draw())
         self.type.activated.connect(lambda _i: self.draw())
@@ -50,6 +55,7 @@ class Shown(QWidget):
         self.rows.add("Show", self.how, "How the proportions are drawn on the canvas.")
         self._ring_label = self.rows.add("", self.ring)
         self._type_label = self.rows.add("Cell type", self.type, "Whose share is drawn, from 0 to 1 for every type.")
+        self._layers_label = self.rows.add("", self.layers)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
@@ -95,6 +101,14 @@ class Shown(QWidget):
         self.type.setCurrentIndex(self.type.findData(name))
         self.draw()
 
+    def _split(self, on: bool) -> None:
+        """Give each type a layer, or take these layers away."""
+        held, presenter = self.held, self.desk.presenter
+        if held is not None and presenter is not None and self.desk.session is not None:
+            element = self.desk.session.document.annotated(held.table)
+            self.desk.attempt(lambda: presenter.show_types(element, held.table if on else "", held.output))
+            self._follow()
+
     def _key(self, held: SpotProportions) -> str:
         way = str(self.how.currentData())
         if way == ONE:
@@ -120,6 +134,7 @@ class Shown(QWidget):
             return
         element = self.desk.session.document.annotated(held.table)
         colour = presenter.colour_of(element)
+        self.layers.setChecked(presenter.state.by_type.get(element) == (held.table, held.output))
         if colour is not None and colour.table == held.table:
             ends = {f"obs/{held.output}_{c}": way for way, c in _COLUMNS.items()}
             ends[f"obs/{held.output}_dominant"] = self._mode(element)
@@ -144,6 +159,9 @@ class Shown(QWidget):
         one = self.how.currentData() == ONE
         known = self.held is not None and self.held.uncertainty is not None
         ring = known and self.how.currentData() in _MODES and self.how.findData(BARS) >= 0
+        split = self.how.findData(PIES) >= 0
+        for part in (self.layers, self._layers_label):
+            part.setVisible(split)
         parts = ((self.type, one), (self._type_label, one), (self.ring, ring), (self._ring_label, ring))
         for part, shown in parts:
             part.setVisible(shown)

@@ -183,7 +183,8 @@ def _proportions(bench: Any, table: str, index: int) -> None:
     if index:
         dock.result.shown.show_type(dock.result.held.types[0])
     else:
-        dock.result.show_output(*dock.result.chosen())
+        dock.result.shown.how.setCurrentIndex(0)
+        dock.result.shown.draw()
 
 
 def _proportions_by_hand(bench: Any, table: str) -> None:
