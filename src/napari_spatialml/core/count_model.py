@@ -242,8 +242,11 @@ def _start(counts: Array, profiles: TypeProfiles, noise: GeneNoise, earlier: Pro
     """Return where the search starts: at an earlier result for the same types, or from nothing."""
     if earlier is None or earlier.types != profiles.types:
         return _first(counts, profiles, noise)
-    values = np.asarray(earlier.values[rows], dtype=np.float64)
-    size = counts.sum(1, dtype=np.float64) / np.maximum(values @ design_of(profiles, noise.platform).sum(1), 1e-300)
+    found = earlier.values if earlier.abundance is None else earlier.abundance
+    unit = design_of(profiles, noise.platform).sum(1)
+    values = np.asarray(found[rows], dtype=np.float64)
+    values = values if earlier.abundance is None else values / unit
+    size = counts.sum(1, dtype=np.float64) / np.maximum(values @ unit, 1e-300)
     return np.asarray(values * size[:, None])
 
 

@@ -23,7 +23,8 @@ FIRST_DISPERSION = 0.1
 _LEAST, _MOST = 1e-3, 20.0
 _ROUNDS = 12
 _SETTLED = 0.004
-_FOR_VARIANCE = 512
+_FOR_VARIANCE = 400
+_BLOCK = 1 << 17
 _SHORT, _STEADY = 0.1, 0.8
 _FARTHEST = 4.0
 """Of the logarithm of a factor: a gene that is farther off is not in the reference at all."""
@@ -205,6 +206,16 @@ def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -
     Both are drawn towards the ones of all genes together, as far as few counts speak for a gene's own.
     """
     lost = max(1 - float((abundance > 0).sum(1).mean()) / counts.shape[1], 0.5)
+    sums = np.zeros((5, counts.shape[1]))
+    size = max(1, _BLOCK // counts.shape[1])
+    for first in range(0, len(counts), size):
+        rows = slice(first, first + size)
+        sums += _sums(counts[rows], mean[rows], noise, lost)
+    return _two_terms(sums)
+
+
+def _sums(counts: Array, mean: Array, noise: GeneNoise, lost: float) -> Array:
+    """Return what the regression of squares on the mean and its square needs, each gene weighted by its noise."""
     weight = mean * noise.dispersion.astype(counts.dtype)
     weight += noise.grain.astype(counts.dtype)
     weight *= mean
@@ -215,13 +226,10 @@ def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -
     left *= weight
     left *= left
     left /= lost
-    sums = [np.einsum("ij,ij->j", scaled, scaled).astype(np.float64)]
-    left_mean, square = left * mean, scaled * mean
-    sums.append(np.einsum("ij,ij->j", scaled, square).astype(np.float64))
-    sums.append(np.einsum("ij,ij->j", square, square).astype(np.float64))
-    sums.append(left_mean.sum(0).astype(np.float64))
-    sums.append(np.einsum("ij,ij->j", left_mean, mean).astype(np.float64))
-    return _two_terms(np.stack(sums))
+    left *= mean
+    square = scaled * mean
+    each = [(scaled, scaled), (scaled, square), (square, square), (left, np.ones_like(left)), (left, mean)]
+    return np.stack([np.einsum("ij,ij->j", one, other) for one, other in each]).astype(np.float64)
 
 
 def _two_terms(sums: Array) -> tuple[Array, Array]:
