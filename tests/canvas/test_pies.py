@@ -230,6 +230,32 @@ def node_of(window):
     return window.canvas.layer_to_visual[window.presenter.layer_of("spots")].node
 
 
+def test_sixty_four_types_take_the_place_of_four_and_undo_brings_those_back(shown):
+    window = shown(ring=False)
+    presenter, document = window.presenter, window.presenter.document
+    before = pictured(window, 0)[0]
+    rng = np.random.default_rng(0)
+    names, shares = [f"t{k:02}" for k in range(64)], rng.dirichlet(np.ones(64), 4)
+    frame = pd.DataFrame(shares[::-1], index=document.table("counts").obs_names, columns=names)
+    dominant = pd.Series(pd.Categorical.from_codes(shares[::-1].argmax(1), names), index=frame.index)
+    slots = [("tables", "counts", *end) for end in (("obsm", "proportions"), ("obs", "proportions_dominant"))]
+    changes = tuple(put(document, slot, value) for slot, value in zip(slots, (frame, dominant), strict=True))
+    presenter.session.execute(Command("another reference", changes))
+    (legend,) = presenter.legends()
+    colours = {name: [int(code[k : k + 2], 16) for k in (1, 3, 5)] for name, code, _ in legend.categories}
+    part, at = pictured(window, 0)
+    away, turn = np.hypot(at[..., 0], at[..., 1]), (np.arctan2(at[..., 1], -at[..., 0]) / (2 * np.pi)) % 1
+    ends = np.cumsum(shares[0])
+    place = np.minimum(np.searchsorted(ends, turn), 63)
+    apart = np.minimum(np.abs(ends[place] - turn), np.abs(np.append(0, ends)[place] - turn)) * 2 * np.pi * away
+    sure = (away > 0.3) & (away < 0.95) & (apart > 1.5 / 60)  # not beside a border, at 60 pixels a radius
+    assert sure.sum() > 3000
+    expected = np.array([colours[name] for name in names])[place]
+    assert (np.abs(part - expected).max(-1)[sure] <= 2).mean() > 0.999
+    presenter.undo()
+    assert np.array_equal(pictured(window, 0)[0], before)
+
+
 def test_pies_hold_neither_the_window_nor_the_layer(shown):
     """The fixture of the window itself looks whether napari's window has gone at the end."""
     window = shown(whole=made(proportions_uncertainty=UNSURE))

@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 
 from napari_spatialml.errors import BadInput
 from napari_spatialml.session import Session, correct
+from napari_spatialml.session.selected import Selected
 from napari_spatialml.views import ColourBy, Presenter
 from napari_spatialml.views.memory import Memory
 from napari_spatialml.views.pie_texture import MOST_TYPES, in_lines, packed
@@ -119,6 +120,13 @@ def test_spots_that_the_table_does_not_know_are_drawn_as_no_type(presenter):
     ids = np.array([10, 99])
     slots, signs = pie_rows(presenter.document, Pies("counts"), "spots", ids, ViewState(), Memory())
     assert signs[:, 0].tolist() == [3, 4] and (slots[1, :, 2] == 4).all()
+
+
+def test_what_a_selection_leaves_out_is_faint_and_what_a_filter_takes_away_is_not_drawn(presenter):
+    ids = np.array([10, 11, 12, 13])  # in rows 3, 2, 1, 0 of the table
+    state = ViewState(selected=Selected("counts", np.array([0, 3])), limit=Selected("counts", np.array([0, 1])))
+    _, signs = pie_rows(presenter.document, Pies("counts"), "spots", ids, state, Memory())
+    assert signs[:, 3].tolist() == [0, 0, 64, 255]
 
 
 def test_only_changed_rows_are_packed_again(presenter, monkeypatch):

@@ -15,8 +15,6 @@ MOST_TYPES = 254
 """Types that a pie can have: one byte names them, and one number is left for none."""
 WIDEST = 4096
 """Texels along a texture's line; every card has room for so many."""
-_STEPS = 65_535
-"""Sectors end on one of so many steps of the turn: 0.005 degrees."""
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -44,19 +42,10 @@ def packed(values: npt.NDArray[Any], nothing: int) -> Bytes:
     n, t = values.shape
     if not 0 < t <= MOST_TYPES:
         raise BadInput(f"{t} cell types cannot be drawn as pies.", f"Merge them into at most {MOST_TYPES}.")
-    parts = np.where(np.isfinite(values) & (values > 0), values, 0).astype(np.float64)
-    totals = parts.sum(1)
-    ends = np.cumsum(parts, 1) / np.where(totals > 0, totals, 1)[:, None]
-    steps = np.rint(ends * _STEPS).astype(np.int32)
-    wide = np.diff(steps, axis=1, prepend=0) > 0
-    row, kind = np.nonzero(wide)
-    place = (np.cumsum(wide, 1) - 1)[row, kind]
-    last = np.where(totals > 0, t - 1 - np.argmax(wide[:, ::-1], 1), nothing)
-    found = np.full((n, t), _STEPS, np.int32)
-    kinds = np.repeat(last[:, None], t, 1)
-    found[row, place], kinds[row, place] = steps[row, kind], kind
+    from ..core.sector_kernels import sectors
+
     made = np.full((n, t, 4), 255, np.uint8)
-    made[..., 0], made[..., 1], made[..., 2] = found >> 8, found & 255, kinds
+    sectors(values, nothing, made)
     return made
 
 

@@ -175,20 +175,22 @@ def _signs(
         share = unsure.to_numpy(np.float64)[rows] / high
         made[:, 1] = np.where(np.isfinite(share) & (rows >= 0), np.rint(250 * np.clip(np.nan_to_num(share), 0, 1)), 255)
     by_hand = of("by_hand", rows)
-    made[:, 2] = HAND * (by_hand != "") + ARTEFACT * (by_hand == "artefact")
-    made[:, 2] += (OUTSIDE * (of("outside", rows) == "True") + VOID * (of("empty", rows) == "True")).astype(np.uint8)
+    made[:, 2] = HAND * (by_hand > 0) + ARTEFACT * (by_hand == 2)
+    made[:, 2] += (OUTSIDE * (of("outside", rows) > 0) + VOID * (of("empty", rows) > 0)).astype(np.uint8)
     made[:, 3] = _opacity(document, pies.table, state, rows)
     return made
 
 
-def _column(document: Document, pies: Pies, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """Return the words of a column of the output at rows of the table; "" where there is none."""
+def _column(document: Document, pies: Pies, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Return, at rows of the table, 1 where a column of the output is true or says something, 2 for an artefact."""
     held = document.table(pies.table).obs.get(f"{pies.output}_{name}")
     if held is None:
-        return np.full(len(rows), "", object)
-    words = np.append(held.astype(str).to_numpy(object), "")
-    words[(words == "nan") | (words == "None")] = ""
-    found: npt.NDArray[Any] = words[rows]
+        return np.zeros(len(rows), np.uint8)
+    if held.dtype.kind != "b":
+        words = held.astype("category").cat
+        kinds = [0 if str(w) in ("", "False") else 2 if str(w) == "artefact" else 1 for w in words.categories]
+        held = np.array([*kinds, 0], np.uint8)[words.codes.to_numpy()]
+    found: npt.NDArray[np.uint8] = np.append(np.asarray(held, np.uint8), np.uint8(0))[rows]
     return found
 
 
