@@ -78,3 +78,31 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     journal.append({"op": "do", "n": 2})
     journal.close()
     assert [line.meta["n"] for line in Journal(tmp_path / "j").lines] == [0, 1, 2]
+
+
+def test_a_large_buffer_is_written_once_and_read_wherever_it_is_named(tmp_path: Path) -> None:
+    large, other = bytes(range(256)) * 40, bytes(reversed(range(256))) * 40
+    path = tmp_path / "j"
+    journal = Journal(path)
+    journal.append({"op": "do"}, [large, b"x"])
+    size = path.stat().st_size
+    journal.append({"op": "do"}, [b"y", large, other, b"z"])
+    assert path.stat().st_size < size + len(other) + 300
+    journal.retract()  # what it wrote is not there any more
+    journal.append({"op": "do"}, [other, large, other])
+    moved = tmp_path / "elsewhere" / "j"
+    moved.parent.mkdir()
+    journal.copy_to(moved)
+    journal.close()
+    for place in (path, moved):
+        again = Journal(place, read_only=True)
+        assert [line.buffers() for line in again.lines] == [[large, b"x"], [other, large, other]]
+
+
+@pytest.mark.parametrize("named", [[-2, 5], [9, -5], [0, 1 << 60], [10_000, 5]])
+def test_a_buffer_that_lies_nowhere_is_said_to_be_damaged(tmp_path: Path, named: list[int]) -> None:
+    journal = written(tmp_path / "j", 2)
+    journal.lines[1].meta["sizes"] = [named]
+    with pytest.raises(DocumentError, match="does not hold"):
+        journal.lines[1].buffers()
+    journal.close()

@@ -38,6 +38,8 @@ __all__ = [
     "slot_of",
 ]
 
+_PIECE = 256
+"""Rows of values that are written together."""
 Slot = tuple[str, ...]
 """An address in the document: ("labels", "nuclei"), ("tables", "counts", "obs", "domain"), ("attrs", "landmarks"),
 ("transforms", "labels", "msi_pixels", "global")."""
@@ -140,16 +142,20 @@ class EditColumn:
 
 @dataclass(frozen=True)
 class EditValues:
-    """Replace some rows of an array or data frame in a table's ``obsm``: (k, c) values of the rows (k,)."""
+    """Replace some rows of an array or data frame of a table: (k, c) values of the rows (k,).
+
+    ``part`` is "obsm", or "varm" for a row a feature.
+    """
 
     table: str
     key: str
     rows: npt.NDArray[np.int64]
     old: npt.NDArray[Any]
     new: npt.NDArray[Any]
+    part: str = "obsm"
 
     def apply(self, document: Document) -> None:
-        held = document.table(self.table).obsm[self.key]
+        held = document.get(self.touched)
         values = np.array(held)
         values[self.rows] = self.new  # a copy: whoever read the array before keeps what was read
         if isinstance(held, pd.DataFrame):
@@ -157,15 +163,18 @@ class EditValues:
         document.put(self.touched, values)
 
     def inverse(self) -> EditValues:
-        return EditValues(self.table, self.key, self.rows, self.new, self.old)
+        return EditValues(self.table, self.key, self.rows, self.new, self.old, self.part)
 
     @property
     def touched(self) -> Slot:
-        return ("tables", self.table, "obsm", self.key)
+        return ("tables", self.table, self.part, self.key)
 
     def encode(self, encoder: Encoder) -> dict[str, Any]:
-        parts = {name: encoder.array(getattr(self, name)) for name in ("rows", "old", "new")}
-        return {"c": "values", "table": self.table, "key": self.key, **parts}
+        # by pieces, since the journal does not write again what a step before it has written
+        pieces = range(0, max(len(self.rows), 1), _PIECE)
+        old, new = ([encoder.array(side[i : i + _PIECE]) for i in pieces] for side in (self.old, self.new))
+        said = {"c": "values", "table": self.table, "part": self.part, "key": self.key}
+        return {**said, "rows": encoder.array(self.rows), "old": old, "new": new}
 
 
 @dataclass(frozen=True)
@@ -214,7 +223,7 @@ def slot_of(meta: dict[str, Any]) -> Slot:
     if kind == "labels":
         return ("labels", meta["name"])
     if kind == "values":
-        return ("tables", meta["table"], "obsm", meta["key"])
+        return ("tables", meta["table"], meta["part"], meta["key"])
     return ("tables", meta["table"], "obs", meta["column"]) if kind == "column" else ("tables", meta["table"])
 
 
@@ -242,8 +251,9 @@ def decode_change(meta: dict[str, Any], buffers: list[bytes]) -> Change:
         rows, old, new = (decode(meta[part], buffers) for part in ("rows", "old", "new"))
         return EditColumn(meta["table"], meta["column"], rows, old, new)
     if kind == "values":
-        rows, old, new = (decode(meta[part], buffers) for part in ("rows", "old", "new"))
-        return EditValues(meta["table"], meta["key"], rows, old, new)
+        rows = decode(meta["rows"], buffers)
+        old, new = (np.concatenate([decode(m, buffers) for m in meta[side]]) for side in ("old", "new"))
+        return EditValues(meta["table"], meta["key"], rows, old, new, meta["part"])
     if kind == "rows":
         sides = [Rows(decode(meta[s]["positions"], buffers), decode(meta[s]["table"], buffers)) for s in ("old", "new")]
         return EditRows(meta["table"], *sides)

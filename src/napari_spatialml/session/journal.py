@@ -1,11 +1,13 @@
 """The journal: an append-only file of what was done, undone, redone and saved.
 
 Each record carries its length and a checksum, so that a torn last record, from a killed process
-or a lost power supply, is recognised and cut off. The history is what folding the records gives.
+or a lost power supply, is recognised and cut off. A large buffer that an earlier record holds is not
+written again, but named by its place there. The history is what folding the records gives.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -21,6 +23,10 @@ from .durable import write_whole
 __all__ = ["Journal", "Line"]
 
 _MAGIC = b"napari-spatialml journal 1\n"
+_WORTH = 4096
+"""Bytes: a buffer of so many is not written again while it lies in the file already."""
+_HERE = -1
+"""In place of a place in the file: the buffer is that of the given number in the same record."""
 _HEAD = struct.Struct("<QII")  # length of the payload, length of its JSON part, CRC-32 of the payload
 
 
@@ -33,10 +39,27 @@ class Line:
     path: Path
 
     def buffers(self) -> list[bytes]:
-        """Read the buffers."""
+        """Read the buffers; those that an earlier record has written, from there.
+
+        Raises
+        ------
+        DocumentError
+            When the record names a place where nothing was written before it.
+        """
+        found: list[bytes] = []
+        at = self.start
         with self.path.open("rb") as file:
-            file.seek(self.start)
-            return [file.read(n) for n in self.meta.get("sizes", [])]
+            for size in self.meta.get("sizes", []):
+                place, length = (at, size) if isinstance(size, int) else size
+                at += length if isinstance(size, int) else 0
+                if place == _HERE:
+                    found.append(found[length])
+                    continue
+                if not isinstance(size, int) and not 0 <= place <= place + length <= self.start:
+                    raise DocumentError("The journal names what it does not hold.", "It may be damaged.")
+                file.seek(place)
+                found.append(file.read(length))
+        return found
 
 
 class Journal:
@@ -61,6 +84,8 @@ class Journal:
         self._file: Any = None
         self.lines: list[Line] = []
         self._end = len(_MAGIC)
+        self._written: dict[bytes, int] = {}
+        """Where large buffers lie that were written since the file was opened, by their hash."""
         if path.exists() and path.stat().st_size > 0:
             for line in self._scan():
                 self.lines.append(line)
@@ -134,9 +159,11 @@ class Journal:
         if self._file is None:
             raise DocumentError("This document is open for reading only.", "Close it in the other window first.")
         buffers = buffers or []
-        meta = {**meta, "sizes": [len(b) for b in buffers]}
+        hashes, sizes = self._known(buffers)
+        inline = [b for b, size in zip(buffers, sizes, strict=True) if isinstance(size, int)]
+        meta = {**meta, "sizes": sizes}
         text = json.dumps(meta, ensure_ascii=False, allow_nan=True).encode()
-        payload = b"".join([text, *buffers])
+        payload = b"".join([text, *inline])
         rest = memoryview(_HEAD.pack(len(payload), len(text), zlib.crc32(payload)) + payload)
         try:
             while rest:  # an unbuffered file may take a part
@@ -149,12 +176,37 @@ class Journal:
                 "Free some disk space, then do it again.",
             ) from error
         line = Line(meta, self._end + _HEAD.size + len(text), self.path)
+        at = line.start
+        for h, size in zip(hashes, sizes, strict=True):
+            if isinstance(size, int):
+                if h:
+                    self._written[h] = at
+                at += size
         self.lines.append(line)
         self._end = _end(line)
         return line
 
+    def _known(self, buffers: list[bytes]) -> tuple[list[bytes], list[Any]]:
+        """Return the hash of each buffer, "" of a small one, and its size; or where it lies already.
+
+        What a step replaces is often what the one before it has written.
+        """
+        hashes = [hashlib.blake2b(b, digest_size=16).digest() if len(b) >= _WORTH else b"" for b in buffers]
+        sizes: list[Any] = []
+        here: dict[bytes, int] = {}
+        for number, (h, data) in enumerate(zip(hashes, buffers, strict=True)):
+            if h and h in self._written:
+                sizes.append([self._written[h], len(data)])
+            elif h and h in here:
+                sizes.append([_HERE, here[h]])
+            else:
+                here[h] = number
+                sizes.append(len(data))
+        return hashes, sizes
+
     def _cut(self) -> None:
         """Drop what lies behind the last whole record."""
+        self._written = {h: at for h, at in self._written.items() if at < self._end}
         self._file.truncate(self._end)
         self._file.seek(self._end)
 
@@ -166,4 +218,4 @@ class Journal:
 
 
 def _end(line: Line) -> int:
-    return int(line.start + sum(line.meta.get("sizes", [])))
+    return int(line.start + sum(n for n in line.meta.get("sizes", []) if isinstance(n, int)))

@@ -16,7 +16,7 @@ import pandas as pd
 from ..core.box_simplex import nearest_within
 from ..core.deconvolution import Constraints, Fitted, Proportions
 from ..errors import BadInput
-from .changes import Change, Put, Slot
+from .changes import Change, EditValues, Put, Slot
 from .constraints import STRENGTH, Hand, hand_of, key_of
 from .document import Document
 from .selection import DeconvolutionSelection
@@ -131,7 +131,18 @@ def held_within(some: Mapping[str, Array], lower: Array, upper: Array) -> dict[s
     if "lower" in some and "upper" in some:
         out["lower"] = np.minimum(np.clip(some["lower"], lower, upper), out["values"])
         out["upper"] = np.maximum(np.clip(some["upper"], lower, upper), out["values"])
-    return {name: part.astype(some[name].dtype, copy=False) for name, part in out.items()}
+    return {
+        name: _single(name, part) if some[name].dtype == np.float32 else part.astype(np.float64, copy=False)
+        for name, part in out.items()
+    }
+
+
+def _single(name: str, values: Array) -> Array:
+    """Return what is known to a few digits with seven; the ends of intervals rounded away from the value."""
+    made = values.astype(np.float32)
+    if name == "lower":
+        return np.where(made > values, np.nextafter(made, np.float32(-1)), made)
+    return np.where(made < values, np.nextafter(made, np.float32(2)), made) if name == "upper" else made
 
 
 def uncertainty(values: Array, lower: Array | None, upper: Array | None) -> npt.NDArray[np.float64]:
@@ -159,7 +170,8 @@ def _parts(
     yield (*part, "obsm", output), frame(found.values)
     yield (*part, "obsm", f"{output}_computed"), frame(computed) if spoken.any() else None
     for end, name in _FRAMES.items():
-        yield (*part, "obsm", f"{output}_{end}"), frame(getattr(found, name))
+        beside = getattr(found, name)
+        yield (*part, "obsm", f"{output}_{end}"), frame(None if beside is None else _single(name, beside))
     first = pd.Categorical.from_codes(found.values.argmax(1), categories=types)
     yield (*part, "obs", f"{output}_dominant"), column(first)
     yield (*part, "obs", f"{output}_uncertainty"), column(uncertainty(found.values, found.lower, found.upper))
@@ -194,14 +206,14 @@ def held_proportions(document: Document, table: str, output: str) -> Proportions
     None where rows came after it was made, of which nothing is known yet.
     """
     frame, held = proportions_frame(document, table, output), document.table(table)
-    values = frame.to_numpy()
+    values = _plain(frame)
     if not np.isfinite(values).all() or not np.allclose(values.sum(1), 1, atol=1e-6):
         return None
     found = {name: held.obsm.get(f"{output}_{end}") for end, name in _FRAMES.items()}
-    parts: dict[str, Any] = {name: part.to_numpy() for name, part in found.items() if part is not None}
+    parts: dict[str, Any] = {name: _plain(part) for name, part in found.items() if part is not None}
     for name in ("deviance", "outside", "empty"):
         if f"{output}_{name}" in held.obs:
-            parts[name] = held.obs[f"{output}_{name}"].to_numpy()
+            parts[name] = _plain(held.obs[f"{output}_{name}"])
     types = tuple(str(t) for t in frame.columns)
     return Proportions(values, types, **parts, fitted=_fitted(document, table, output, types))
 
@@ -216,7 +228,12 @@ def _fitted(document: Document, table: str, output: str, types: tuple[str, ...])
     genes, first = genes[used], first[used]
     dispersion = said.get("dispersion")
     spread = float("nan") if dispersion is None else float(dispersion)
-    return Fitted(genes, factor.to_numpy()[first], profiles.to_numpy()[first].T, spread)
+    return Fitted(genes, _plain(factor)[first], np.ascontiguousarray(_plain(profiles)[first].T), spread)
+
+
+def _plain(held: Any) -> Array:
+    """Return values in the order in which a method gives them: sums over another order end in other bits."""
+    return np.ascontiguousarray(held.to_numpy())
 
 
 def proven(about: Mapping[str, Any] | None) -> Any:
@@ -226,12 +243,23 @@ def proven(about: Mapping[str, Any] | None) -> Any:
     return {key: {k: v for k, v in one.items() if k != "reference"} for key, one in about.items()}
 
 
-def _set(document: Document, slot: Slot, value: Any) -> Put | None:
-    """Return the change that sets an address; None where the same stands there already."""
+def _set(document: Document, slot: Slot, value: Any) -> Change | None:
+    """Return the change that sets an address: of a frame, of the rows that differ; None where none does."""
     held = document.get(slot)
     if held is value or (held is not None and value is not None and held.equals(value)):
         return None
+    if isinstance(held, pd.DataFrame) and isinstance(value, pd.DataFrame) and _alike(held, value):
+        old, new = held.to_numpy(), value.to_numpy()
+        differ = ((old != new) & ~((old != old) & (new != new))).any(1)
+        rows = np.arange(len(old)) if 2 * differ.sum() > len(old) else np.flatnonzero(differ)
+        return EditValues(slot[1], slot[3], rows, old[rows], new[rows], slot[2])
     return Put(slot, held, value)
+
+
+def _alike(held: pd.DataFrame, value: pd.DataFrame) -> bool:
+    """Return whether two frames differ in their numbers alone."""
+    named = held.index.equals(value.index) and held.columns.equals(value.columns)
+    return bool(named and held.dtypes.equals(value.dtypes))
 
 
 def _entry(document: Document, key: str, about: dict[str, Any]) -> Put | None:
