@@ -8,6 +8,8 @@ from napari_spatialml.core import Reference, Spots
 from napari_spatialml.core.count_rows import CountRows
 from napari_spatialml.methods import methods
 
+QUICK = {"autoencoder": {"n_simulated": 1000, "n_steps": 100}}
+"""Less work than the default, where that takes seconds."""
 each = pytest.mark.parametrize(
     "cls", [cls for cls in methods("deconvolution").values() if not cls.missing()], ids=lambda cls: cls.name
 )
@@ -35,7 +37,7 @@ class Rows(CountRows):
 
 
 def found(cls, counts, reference=None):
-    return cls()(Spots(counts, GENES, WHERE), reference or Reference(CELLS, GENES, CELL_TYPES))
+    return cls(**QUICK.get(cls.name, {}))(Spots(counts, GENES, WHERE), reference or Reference(CELLS, GENES, CELL_TYPES))
 
 
 def case(cls):

@@ -118,6 +118,27 @@ def test_what_was_kept_changes_nothing(opened: Session, reference: Path, kept: s
     assert entry.exists()
 
 
+def test_what_was_prepared_goes_with_its_section(reference: Path) -> None:
+    import gc
+
+    class Section:
+        def __init__(self) -> None:
+            self.held = cells()
+
+        def table(self, name: str) -> Any:
+            return self.held
+
+        def revision(self, slot: Any) -> int:
+            return 0
+
+    section: Any = Section()
+    refs.check_reference(section, "cells", str(reference))
+    assert len(refs._LAST) == 1
+    del section
+    gc.collect()
+    assert len(refs._LAST) == 0
+
+
 def test_the_fingerprint_is_that_of_the_content(opened: Session, reference: Path, tmp_path: Path) -> None:
     first = refs.fingerprint_of(opened.document, str(reference))
     other = tmp_path / "moved.h5ad"
@@ -267,6 +288,10 @@ def test_a_broken_reference_is_refused_in_words(opened: Session, tmp_path: Path)
         made.write_h5ad(path)
         with pytest.raises(BadInput, match=words):
             look(opened, path)
+    barcodes = cells(sp.vstack([CELLS] * 6, format="csr"), types=[f"AAAC{i}" for i in range(540)])
+    barcodes.write_h5ad(path)
+    with pytest.raises(BadInput, match="540 different values, too many for cell types"):
+        look(opened, path, column="cell_type")
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(BadInput, match=r"damaged|not an AnnData"):
         look(opened, path)

@@ -61,7 +61,7 @@ def open_h5ad(path: Path) -> Iterator[Any]:
         with h5py.File(path, "r") as file:
             _check_links(file, path.name)
             yield file
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py, numpy and anndata raise these
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:  # of h5py and anndata
         raise BadInput(f"The AnnData file '{path.name}' is damaged ({error}).", "Write it again.") from error
 
 

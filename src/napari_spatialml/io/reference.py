@@ -28,6 +28,7 @@ OBVIOUS = (
     "cellclass", "celllabel", "assignedcelltype", "clusterannotation",
 )  # fmt: skip
 MOST = 500
+"""Cell types that a column may name."""
 INSIDE = "::"
 """Between a store's path and the name of a table in it."""
 
@@ -75,7 +76,7 @@ def read_reference(
         No such file or column, values that are no counts, or more than one column could be meant: the
         message lists them.
     """
-    from .anndata_file import is_anndata
+    from .anndata_file import is_anndata, load_anndata
 
     place, inside = split_place(path)
     if not place.exists():
@@ -85,7 +86,8 @@ def read_reference(
             return _labelled(cells_in(group), inside or place.name, column)
     if is_anndata(place):
         with open_h5ad(place) as group:
-            return _labelled(cells_in(group), place.name, column)
+            cells = cells_of(load_anndata(place, [])) if hasattr(group["obs"], "dtype") else cells_in(group)
+            return _labelled(cells, place.name, column)  # before 0.7 anndata kept columns as records
     if is_signatures(place):
         return _signatures(place, genes)
     raise BadInput(
@@ -135,6 +137,12 @@ def _labelled(cells: Cells, name: str, column: str | None) -> ReferenceFile:
     chosen = _column(cells.obs, name, column, notes)
     types = cells.obs[chosen]
     known = types.notna().to_numpy() & (types.astype(str).str.strip() != "").to_numpy()
+    n_types = int(types.nunique())
+    if n_types > MOST:
+        raise BadInput(
+            f"The column '{chosen}' of '{name}' has {n_types:,} different values, too many for cell types.",
+            f"Choose another; those that could: {_listed(cells.obs)}.",
+        )
     if not known.all():
         notes.append(f"{int((~known).sum())} of {len(known)} cells have no type in '{chosen}' and were left out.")
     matrix = cells.counts if known.all() else cells.counts[known]
@@ -161,13 +169,12 @@ def _signatures(path: Path, genes: Mapping[str, Any] | None) -> ReferenceFile:
 
 
 def _column(obs: pd.DataFrame, name: str, column: str | None, notes: list[str]) -> str:
-    possible = _possible(obs)
-    listed = ", ".join(f"'{title}'" for title in possible) or "none"
+    listed = _listed(obs)
     if column is not None:
         if column not in obs:
             raise BadInput(f"'{name}' has no column '{column}'.", f"Columns that could name cell types: {listed}.")
         return column
-    obvious = [title for title in possible if "".join(filter(str.isalnum, title)).lower() in OBVIOUS]
+    obvious = [title for title in _possible(obs) if "".join(filter(str.isalnum, title)).lower() in OBVIOUS]
     if len(obvious) == 1:
         notes.append(f"The cell types are those of the column '{obvious[0]}'.")
         return obvious[0]
@@ -175,6 +182,10 @@ def _column(obs: pd.DataFrame, name: str, column: str | None, notes: list[str]) 
         f"It is not clear which column of '{name}' names the cell types.",
         f"Choose one; those that could: {listed}.",
     )
+
+
+def _listed(obs: pd.DataFrame) -> str:
+    return ", ".join(f"'{title}'" for title in _possible(obs)) or "none"
 
 
 def _possible(obs: pd.DataFrame) -> list[str]:

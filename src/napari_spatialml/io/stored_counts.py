@@ -51,6 +51,7 @@ class StoredRows(CountRows):
         self._folder = folder
         self._starts: Any = None
         self._slab: tuple[int, sp.csr_matrix] | None = None
+        self._next = 0
         try:
             self._held: Any = zarr.open(str(folder), mode="r")
             self.shape = self._shape()
@@ -81,9 +82,10 @@ class StoredRows(CountRows):
         """Return the rows from ``start`` up to ``stop`` as CSR."""
         slab = self._slab
         if slab is None or start < slab[0] or stop > slab[0] + slab[1].shape[0]:
-            last = max(stop, self._end(start))
-            slab = (start, self._read(start, last))
+            onwards = start == self._next  # who goes on will go on; who looks here and there needs no more
+            slab = (start, self._read(start, max(stop, self._end(start)) if onwards else stop))
             self._slab = slab
+        self._next = stop
         first, held = slab
         return held if (start, stop - first) == (first, held.shape[0]) else held[start - first : stop - first]
 

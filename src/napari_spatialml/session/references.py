@@ -142,11 +142,16 @@ def prepared(document: Document, selection: DeconvolutionSelection, report: Repo
     key = digest(json.dumps(told).encode(), *(part.tobytes() for part in genes.values()))
     if key not in _LAST or _LAST[key][0]() is not document:
         _LAST.clear()  # the old one goes before the new one comes
-        _LAST[key] = (weakref.ref(document), _prepare(document, selection, genes, fingerprint, report))
+        _LAST[key] = (weakref.ref(document, _forget), _prepare(document, selection, genes, fingerprint, report))
     found = _LAST[key][1]
     told_of = found.reference.report
     report(1.0, f"{len(told_of.types)} cell types over {told_of.n_shared:,} shared genes")
     return found
+
+
+def _forget(_gone: object) -> None:
+    """Let go of what was prepared for a section that was closed."""
+    _LAST.clear()
 
 
 def fingerprint_of(document: Document, reference: str) -> str:
