@@ -2,8 +2,8 @@
 
 What a fit leaves in a spot is divided by what it may leave: the noise of counts, and the noise of
 the profiles of just the types that the spot holds. A type that is not in the reference leaves the
-same genes in all spots that hold it, so that one direction stands out. How far it may stand out
-where no type is missing is told by a rehearsal.
+same genes in all spots that hold it, so that one direction stands out, and along it two
+groups of spots. How far single spots may be off where no type is missing is told by a rehearsal.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ from .count_model import Fit
 __all__ = ["Outside", "outside"]
 
 Array = npt.NDArray[np.float64]
-_MOST = 400
+_FEWEST, _MOST = 10, 400
 """Spots from which the direction is learnt."""
 _BLOCK = 1 << 20
 _LITTLE = 0.02
 _CLIP = 8.0
-_STANDS_OUT = 1.5
-"""A direction with so many times the strength of the rehearsal's is one of a type; else a spot has to be as far off."""
-_RARE = 0.99
+_APART, _SPLIT = 2.4, 0.8
+"""Two groups are apart by so many standard deviations of the usual one, and explain so much of the variance."""
+_MORE = 1.3
+"""And so many times as far as in the rehearsal."""
+_FAR, _RARE = 2.0, 0.98
+"""Else a spot is flagged that is so many times as far off as all but the last of the rehearsal's."""
+_FEWEST_GENES = 5.0
+"""Fewer genes, that stand out alone, are their own affair and no type's."""
 _PURE = 0.8
 """The share of the type that is missing in the spots that hold most of it."""
 
@@ -48,17 +53,20 @@ class Outside:
 
 @dataclass(frozen=True)
 class _Direction:
-    """What spots that are off have in common: genes (g,), what is left of a usual spot (g,), and how strong it is."""
+    """What spots that are off have in common: genes (g,), what is left of a usual spot (g,), and their scores (k,)."""
 
     genes: Array
     usual: Array
-    strength: float
-    middle: float
-    high: float
+    scores: Array
 
-    def scores(self, left: Array) -> Array:
-        """Return how far spots are off along it; a usual one is at 0."""
-        return np.asarray((left - self.usual) @ self.genes - self.middle)
+    def score(self, left: Array) -> Array:
+        """Return how far spots are off along it."""
+        return np.asarray((left - self.usual) @ self.genes)
+
+    @property
+    def n_genes(self) -> float:
+        """How many genes it is made of."""
+        return float(1 / max(float((self.genes**4).sum()), 1e-300))
 
 
 def outside(found: Fit, rehearsed: Fit) -> Outside:
@@ -83,22 +91,52 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
         bound[found.constraints.rows] = True
     free = np.flatnonzero(~bound)
     nothing = Outside(np.zeros(n, bool), np.zeros(n))
-    size = min(len(free), len(rehearsed.values), _MOST)
-    if size < 10:
+    if len(free) < _FEWEST:
         return nothing
-    seen = _direction(_left_of(found, _spread(free, size)))
-    usual = _direction(_left_of(rehearsed, _spread(np.flatnonzero(~rehearsed.empty), size)))
-    limit = usual.high * (1.0 if seen.strength > _STANDS_OUT * usual.strength else _STANDS_OUT)
+    seen = _direction(_left_of(found, _spread(free, min(len(free), _MOST))))
     scores = np.empty(n)
     size = max(1, _BLOCK // len(found.genes))
     for start in range(0, n, size):
         rows = np.arange(start, min(start + size, n))
-        scores[rows] = seen.scores(_left_of(found, rows))
-    flags = (scores > limit) & ~bound
+        scores[rows] = seen.score(_left_of(found, rows))
+    flags = (scores > _limit(seen, scores[free], rehearsed)) & ~bound
     if not flags.any():
         return nothing
+    scores -= np.median(scores[~flags])
     most = max(float(np.quantile(scores[flags], 0.9)), 1e-9)
-    return Outside(flags, np.where(flags, np.minimum(_PURE * scores / most, _PURE), 0.0))
+    return Outside(flags, np.where(flags, np.clip(_PURE * scores / most, 0.05, _PURE), 0.0))
+
+
+def _limit(seen: _Direction, scores: Array, rehearsed: Fit) -> float:
+    """Return the score above which a spot is off: between two groups that are apart, or far from what is usual."""
+    usual = _direction(_left_of(rehearsed, np.flatnonzero(~rehearsed.empty))).scores
+    limit, split, apart = _two_groups(scores)
+    # domains of one type, whose profile is a little wrong, are two groups in the rehearsal too
+    if split > _SPLIT and apart > max(_APART, _MORE * _two_groups(usual)[2]):
+        return limit
+    if seen.n_genes < _FEWEST_GENES:
+        return float("inf")
+    far = float(np.quantile(np.abs(usual - np.median(usual)), _RARE))
+    return float(np.median(scores)) + _FAR * far
+
+
+def _two_groups(scores: Array) -> tuple[float, float, float]:
+    """Return where scores are best cut in two, the share of the variance between both, and how far they are apart.
+
+    References
+    ----------
+    Otsu, IEEE Transactions on Systems, Man, and Cybernetics 9, 62 (1979), eq. 18: the cut.
+    """
+    ordered = np.sort(scores)
+    n = len(ordered)
+    at = np.arange(max(1, int(0.03 * n)), max(2, int(0.97 * n)))
+    below = np.cumsum(ordered)[at - 1]
+    between = at * (n - at) / n * (below / at - (ordered.sum() - below) / (n - at)) ** 2
+    cut = int(at[between.argmax()])
+    low, high = ordered[:cut], ordered[cut:]
+    gap = float(np.quantile(high, 0.25) - np.quantile(low, 0.9)) / max(float(low.std()), 1e-9)
+    split = float(between.max() / max(float(((ordered - ordered.mean()) ** 2).sum()), 1e-300))
+    return float(ordered[cut - 1] + ordered[cut]) / 2, split, gap
 
 
 def _spread(rows: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.intp]:
@@ -123,13 +161,13 @@ def _left(found: Fit, counts: Array, rows: npt.NDArray[np.intp]) -> Array:
 
 
 def _direction(left: Array) -> _Direction:
-    """Return the direction along which spots differ most, towards the few that are far off."""
+    """Return the direction along which spots differ most, towards the few spots and few genes that are far off."""
     usual = left.mean(0)
     centred = left - usual
-    values, vectors = np.linalg.eigh(centred @ centred.T)
-    scores = vectors[:, -1] * np.sqrt(max(float(values[-1]), 0.0))
-    sign = 1.0 if (scores**3).sum() >= 0 else -1.0
-    genes = sign * (centred.T @ vectors[:, -1]) / np.sqrt(max(float(values[-1]), 1e-300))
-    strength = float(values[-1] / max(float(values.mean()), 1e-300))
-    middle = float(np.median(sign * scores))
-    return _Direction(genes, usual, strength, middle, float(np.quantile(sign * scores - middle, _RARE)))
+    vectors = np.linalg.eigh(centred @ centred.T)[1]
+    genes = centred.T @ vectors[:, -1]
+    genes /= max(float(np.linalg.norm(genes)), 1e-300)
+    scores = centred @ genes
+    skew = [float((x**3).mean()) / max(float((x**2).mean()), 1e-300) ** 1.5 for x in (genes, scores)]
+    sign = -1.0 if skew[0] / 3 + skew[1] < 0 else 1.0
+    return _Direction(sign * genes, usual, sign * scores)

@@ -1,0 +1,63 @@
+"""Spots with a type that is not in the reference are found, and others are left alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.deconvolution.simulate import Kind, simulate
+from napari_spatialml.core import Spots
+from napari_spatialml.core.deconvolution import Constraints
+from napari_spatialml.core.outside import _two_groups
+from napari_spatialml.methods import method
+
+PLAIN = Kind("atlas", 400, 15, 0.5, n_spots=200)
+
+
+def told(made, spots=None):
+    return method("deconvolution", "negative-binomial")()(spots or made.spots, made.reference)
+
+
+@pytest.fixture(scope="module")
+def lacking():
+    made = simulate(replace(PLAIN, missing=True), 2)
+    return made, told(made)
+
+
+def test_spots_with_a_third_of_a_missing_type_are_found(lacking):
+    made, found = lacking
+    assert (made.outside >= 0.3).sum() > 20
+    assert found.outside[made.outside >= 0.3].mean() > 0.8
+    assert found.outside[made.outside == 0].mean() <= 0.02
+
+
+@pytest.mark.parametrize("platform", [0.0, 1.0])
+def test_nothing_is_flagged_where_no_type_is_missing(platform):
+    flagged = [told(simulate(replace(PLAIN, platform=platform), seed)).outside.mean() for seed in (0, 1)]
+    assert np.mean(flagged) <= 0.02
+
+
+def test_intervals_are_wider_where_a_type_is_missing_and_hold_the_truth(lacking):
+    made, found = lacking
+    width = (found.upper - found.lower).mean(1)
+    assert np.median(width[found.outside]) > 1.5 * np.median(width[~found.outside])
+    known = np.isfinite(made.cells).all(1) & found.outside
+    held = (made.cells >= found.lower - 1e-9) & (made.cells <= found.upper + 1e-9)
+    assert held[known].mean() > 0.85
+
+
+def test_a_spot_that_the_hand_has_bound_is_not_flagged(lacking):
+    made, found = lacking
+    row = int(np.flatnonzero(found.outside)[0])
+    t = len(made.types)
+    hand = Constraints(made.types, np.array([row]), np.eye(1, t) * 0.5, np.ones((1, t)))
+    again = told(made, Spots(made.spots.counts, made.spots.genes, None, hand))
+    assert not again.outside[row]
+
+
+def test_two_groups_are_cut_between_them():
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.normal(0, 1, 300), rng.normal(9, 1, 60)])
+    cut, split, apart = _two_groups(rng.permutation(scores))
+    assert 2 < cut < 7 and split > 0.85 and apart > 4
+    assert _two_groups(rng.normal(0, 1, 360))[1] < 0.7
