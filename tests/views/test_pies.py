@@ -35,7 +35,8 @@ SOME = arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 64)), elem
 @given(SOME, st.floats(0, 1))
 def test_every_share_of_the_turn_finds_the_type_whose_sector_it_lies_in(values, turn):
     slots = packed(values, values.shape[1])
-    ends = np.cumsum(values, 1) / np.maximum(values.sum(1, keepdims=True), 1e-300)
+    totals = values.sum(1, keepdims=True)
+    ends = np.cumsum(values, 1) / np.where(totals > 0, totals, 1)
     found = read(slots, turn)
     for row, kind in enumerate(found):
         if values[row].sum() <= 0:

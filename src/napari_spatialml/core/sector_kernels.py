@@ -30,7 +30,7 @@ def sectors(values, nothing, made):  # type: ignore[no-untyped-def]
             end = np.int64(np.rint(sum_so_far / total * STEPS))
             if end > before:
                 made[i, place, 0], made[i, place, 1], made[i, place, 2] = end >> 8, end & 255, k
-                place, before, last = place + 1, end, k
+                place, before, last = place + 1, int(end), k
         # what is left over holds the last sector again, so that any search ends there
         for k in range(place, t):
             made[i, k, 0], made[i, k, 1], made[i, k, 2] = 255, 255, last

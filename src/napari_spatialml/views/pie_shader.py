@@ -117,7 +117,7 @@ void main() {
     float parts = large * (1.0 - u_dominant);
 
     float unsure = v_spot.y > 252.0 ? 0.0 : v_spot.y / 250.0;
-    float ring = u_ring * smoothstep(16.0, 28.0, 2.0 * v_px) * unsure * 0.30 * radius;  // a thin one is only grey
+    float ring = u_ring * smoothstep(16.0, 28.0, 2.0 * v_px) * unsure * 0.24 * radius;  // a thin one is only grey
     float filled = (out_from - (radius - ring)) * v_px;
 
     vec4 colour = v_dominant;

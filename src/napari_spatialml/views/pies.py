@@ -28,7 +28,7 @@ MODES = ("pies", "bars", "dominant")
 """The ways to draw proportions."""
 WITHOUT = "#9a9a9a"
 """The colour of a spot of which the table says nothing."""
-_STEPS_OF_RING = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+_STEPS_OF_RING = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 _FAINT, _PALE, _HIDDEN = 64, 0.82, 26
 Floats = npt.NDArray[np.float32]
 

@@ -235,4 +235,5 @@ class ViewState:
             shown=None if self.shown is None else tuple(names.get(n, n) for n in self.shown),
             colours={names.get(n, n): c for n, c in self.colours.items()},
             hidden_categories={names.get(n, n): h for n, h in self.hidden_categories.items()},
+            pies={names.get(n, n): p for n, p in self.pies.items()},
         )
