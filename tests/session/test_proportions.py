@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from napari_spatialml.errors import BadInput, Stale
+from napari_spatialml.errors import BadInput, DocumentError, Stale
 from napari_spatialml.methods import method
-from napari_spatialml.session import Session, correct, finish, prepare, run
+from napari_spatialml.session import Command, Session, correct, finish, prepare, run
+from napari_spatialml.session.changes import Put
+from napari_spatialml.session.constraints import hand_of
 from napari_spatialml.session.proportions import held_proportions
 
 from .conftest import state_of
@@ -247,3 +251,53 @@ def test_taking_a_constraint_back_shows_what_the_method_said(section):
     assert np.array_equal(values(section)[3], free[3])
     assert values(section)[4, 0] == 0 and values(section)[4, 3] != 0.8
     assert list(column(section, "by_hand").iloc[3:5]) == ["", "forbidden"]
+
+
+def test_what_is_known_of_cells_stays_with_them_when_others_are_merged_or_deleted(session):
+    frame = pd.DataFrame(
+        np.full((9, 2), 0.5), index=session.document.table("nuclei_table").obs_names, columns=["stroma", "tumour"]
+    )
+    session.execute(Command("proportions", (Put(("tables", "nuclei_table", "obsm", "proportions"), None, frame),)))
+    cells = {"table": "nuclei_table", "cell_type": "tumour"}
+    session.execute(correct(session.document, "override-proportion", rows=[1, 6], value=0.9, **cells))
+    before = state_of(session)
+    session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=[1, 2]))
+    session.execute(correct(session.document, "merge-cells", labels="nuclei", cells=[3, 4]))
+    ids = session.document.instances("nuclei_table")
+    table = session.document.table("nuclei_table")
+    hand = hand_of(session.document, "nuclei_table", "proportions", ["stroma", "tumour"])
+    assert ids[hand.constraints.rows].tolist() == [7]
+    assert (table.obs["proportions_by_hand"] == "override").sum() == 1
+    row = int(np.flatnonzero(ids == 7)[0])
+    assert table.obsm["proportions"]["tumour"].iloc[row] == 0.9
+    new = int(np.flatnonzero(np.isin(ids, [3, 4]))[0])
+    session.execute(correct(session.document, "require-cell-type", rows=[new], minimum=0.7, **cells))
+    assert session.document.table("nuclei_table").obsm["proportions"]["tumour"].iloc[new] >= 0.7
+    for _ in range(3):
+        session.undo()
+    assert state_of(session) == before
+
+
+def test_an_entry_of_a_file_that_says_nothing_is_refused_in_words(section):
+    section.document.sdata.attrs["spatialml"]["proportion_constraints"] = {f"{TABLE}/proportions": [{"what": "magic"}]}
+    with pytest.raises(DocumentError, match="cannot be read"):
+        do(section, "mark-spots-artefact", rows=[3])
+
+
+def test_types_with_a_slash_in_their_names_are_saved_and_can_be_merged(reference, tmp_path):
+    cells = ad.read_h5ad(reference)
+    cells.obs["cell_type"] = cells.obs["cell_type"].cat.rename_categories({"B cell": "B/NK", "T cell": "T/NK"})
+    cells.write_h5ad(reference)
+    session = started()
+    run(session, NNLS(), selected(reference))
+    do(session, "forbid-cell-type", rows=[3], cell_type="B-NK")
+    session.save(tmp_path / "section.zarr")
+    before = state_of(session)
+    session.close()
+    again = Session.open_store(tmp_path / "section.zarr")
+    assert state_of(again) == before
+    assert list(again.document.table(TABLE).obsm["proportions"]) == ["B-NK", "T-NK", "fibroblast", "tumour"]
+    for names in (("B/NK", "T/NK"), ("B-NK", "T-NK")):
+        run(again, NNLS(), selected(reference, merged=tuple((name, "B/T/NK") for name in names)))
+        assert list(again.document.table(TABLE).obsm["proportions"]) == ["B-T-NK", "fibroblast", "tumour"]
+    again.close()

@@ -17,6 +17,7 @@ from ..core.count_rows import CountRows, picked
 from ..core.gene_names import FEWEST, OWN, match_genes, names_of, why_few
 from ..core.reference_checks import ReferenceReport, check_cells, merged_types
 from ..core.report import Report, silent
+from ..core.type_names import storable_types
 from ..errors import BadInput
 from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_inside, table_reference
 from .document import Document, digest
@@ -191,6 +192,15 @@ def whole_place(reference: str) -> str:
     return str(place.resolve()) + (f"{INSIDE}{inside}" if inside else "")
 
 
+def _types(types: npt.NDArray[Any], merged: Sequence[tuple[str, str]]) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """Return the types after merging, under names that a store keeps, and what is called otherwise."""
+    storable, told = storable_types(types)
+    known = dict(zip(types.astype(str).tolist(), storable.tolist(), strict=True))
+    named = [(known.get(name, name), known.get(into, into)) for name, into in merged]
+    made, more = storable_types(merged_types(storable, named))
+    return made, (*told, *more)
+
+
 def _prepare(
     document: Document, selection: DeconvolutionSelection, genes: Mapping[str, Any], fingerprint: str, report: Report
 ) -> Prepared:
@@ -198,7 +208,7 @@ def _prepare(
     table, whole = document.table(selection.table), _read(document, selection, genes, fingerprint)
     report(0.5, "Matching genes")
     matched = match_genes(genes, whole.names)
-    types = merged_types(whole.types, selection.merged)
+    types, renamed = _types(whole.types, selection.merged)
     names = np.unique(matched.reference[matched.reference != ""])
     _require_genes(genes, whole.names, matched.n_shared, len(np.unique(types)))
     counts = picked(whole.counts, _places(matched.reference, names), len(names))
@@ -217,7 +227,7 @@ def _prepare(
         rare_like=found.rare_like,
         alike=found.alike,
         merges=found.merges,
-        notes=(_overlap(len(names), len(table.var_names), len(whole.genes)), *matched.notes, *whole.notes),
+        notes=(_overlap(len(names), len(table.var_names), len(whole.genes)), *matched.notes, *whole.notes, *renamed),
         warnings=(*spots.warnings, *found.warnings),
         column=whole.column,
         fingerprint=fingerprint,

@@ -256,7 +256,9 @@ def _shown(document: Document, table: str, output: str, hand: Hand, at: Rows, *,
     if computed is None:
         changes.append(put(document, ("tables", table, "obsm", f"{output}_computed"), frame.copy()))
     base = frame if computed is None or not afresh else computed
-    before = {"values": base.to_numpy()[at]}
+    values = base.to_numpy()[at]
+    unknown = ~np.isfinite(values).all(1)  # rows that came after the fit, such as cells drawn since
+    before = {"values": np.where(unknown[:, None], 1 / values.shape[1], values)}
     for name, end in (("standard_errors", "standard_error"), ("lower", "lower"), ("upper", "upper")):
         if f"{output}_{end}" in held.obsm:
             known = held.obsm[f"{output}_{end}"].to_numpy()[at]
