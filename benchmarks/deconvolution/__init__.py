@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..figures import Figure
 
 SUBJECT = "deconvolution"
-PARTS = ("simulated", "mixtures", "intervals", "outside", "speed", "pies")
+PARTS = ("simulated", "mixtures", "intervals", "outside", "speed", "streamed", "pies")
 
 
 def measure() -> Iterator[tuple[str, Figure]]:
