@@ -30,6 +30,11 @@ class Cell2location(Deconvolver):
     Signatures are the mean counts of each type's cells, as the package's own ``compute_cluster_averages``
     gives; its regression model for several batches of a reference is not run. Proportions are shares of
     cells: posterior means of the abundance over their sum. A graphics card is needed for thousands of spots.
+
+    Notes
+    -----
+    Written after the interface of version 0.1.5, and tested with a stand-in for it: the package itself was not
+    run.
     """
 
     cells_per_spot: Annotated[float, Interval(gt=0, le=1000)] = 8.0

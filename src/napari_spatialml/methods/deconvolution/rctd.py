@@ -35,6 +35,11 @@ class Rctd(Deconvolver):
     The package is published under the GPL, and is called only where you have installed it. It reads tables of
     its likelihood from a file that has to be on this machine; nothing is fetched. Shares are of RNA, as the
     package gives them. Types with few cells and shallow spots, which it leaves out on its own, are kept.
+
+    Notes
+    -----
+    Run with the package, version 0.4.0, on the processor, with tables that its own function makes for one
+    ``sigma``; the published tables, with which it estimates sigma, were not at hand.
     """
 
     mode: Literal["full", "doublet"] = "full"
