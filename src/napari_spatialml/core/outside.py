@@ -25,8 +25,8 @@ _LITTLE = 0.02
 _CLIP = 8.0
 _APART, _SPLIT = 2.4, 0.8
 """Two groups are apart by so many standard deviations of the usual one, and explain so much of the variance."""
-_MORE = 1.3
-"""And so many times as far as in the rehearsal."""
+_MORE, _AS_SPLIT = 1.3, 0.75
+"""And so many times as far as in a rehearsal that is split as much."""
 _FAR, _RARE = 2.0, 0.98
 """Else a spot is flagged that is so many times as far off as all but the last of the rehearsal's."""
 _FEWEST_GENES = 5.0
@@ -111,8 +111,10 @@ def _limit(seen: _Direction, scores: Array, rehearsed: Fit) -> float:
     """Return the score above which a spot is off: between two groups that are apart, or far from what is usual."""
     usual = _direction(_left_of(rehearsed, np.flatnonzero(~rehearsed.empty))).scores
     limit, split, apart = _two_groups(scores)
+    _, as_split, as_far = _two_groups(usual)
     # domains of one type, whose profile is a little wrong, are two groups in the rehearsal too
-    if split > _SPLIT and apart > max(_APART, _MORE * _two_groups(usual)[2]):
+    enough = max(_APART, _MORE * as_far) if as_split > _AS_SPLIT else _APART
+    if split > _SPLIT and apart > enough:
         return limit
     if seen.n_genes < _FEWEST_GENES:
         return float("inf")
