@@ -17,8 +17,8 @@ from napari_spatialml.views.proportions_preview import NAME
 from napari_spatialml.views.state import ColourBy
 from napari_spatialml.widgets.colocation_window import ColocationWindow, pair_in_words, pairs_frame
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
-from napari_spatialml.widgets.deconvolve_hand import ARTEFACT, LEAST, NONE, SET
 from napari_spatialml.widgets.deconvolve_result import flags_in_words
+from napari_spatialml.widgets.deconvolve_say import ARTEFACT, LEAST, NONE, SET
 
 from .conftest import SMALL
 
@@ -108,6 +108,22 @@ def test_what_is_chosen_colours_the_spots_and_the_choice_follows_the_canvas(dock
     desk.presenter.show_pies("spots", "spot_counts", mode="bars", ring=True)
     dock.refresh_now()
     assert shown.how.currentData() == "bars" and shown.ring.isChecked()
+
+
+def test_each_type_has_a_layer_of_its_own_in_one_range_of_colours(dock, desk):
+    shown, layers = dock.result.shown, desk.viewer.layers
+    before = len(layers)
+    shown.layers.click()
+    own = [layers[f"spots: {name}"] for name in TYPES]
+    assert len(layers) == before + 3 and not any(layer.visible for layer in own)
+    values = dock.result.held.values
+    sums = {name: layer.face_color[:, :3].sum(1) for name, layer in zip(TYPES, own, strict=True)}
+    a, b = np.concatenate([sums[t] for t in TYPES]), np.concatenate([values[:, k] for k in range(3)])
+    order = np.argsort(b)
+    assert (np.diff(a[order]) > -0.05).all()  # one range: a larger share of whatever type is brighter
+    assert desk.presenter.element_of(own[0]) == "spots" and desk.presenter.layer_of("spots") is layers["spots"]
+    shown.layers.click()
+    assert len(layers) == before and len(desk.session.history) == 0
 
 
 def test_next_flagged_walks_through_all_flagged_spots_and_begins_anew(dock, desk):
@@ -308,12 +324,12 @@ def take(desk, *rows):
 
 
 def say(hand, what, name="", percent=None, reason=""):
-    hand.what.setCurrentIndex(hand.what.findData(what))
+    hand.say.what.setCurrentIndex(hand.say.what.findData(what))
     if name:
-        hand.type.setCurrentIndex(hand.type.findData(name))
+        hand.say.type.setCurrentIndex(hand.say.type.findData(name))
     if percent is not None:
-        hand.share.setValue(percent)
-    hand.reason.setText(reason)
+        hand.say.share.setValue(percent)
+    hand.say.reason.setText(reason)
     hand.apply_button.click()
 
 
@@ -355,16 +371,26 @@ def test_a_constraint_can_be_changed_and_removed(dock, desk):
     dock.refresh_now()
     hand.list.mark(0)
     hand.edit_button.click()
-    assert hand.share.value() == 60 and hand.reason.text() == "guess" and hand.apply_button.text() == "Change"
-    hand.share.setValue(40)
-    hand.reason.setText("second look")
+    assert hand.say.share.value() == 60 and hand.say.reason.text() == "guess" and hand.apply_button.text() == "Change"
+    hand.say.share.setValue(40)
+    hand.say.reason.setText("second look")
     hand.apply_button.click()
     dock.refresh_now()
     assert dock.result.held.values[3, 1] == pytest.approx(0.4)
     assert hand.entries()[0]["reason"] == "second look" and hand.apply_button.text() != "Change"
-    hand.list.mark(0)
-    hand.remove_button.click()
+    take(desk, 5)
+    say(hand, ARTEFACT, reason="bubble")
     dock.refresh_now()
+    hand.list.mark(1)
+    hand.edit_button.click()
+    hand.say.reason.setText("fold")
+    hand.apply_button.click()
+    dock.refresh_now()
+    assert hand.entries()[1]["reason"] == "fold" and hand.entries()[1]["what"] == "artefact"
+    for _ in range(2):
+        hand.list.mark(0)
+        hand.remove_button.click()
+        dock.refresh_now()
     assert hand.entries() == [] and not hand.list.isVisible()
 
 

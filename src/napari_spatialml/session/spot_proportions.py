@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class SpotProportions:
     outside: npt.NDArray[np.bool_] | None = None
     by_hand: npt.NDArray[Any] | None = None
 
-    @property
+    @cached_property
     def counted(self) -> npt.NDArray[np.bool_]:
         """(n,) whether a spot counts in a mean: it has counts and is no artefact; all do where none would."""
         counted = np.ones(len(self.values), bool) if self.empty is None else ~self.empty
@@ -87,7 +88,7 @@ class SpotProportions:
             counted = counted & (self.by_hand != "artefact")
         return counted if counted.any() else np.ones(len(self.values), bool)
 
-    @property
+    @cached_property
     def section(self) -> Array:
         """The (t,) mean over all spots that count."""
         return np.asarray(self.values[self.counted].mean(0))

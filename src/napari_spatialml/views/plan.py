@@ -37,6 +37,7 @@ from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
 from .transcripts import transcript_legend, transcript_spec
+from .type_layers import type_specs
 from .values import Categories, Values, revision_of, scaled, values_of
 
 __all__ = ["elements_shown", "legends", "plan"]
@@ -162,7 +163,9 @@ def _of_rows(
         made = spots_spec(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, dots=dots
         )
-        return [made if pies is None else with_pies(document, state, pies, made, system, memory)]
+        own = partial(coloured, document, memory=memory, element=element)
+        types = type_specs(document, state, memory, element, system, own, beside=beside, offset=offset)
+        return [made if pies is None else with_pies(document, state, pies, made, system, memory), *types]
     return outlines_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
 
 

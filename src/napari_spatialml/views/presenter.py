@@ -39,6 +39,7 @@ from .state import ColourBy, Legend, ViewState
 from .strokes import Buffer, Painting
 from .tools import Place, Tool
 from .transcripts import see_all
+from .type_layers import require_few
 
 __all__ = ["Presenter"]
 
@@ -151,6 +152,19 @@ class Presenter:
         others = {name: pies for name, pies in self.state.pies.items() if name != element}
         pies = {**others, element: made} if mode else others
         self.show(pies=pies, colours={**self.state.colours, element: made.colour})
+
+    def show_types(self, element: str, table: str = "", output: str = "proportions") -> None:
+        """Give each type of an element's proportions a layer of its own, hidden at first; without a table, none.
+
+        Raises
+        ------
+        BadInput
+            When the element is not made of spots, or there are too many.
+        """
+        if table:
+            require_few(self.document, element, table, output)
+        others = {name: of for name, of in self.state.by_type.items() if name != element}
+        self.show(by_type={**others, element: (table, output)} if table else others)
 
     def highlight_type(self, element: str, cell_type: str = "") -> None:
         """Let one type of an element's pies keep its colour; "" for all."""

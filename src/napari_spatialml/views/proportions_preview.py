@@ -12,6 +12,7 @@ from ..core.colours import category_colours
 from ..core.transform import Affine
 from ..io.document import neighbour_distance
 from ..session.previewing_proportions import ProportionsPreview
+from .canvas import canvas_of
 from .layers import make_layer, update_layer
 from .pie_specs import draw_pies
 from .pie_texture import packed
@@ -79,7 +80,7 @@ class ProportionsLayer:
         drawn = PiesDrawn(token, arrays)
         spec = PointsSpec(Key(""), NAME, token, lambda: dots, _HERE, 90, opacity=0.95, pies=drawn)
         self._put(spec)
-        draw_pies(self._viewer, self)
+        draw_pies(canvas_of(self._viewer), self)
 
     def remove(self) -> None:
         """Take it away."""

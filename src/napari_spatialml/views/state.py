@@ -203,6 +203,8 @@ class ViewState:
         The last picture of each points element that is drawn view by view: a `transcript_looks.Picture`.
     pies
         How the proportions of spots are drawn, by their element: a `pies.Pies`.
+    by_type
+        The (table, proportions) of which each type has a layer of its own, by element.
     """
 
     coordinate_system: str = "global"
@@ -224,6 +226,7 @@ class ViewState:
     pictures: Mapping[str, Any] = field(default_factory=_nothing)
     aligned: Aligned | None = None
     pies: Mapping[str, Any] = field(default_factory=_nothing)
+    by_type: Mapping[str, tuple[str, str]] = field(default_factory=_nothing)
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

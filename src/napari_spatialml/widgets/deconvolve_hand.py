@@ -8,10 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.compat import isalive
 from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
     QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -25,9 +22,9 @@ from ..session.gather import coordinates_of
 from ..session.selected import Selected
 from ..session.spot_proportions import SpotProportions
 from .constraint_list import ConstraintList, constraint_in_words
+from .deconvolve_say import Saying
 from .hand import HandTools, length_field
 from .refitting import Refitting
-from .step import choose
 from .style import SPACING, Quiet, Rows, Tool, accent, tool_row, tooltip
 
 if TYPE_CHECKING:
@@ -36,19 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HandPart"]
 
-SET, NONE, LEAST, ARTEFACT = "This type's share is …", "This type is not here", "This type is at least …", "Artefact"
-_HELP = {
-    SET: "The other types share the rest as the counts say.",
-    NONE: "Whatever the counts suggest.",
-    LEAST: "More of it, if the counts say so.",
-    ARTEFACT: "Nothing is learnt from these spots, and no mean counts them: folds, debris, bubbles.",
-}
 _TOOLS = (
     ("select", "Click or lasso", "Click a spot, or drag around some. Shift adds, Alt takes away.", "Alt+S"),
     ("proportions", "Brush", "Brush over spots: each stroke adds to what is selected.", "Shift+B"),
     ("select-polygon", "Polygon", "Click corners around spots; a double click selects what is within.", "Alt+G"),
 )
-_WHAT = {"override": SET, "forbidden": NONE, "minimum": LEAST, "artefact": ARTEFACT}
 
 
 class HandPart(QWidget):
@@ -71,13 +60,13 @@ class HandPart(QWidget):
         self.radius, self._sized_for = length_field(100.0), ""
         self.radius.valueChanged.connect(lambda _v: self.tools.options_changed())
         self.refitting = Refitting(desk)
-        self.count, self.hint, self.about = Quiet(), Quiet(), Quiet()
-        self.what, self.type, self.share, self.reason = QComboBox(), QComboBox(), QDoubleSpinBox(), QLineEdit()
+        self.count, self.about, self.say = Quiet(), Quiet(), Saying()
         self.list = ConstraintList()
         self._set_up()
         self._lay_out()
         self.list.chosen.connect(self.go_to)
         desk.opened.connect(self._forget)
+        desk.tool_changed.connect(self._say_how)
 
     # what is shown -------------------------------------------------------------------------------
 
@@ -92,7 +81,7 @@ class HandPart(QWidget):
             self._heard = presenter
             presenter.selected.changed.connect(self._show_count)
             presenter.rows_taken.connect(self._on_taken)
-        choose(self.type, held.types, held.types[0])
+        self.say.set_types(held.types)
         self._fit_brush(held.table)
         self.list.set_entries(self.entries())
         if self._editing >= len(self.list.entries):
@@ -122,18 +111,20 @@ class HandPart(QWidget):
         held = self.held
         if held is None or not self.apply_button.isEnabled():
             return
-        place = {"table": held.table, "output": held.output, "reason": self.reason.text().strip()}
+        place, told = {"table": held.table, "output": held.output, "reason": self.say.why}, True
         if self._editing >= 0:
-            value = self.share.value() / 100
+            value = self.say.value
+            told = value != self.list.entries[self._editing].get("value") and value is not None
             done = self.desk.correct("edit-proportion-constraint", number=self._editing, value=value, **place)
         else:
-            name, arguments = self._said()
+            name, arguments = self.say.said()
             done = self.desk.correct(name, rows=[int(r) for r in self.rows()], **arguments, **place)
         if done:
             self.stop_editing()
-            self.reason.clear()
+            self.say.reason.clear()
             self._clear()  # what is not selected is dimmed, and the result is to be seen
-            self.refitting.start(held.table, held.output)
+            if told:  # another reason alone changes no share
+                self.refitting.start(held.table, held.output)
 
     def edit(self) -> None:
         """Put the marked constraint into the fields; Apply then changes it."""
@@ -141,12 +132,8 @@ class HandPart(QWidget):
         if not 0 <= number < len(self.list.entries):
             self.desk.told.emit("info", "Click a line of the list first.")
             return
-        entry = self.list.entries[number]
         self._editing = number
-        self.what.setCurrentIndex(self.what.findData(_WHAT.get(str(entry.get("what")), SET)))
-        self.type.setCurrentIndex(max(self.type.findData(entry.get("cell_type")), 0))
-        self.share.setValue(100 * float(entry.get("value") or 0.0))
-        self.reason.setText(str(entry.get("reason", "")))
+        self.say.show_entry(self.list.entries[number])
         self.go_to(number)
         self._follow()
 
@@ -154,7 +141,7 @@ class HandPart(QWidget):
         """Leave the constraint as it is."""
         if self._editing >= 0:
             self._editing = -1
-            self.reason.clear()
+            self.say.reason.clear()
             self._follow()
 
     def remove(self) -> None:
@@ -181,15 +168,6 @@ class HandPart(QWidget):
     # how it is made ------------------------------------------------------------------------------
 
     def _set_up(self) -> None:
-        for name in (SET, NONE, LEAST, ARTEFACT):
-            self.what.addItem(name, name)
-        self.what.currentIndexChanged.connect(lambda _i: self._follow())
-        self.share.setRange(0.0, 100.0)
-        self.share.setDecimals(0)
-        self.share.setSuffix(" %")
-        self.share.setValue(80.0)
-        self.share.setKeyboardTracking(False)
-        self.reason.setPlaceholderText("why (kept with the section)")
         self.apply_button, self.cancel_button = QPushButton("Apply"), QPushButton("Leave as it is")
         self.apply_button.setShortcut("Alt+Return")
         self.apply_button.setToolTip(
@@ -203,22 +181,8 @@ class HandPart(QWidget):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def _lay_out(self) -> None:
-        self._of = QWidget()
-        across = QHBoxLayout(self._of)
-        across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(4)
-        across.addWidget(self.type, 1)
-        across.addWidget(self.share)
-        for box in (self.what, self.type):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(6)
         rows = Rows()
         rows.add("Brush radius", self.radius, "In micrometres on the tissue.")
-        rows.span(self.count)
-        rows.add("Say", self.what, "What holds in the spots selected.")
-        self._of_label = rows.add("Cell type", self._of, "Which type, and how much of it.")
-        rows.span(self.hint)
-        rows.add("Reason", self.reason, "Kept with the section, and shown in the list and the table.")
         below = QHBoxLayout()
         for button in (self.apply_button, self.cancel_button):
             below.addWidget(button)
@@ -233,7 +197,7 @@ class HandPart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.tools, rows):
+        for part in (self.tools, rows, self.count, self.say):
             layout.addWidget(part)
         layout.addLayout(below)
         for part in (self.refitting, self.list, listed, self.about):
@@ -247,6 +211,11 @@ class HandPart(QWidget):
         if tool == "proportions":
             return {"table": self.held.table, "radius_um": self.radius.value()}
         return {"element": element, "table": self.held.table}
+
+    def _say_how(self, tool: str) -> None:
+        """Say what the brush does here: it selects, and Apply makes the step."""
+        if tool == "proportions" and self.desk.presenter is not None and self.held is not None:
+            self.desk.presenter.say("Click a spot, or drag over spots: each stroke adds to what is selected.")
 
     def _on_taken(self, table: str, rows: Any) -> None:
         """Add the spots of a stroke to those selected."""
@@ -270,25 +239,10 @@ class HandPart(QWidget):
         if spacing:
             self.radius.setValue(float(f"{1.1 * spacing:.1g}"))
 
-    def _said(self) -> tuple[str, dict[str, Any]]:
-        """Return the correction that the fields stand for, and what it is given beside rows, place and reason."""
-        what, cell_type, share = self.what.currentData(), str(self.type.currentData()), self.share.value() / 100
-        if what == SET:
-            return "override-proportion", {"cell_type": cell_type, "value": share}
-        if what == LEAST:
-            return "require-cell-type", {"cell_type": cell_type, "minimum": share}
-        return ("forbid-cell-type", {"cell_type": cell_type}) if what == NONE else ("mark-spots-artefact", {})
-
     def _follow(self) -> None:
-        """Show the fields that what is chosen needs."""
-        what, editing = str(self.what.currentData()), self._editing >= 0
-        for part in (self._of, self._of_label):
-            part.setVisible(what != ARTEFACT)
-        self.share.setVisible(what in (SET, LEAST))
-        for part in (self.what, self.type):
-            part.setEnabled(not editing)
-        self.hint.setText(_HELP[what])
-        self.cancel_button.setVisible(editing)
+        """Show whether something new is said, or something old is changed."""
+        self.say.lock(self._editing >= 0)
+        self.cancel_button.setVisible(self._editing >= 0)
         self._show_count()
 
     def _show_count(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,7 @@ class ResultPart(QWidget):
         self.desk = desk
         self.held: SpotProportions | None = None
         self._at = -1
+        self._token: tuple[Any, ...] = ()
         self._pairs: dict[str, tuple[str, str]] = {}
         self.results = QComboBox()
         self.results.activated.connect(lambda _i: self._read())
@@ -196,5 +197,11 @@ class ResultPart(QWidget):
         self.changed.emit()
 
     def _proportions(self, table: str, output: str) -> SpotProportions:
+        """Return a result; the one that was read last while its table stays as it is."""
         assert self.desk.session is not None
-        return spot_proportions(self.desk.session.document, table, output)
+        document = self.desk.session.document
+        token = (id(document), table, output, document.revision(("tables", table)))
+        if self.held is None or token != self._token:
+            self._token = token
+            return spot_proportions(document, table, output)
+        return self.held

@@ -43,6 +43,11 @@ class Shown(QWidget):
         self.ring = QCheckBox("Ring of uncertainty")
         self.ring.setToolTip(tooltip("Around each spot: how wide its 90 % intervals are. A full ring is least sure."))
         self.ring.setChecked(True)
+        self.layers = QCheckBox("One layer a type")
+        self.layers.setToolTip(
+            tooltip("Give each type a layer in napari's list, hidden at first. All have one range of colours, 0 to 1.")
+        )
+        self.layers.clicked.connect(self._split)
         self.how.activated.connect(lambda _i: self.draw())
         self.ring.clicked.connect(lambda _on: self.draw())
         self.type.activated.connect(lambda _i: self.draw())
@@ -50,6 +55,7 @@ class Shown(QWidget):
         self.rows.add("Show", self.how, "How the proportions are drawn on the canvas.")
         self._ring_label = self.rows.add("", self.ring)
         self._type_label = self.rows.add("Cell type", self.type, "Whose share is drawn, from 0 to 1 for every type.")
+        self._layers_label = self.rows.add("", self.layers)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
@@ -61,8 +67,7 @@ class Shown(QWidget):
         if held is None or self.desk.session is None:
             return
         document = self.desk.session.document
-        obs, drawn = document.table(held.table).obs, self._as_pies(held)
-        ways = [PIES, BARS] if drawn else []
+        obs, ways = document.table(held.table).obs, list(self._drawn(held))
         ways += [DOMINANT, ONE, *(way for way, c in _COLUMNS.items() if f"{held.output}_{c}" in obs)]
         choose(self.how, ways, ways[0])
         choose(self.type, held.types, held.types[0])
@@ -75,7 +80,7 @@ class Shown(QWidget):
             return
         self._offer()
         element, way = self.desk.session.document.annotated(held.table), str(self.how.currentData())
-        if way in _MODES and self._as_pies(held):
+        if way in _MODES and self._drawn(held):
             presenter.show_pies(element, held.table, held.output, _MODES[way], self.ring.isChecked())
         else:
             presenter.colour_by(element, _colour_by(held.table, self._key(held)))
@@ -96,20 +101,31 @@ class Shown(QWidget):
         self.type.setCurrentIndex(self.type.findData(name))
         self.draw()
 
+    def _split(self, on: bool) -> None:
+        """Give each type a layer, or take these layers away."""
+        held, presenter = self.held, self.desk.presenter
+        if held is not None and presenter is not None and self.desk.session is not None:
+            element = self.desk.session.document.annotated(held.table)
+            self.desk.attempt(lambda: presenter.show_types(element, held.table if on else "", held.output))
+            self._follow()
+
     def _key(self, held: SpotProportions) -> str:
         way = str(self.how.currentData())
         if way == ONE:
             return f"obsm/{held.output}/{self.type.currentData()}"
         return f"obs/{held.output}_{_COLUMNS.get(way, 'dominant')}"
 
-    def _as_pies(self, held: SpotProportions) -> bool:
-        """Return whether what the table annotates can be drawn as pies."""
+    def _drawn(self, held: SpotProportions) -> tuple[str, ...]:
+        """Return how a spot's parts can be drawn: circles as pies or bars, bins and pixels as bars, cells not."""
+        from ..views.rasters import is_pixel_grid
         from ..views.spots import is_circles
 
         assert self.desk.session is not None
         document = self.desk.session.document
         element = document.annotated(held.table)
-        return document.type_of(element) == "shapes" and is_circles(document, element)
+        if document.type_of(element) == "shapes":
+            return (PIES, BARS) if is_circles(document, element) else ()
+        return (BARS,) if document.type_of(element) == "labels" and is_pixel_grid(document, element) else ()
 
     def _follow(self) -> None:
         """Show in the fields what the canvas shows, where it shows this result."""
@@ -118,6 +134,7 @@ class Shown(QWidget):
             return
         element = self.desk.session.document.annotated(held.table)
         colour = presenter.colour_of(element)
+        self.layers.setChecked(presenter.state.by_type.get(element) == (held.table, held.output))
         if colour is not None and colour.table == held.table:
             ends = {f"obs/{held.output}_{c}": way for way, c in _COLUMNS.items()}
             ends[f"obs/{held.output}_dominant"] = self._mode(element)
@@ -141,7 +158,10 @@ class Shown(QWidget):
         """Show the fields that the way of drawing needs."""
         one = self.how.currentData() == ONE
         known = self.held is not None and self.held.uncertainty is not None
-        ring = known and self.how.currentData() in _MODES and self.how.findData(PIES) >= 0
+        ring = known and self.how.currentData() in _MODES and self.how.findData(BARS) >= 0
+        split = self.how.findData(PIES) >= 0
+        for part in (self.layers, self._layers_label):
+            part.setVisible(split)
         parts = ((self.type, one), (self._type_label, one), (self.ring, ring), (self._ring_label, ring))
         for part, shown in parts:
             part.setVisible(shown)

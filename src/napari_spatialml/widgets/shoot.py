@@ -103,6 +103,7 @@ def _views(bench: Any, tables: int) -> Iterator[tuple[str, Callable[[], object]]
         if "proportions" in document.table(table).obsm:
             yield f"proportions-{table}", lambda t=table: _proportions(bench, t, 0)
             yield f"proportions-{table}-one-type", lambda t=table: _proportions(bench, t, 1)
+            yield f"proportions-{table}-by-hand", lambda t=table: _proportions_by_hand(bench, t)
         if "domain" not in obs:
             yield f"feature-{table}", lambda t=table: _feature(bench, t)
     if not document.attribute("segmentations", {}):
@@ -182,7 +183,22 @@ def _proportions(bench: Any, table: str, index: int) -> None:
     if index:
         dock.result.shown.show_type(dock.result.held.types[0])
     else:
-        dock.result.show_output(*dock.result.chosen())
+        dock.result.shown.how.setCurrentIndex(0)
+        dock.result.shown.draw()
+
+
+def _proportions_by_hand(bench: Any, table: str) -> None:
+    """Show the tools of the hand, with the brush in it, and the spots that are most uncertain selected."""
+    from ..session.selected import Selected
+
+    _proportions(bench, table, 0)
+    dock = bench.go_to("Deconvolve")
+    rows = dock.result.held.by_uncertainty()[:6]
+    bench.desk.presenter.selected.take(Selected(table, rows, "most uncertain"))
+    dock.by_hand.tools.buttons["proportions"].click()
+    wait_until(lambda: False, _SETTLE_S)  # the tools take their place first
+    bar = dock._area.verticalScrollBar()
+    bar.setValue(bar.maximum())
 
 
 def _feature(bench: Any, table: str) -> None:

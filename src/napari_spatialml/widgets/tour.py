@@ -256,8 +256,8 @@ STOPS: tuple[Stop, ...] = (
     ),
     Stop("Find domains", "Divide the spots into spatial domains. What you correct by brush is kept by the next run.",
          "Domains", _domains),
-    Stop("Deconvolve", "Estimate which cell types make up each spot, from single cells with known types.",
-         "Deconvolve", _deconvolve),
+    Stop("Deconvolve", "Estimate which cell types make up each spot, from single cells with known types. Point at a "
+         "pie to read it; set a spot by hand, and all others follow.", "Deconvolve", _deconvolve),
     Stop("Correct and undo", "Merge two cells that touch: their measurements follow at once. Then take it back.",
          "Correct", _merge, "Undo it", _undo),
     Stop("Save", "Save everything with its history: undo works after the next start, and the recipe proves each step.",
