@@ -20,7 +20,7 @@ A profile's own noise: an entry of ``found.design`` has relative variance ``1 / 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -42,7 +42,7 @@ __all__ = ["Fit", "Options", "fit"]
 Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 20
 """Numbers of a dense block of counts: 4 MB, which stays in a processor's cache."""
-_LEARN = 3 << 20
+_LEARN = 2 << 20
 _FEWEST = 256
 """Factors and dispersion are learnt from no more counts than this, nor from fewer spots."""
 _EXACT = 1 << 20
@@ -175,7 +175,7 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
         profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
-    noise, profiles = _learnt(shared.genes[columns], counts, profiles, spots, options, part(report, 0.1, 0.5))
+    noise, profiles = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
     return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0))
 
 
@@ -186,7 +186,6 @@ def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
 
 
 def _learnt(
-    genes: npt.NDArray[Any],
     counts: sp.csr_matrix | CountRows,
     profiles: TypeProfiles,
     spots: Spots,
@@ -194,7 +193,7 @@ def _learnt(
     report: Report,
 ) -> tuple[GeneNoise, TypeProfiles]:
     """Learn gene factors, noise, and what the hand teaches of the profiles."""
-    noise = _first_noise(genes, profiles.types, spots.start)
+    noise = GeneNoise.of(counts.shape[1])
     # many genes need fewer spots: it is their number together that tells
     enough = max(_FEWEST, _LEARN // counts.shape[1])
     rows = _to_learn_from(spots, min(options.learn_from, enough))
@@ -203,17 +202,9 @@ def _learnt(
     chosen = _rows(counts, rows)
     dense, _ = _dense(chosen, counts.shape[1] * len(rows))
     bounds = _bounds(spots.constraints, profiles.types, rows)
-    start = _first(dense, profiles, noise, spots.start, rows)
+    # from the same start whatever came before: how far the factors go depends a little on where they begin
+    start = _first(dense, profiles, noise)
     return learn(dense, profiles, start, noise, bounds, options.platform, report)
-
-
-def _first_noise(genes: npt.NDArray[Any], types: tuple[str, ...], start: Proportions | None) -> GeneNoise:
-    """Return the gene factors of an earlier result, or 1."""
-    noise = GeneNoise.of(len(genes))
-    fitted = None if start is None or start.types != types else start.fitted
-    if fitted is None or not np.array_equal(fitted.genes, genes.astype(str)):
-        return noise
-    return replace(noise, platform=np.asarray(fitted.platform))
 
 
 def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
@@ -247,21 +238,20 @@ def _dense(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
     return dense, units
 
 
-def _first(
-    counts: Array,
-    profiles: TypeProfiles,
-    noise: GeneNoise,
-    start: Proportions | None,
-    rows: slice | npt.NDArray[np.intp],
-) -> Array:
-    """Return where the search starts: an earlier result, or weighted least squares with one weight a gene."""
-    design = design_of(profiles, noise.platform)
-    if start is not None and start.types == profiles.types:
-        values = np.asarray(start.values[rows], dtype=np.float64)
-        size = counts.sum(1, dtype=np.float64) / np.maximum(values @ design.sum(1), 1e-300)
-        return np.asarray(values * size[:, None])
+def _start(counts: Array, profiles: TypeProfiles, noise: GeneNoise, earlier: Proportions | None, rows: slice) -> Array:
+    """Return where the search starts: at an earlier result for the same types, or from nothing."""
+    if earlier is None or earlier.types != profiles.types:
+        return _first(counts, profiles, noise)
+    values = np.asarray(earlier.values[rows], dtype=np.float64)
+    size = counts.sum(1, dtype=np.float64) / np.maximum(values @ design_of(profiles, noise.platform).sum(1), 1e-300)
+    return np.asarray(values * size[:, None])
+
+
+def _first(counts: Array, profiles: TypeProfiles, noise: GeneNoise) -> Array:
+    """Return a start from nothing: weighted least squares with one weight a gene."""
     from .quadratic_kernels import nonnegative
 
+    design = design_of(profiles, noise.platform)
     weight = 1 / (design.mean(0) + 1e-20)
     first, second = np.triu_indices(len(design))
     gram = ((design[first] * design[second]) @ weight)[:, None]
@@ -291,7 +281,7 @@ def _all_rows(
         report(rows.start / n, f"Proportions of {t} cell types")
         dense, units[rows] = _dense(block, n * g)
         bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
-        found = solve(dense, design, _first(dense, profiles, noise, spots.start, rows), bounds, tolerance)
+        found = solve(dense, design, _start(dense, profiles, noise, spots.start, rows), bounds, tolerance)
         abundance[rows], empty[rows] = found, dense.sum(1) == 0
         deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
         pairs, _ = information(dense, found, design)

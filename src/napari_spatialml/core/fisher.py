@@ -129,7 +129,9 @@ def _solve_block(
     full = np.asarray(counts.sum(1)).ravel() > 0
     out[full & (out.sum(1) <= 0)] = 1.0
     if ranges is not None:
-        out = out.sum(1, keepdims=True) * nearest_within(shares(out), *ranges)
+        bound = ((ranges[0] > 0) | (ranges[1] < 1)).any(1)
+        inside = nearest_within(shares(out[bound]), ranges[0][bound], ranges[1][bound])
+        out[bound] = out[bound].sum(1, keepdims=True) * inside
     active = np.flatnonzero(full)
     here = counts if len(active) == len(out) else counts[active]
     moves = _Moves(out[active])
@@ -252,8 +254,8 @@ class _Moves:
         turned = (slope * self.moved).sum(1)
         cut = turned < -_TURNED * self.gain
         wanted = _quadratic(pairs, right, ridge, self.at, bounds)
-        if bounds is None:
-            wanted = self._further(wanted)
+        free = np.ones(len(wanted), bool) if bounds is None else ~((bounds[0] > 0) | (bounds[1] < 1)).any(1)
+        wanted = np.where(free[:, None], self._further(wanted), wanted)
         moved = wanted - self.at
         gain = (slope * moved).sum(1)
         back = np.where(cut, self.gain / np.maximum(self.gain - turned, 1e-300), 0.0)
@@ -274,11 +276,10 @@ class _Moves:
 
 def _times(pairs: Array, abundance: Array) -> Array:
     """Return the information of each row times its abundance, (n, t)."""
-    out = np.zeros(abundance.shape)
-    for p, (k, j) in enumerate(zip(*np.triu_indices(abundance.shape[1]), strict=True)):
-        out[:, k] += pairs[p] * abundance[:, j]
-        if k != j:
-            out[:, j] += pairs[p] * abundance[:, k]
+    from .quadratic_kernels import times
+
+    out = np.empty(abundance.shape)
+    times(pairs, abundance, out)
     return out
 
 

@@ -6,7 +6,7 @@ log-normal prior whose variance is estimated, the dispersions towards one value 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ _LEAST, _MOST = 1e-3, 20.0
 _ROUNDS = 12
 _SETTLED = 0.004
 _FOR_VARIANCE = 512
+_SHORT, _STEADY = 0.1, 0.8
 _FARTHEST = 4.0
 """Of the logarithm of a factor: a gene that is farther off is not in the reference at all."""
 _LITTLE = 0.1
@@ -88,7 +89,7 @@ def learn(
     GeneNoise, TypeProfiles
         What was learnt of the genes, and the profiles after what the hand has taught.
     """
-    told, current = teaching(ranges), reference
+    told, current, further = teaching(ranges), reference, _Further()
     for number in range(_ROUNDS):
         report(number / _ROUNDS, "Gene factors of the platform")
         design = Design.of(design_of(current, noise.platform), noise.dispersion, noise.grain, counts.dtype)
@@ -104,11 +105,30 @@ def learn(
             if number == 1:
                 reference = _resized(counts, abundance, ranges, told, reference, design)
             current = taught(counts, abundance, mean, soft, before.platform, told, reference, current)
-        moved = np.abs(np.log(noise.platform / before.platform))
-        if number and float(np.quantile(moved, 0.9)) < _SETTLED:
+        step = np.log(noise.platform / before.platform)
+        if number and float(np.quantile(np.abs(step), 0.9)) < _SETTLED:
             break
+        noise = replace(noise, platform=noise.platform * np.exp(further.of(step)))
     report(1.0)
     return noise, current
+
+
+class _Further:
+    """How much farther than a round's step its factors go: steps that shrink by one ratio end there."""
+
+    def __init__(self) -> None:
+        self.last: Array | None = None
+
+    def of(self, step: Array) -> Array:
+        """Return what to add to a step; every second one goes farther, and the one after that is judged anew."""
+        short, last = np.clip(step, -_SHORT, _SHORT), self.last
+        if last is None:
+            self.last = short
+            return np.zeros_like(step)
+        self.last = None
+        ratio = float((short * last).sum() / max(float((last * last).sum()), 1e-300))
+        ratio = min(max(ratio, 0.0), _STEADY)
+        return ratio / (1 - ratio) * short
 
 
 def _resized(
@@ -135,8 +155,8 @@ def _noise(
     factors: bool,
     later: bool,
 ) -> GeneNoise:
-    seen = np.einsum("ij,ij->j", counts, soft, dtype=np.float64)
-    expected = np.einsum("ij,ij->j", mean, soft, dtype=np.float64)
+    seen = np.einsum("ij,ij->j", counts, soft).astype(np.float64)
+    expected = np.einsum("ij,ij->j", mean, soft).astype(np.float64)
     platform, spread = noise.platform, noise.spread
     if factors:
         change = np.log((seen + 0.5) / (expected + 0.5))
@@ -195,12 +215,12 @@ def _variances(counts: Array, mean: Array, noise: GeneNoise, abundance: Array) -
     left *= weight
     left *= left
     left /= lost
-    sums = [np.einsum("ij,ij->j", scaled, scaled, dtype=np.float64)]
+    sums = [np.einsum("ij,ij->j", scaled, scaled).astype(np.float64)]
     left_mean, square = left * mean, scaled * mean
-    sums.append(np.einsum("ij,ij->j", scaled, square, dtype=np.float64))
-    sums.append(np.einsum("ij,ij->j", square, square, dtype=np.float64))
-    sums.append(left_mean.sum(0, dtype=np.float64))
-    sums.append(np.einsum("ij,ij->j", left_mean, mean, dtype=np.float64))
+    sums.append(np.einsum("ij,ij->j", scaled, square).astype(np.float64))
+    sums.append(np.einsum("ij,ij->j", square, square).astype(np.float64))
+    sums.append(left_mean.sum(0).astype(np.float64))
+    sums.append(np.einsum("ij,ij->j", left_mean, mean).astype(np.float64))
     return _two_terms(np.stack(sums))
 
 

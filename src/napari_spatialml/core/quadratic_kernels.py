@@ -11,8 +11,8 @@ compiled: Any = njit(cache=True, nogil=True)
 
 
 @compiled
-def factor_and_solve(gram, right, kept, m, lower, x):  # type: ignore[no-untyped-def]
-    """Solve the m × m system of the kept variables by Cholesky; ``lower`` and ``x`` are room to work in."""
+def factor(gram, kept, m, lower):  # type: ignore[no-untyped-def]
+    """Write the Cholesky factor of the m × m system of the kept variables."""
     for i in range(m):
         for j in range(i + 1):
             s = gram[kept[i], kept[j]]
@@ -22,6 +22,11 @@ def factor_and_solve(gram, right, kept, m, lower, x):  # type: ignore[no-untyped
                 lower[i, i] = np.sqrt(max(s, 1e-12 * gram[kept[i], kept[i]] + 1e-300))
             else:
                 lower[i, j] = s / lower[j, j]
+
+
+@compiled
+def substitute(right, kept, m, lower, x):  # type: ignore[no-untyped-def]
+    """Solve the factored system of the kept variables into ``x``."""
     for i in range(m):
         s = right[kept[i]]
         for q in range(i):
@@ -72,7 +77,8 @@ def nonnegative(pairs, right, ridge, start, forbidden, out):  # type: ignore[no-
                 if free[k]:
                     kept[m] = k
                     m += 1
-            factor_and_solve(gram, r, kept, m, lower, x)
+            factor(gram, kept, m, lower)
+            substitute(r, kept, m, lower, x)
             for q in range(m):
                 b[kept[q]] = x[q]
             count, last = 0, -1
@@ -159,10 +165,11 @@ def errors_of_shares(pairs, ridge, abundance, out):  # type: ignore[no-untyped-d
         total = 0.0
         for k in range(t):
             total += abundance[i, k]
+        factor(gram, kept, t, lower)
         for k in range(t):
             unit[:] = 0.0
             unit[k] = 1.0
-            factor_and_solve(gram, unit, kept, t, lower, x)
+            substitute(unit, kept, t, lower, x)
             inverse[:, k] = x
         whole = inverse.sum()
         for k in range(t):
@@ -185,11 +192,27 @@ def drawn(pairs, ridge, abundance, strength, out):  # type: ignore[no-untyped-de
             right[k] = 0.0
             for j in range(t):
                 right[k] += gram[k, j] * abundance[i, j]
-            if abundance[i, k] > 0:
+            if abundance[i, k] > 1e-140:  # whose square is not 0
                 kept[m] = k
                 m += 1
         for q in range(m):
             gram[kept[q], kept[q]] += strength[i] / abundance[i, kept[q]] ** 2
-        factor_and_solve(gram, right, kept, m, lower, x)
+        factor(gram, kept, m, lower)
+        substitute(right, kept, m, lower, x)
         for q in range(m):
             out[i, kept[q]] = max(x[q], 0.0)
+
+
+@compiled
+def times(pairs, abundance, out):  # type: ignore[no-untyped-def]
+    """Write the Gram matrix of each row times its abundance."""
+    n, t = abundance.shape
+    out[:] = 0.0
+    p = 0
+    for k in range(t):
+        for j in range(k, t):
+            for i in range(n):
+                out[i, k] += pairs[p, i] * abundance[i, j]
+                if j != k:
+                    out[i, j] += pairs[p, i] * abundance[i, k]
+            p += 1
