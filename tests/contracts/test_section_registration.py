@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from napari_spatialml.core import Pair, Side
+from napari_spatialml.core.section_trust import trust_of
 from napari_spatialml.core.transfer import push_labels
 from napari_spatialml.errors import BadInput, Cancelled
 from napari_spatialml.methods import method
-from tests.core.simulated_sections import section_pair
+from tests.core.simulated_sections import Rings, section_pair
 
 PITCH = 240.0
 
@@ -90,6 +91,16 @@ def test_sections_that_do_not_belong_together_come_with_a_warning():
     for seed in (2, 3, 5):
         found = register(section_pair(seed, related=False).pair)
         assert found.trust.warning and found.trust.score < 0.5
+
+
+def test_a_shared_anatomy_alone_is_not_believed():
+    """Two animals with the same rings: any turn fits about as well, and one by chance better than its mirror."""
+    for seed in (21, 25):
+        right, wrong = (register(section_pair(seed, related=r, kind=Rings, depth=3000.0).pair) for r in (True, False))
+        assert right.trust.figures["times the next turn"] > 1.5 and not right.trust.warning
+        assert wrong.trust.figures["times the next turn"] < 1.25 and wrong.trust.warning
+    figures = {**right.trust.figures, "times the next turn": 1.1}
+    assert "anatomy" in trust_of(figures).warning and trust_of(figures).score < 0.5
 
 
 def test_shuffled_expression_comes_with_a_warning():

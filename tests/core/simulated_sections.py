@@ -50,6 +50,20 @@ class Tissue:
         return np.exp(log)
 
 
+class Rings(Tissue):
+    """Rings that seeds 500 apart share, as two animals do an anatomy; and a little that is only this one's own."""
+
+    def __init__(self, seed: int, n_genes: int = 80) -> None:
+        super().__init__(seed, n_genes)
+        generator = np.random.default_rng(seed % 500)
+        self.base = generator.normal(0, 1, n_genes)
+        self.rings = generator.normal(0, 0.8, (4, n_genes)) * (generator.random((4, n_genes)) < 0.4)
+
+    def rates(self, points: Floats) -> Floats:
+        ring = np.searchsorted([0.15 * SIZE_UM, 0.3 * SIZE_UM, 0.42 * SIZE_UM], np.hypot(*points.T))
+        return np.exp(self.base + self.rings[ring] + 0.25 * (np.log(super().rates(points)) - self.base))
+
+
 def lattice(pitch: float, generator: np.random.Generator) -> Floats:
     """Return a hexagonal lattice, turned and shifted by chance."""
     n = int(SIZE_UM / pitch)
@@ -78,11 +92,12 @@ def section_pair(
     pitch: float = 240.0,
     depth: float = 1500.0,
     related: bool = True,
+    kind: type[Tissue] = Tissue,
 ) -> SectionPair:
     """Return two sections; with ``overlap`` below 1 each lacks the side that the other shows."""
     generator = np.random.default_rng(seed + 1000)
-    tissue = Tissue(seed)
-    other = tissue if related else Tissue(seed + 500)
+    tissue = kind(seed)
+    other = tissue if related else kind(seed + 500)
     fixed, counts_fixed = section(tissue, generator, pitch, depth, dropout)
     moving, counts_moving = section(other, generator, pitch, depth, dropout)
     lacking = (1 - overlap) / (2 - overlap)

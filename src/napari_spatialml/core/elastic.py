@@ -25,6 +25,12 @@ _NODE = 4
 """Nodes of the field lie this many pixels apart: its patches are larger."""
 _FINEST = 0.4
 """What is finer than this, of a patch, is noise of the steps, and is smoothed away at the end."""
+_BETWEEN = 1.5
+"""A picture this much larger than a level's edge is bent on the next finer level too."""
+_USUAL = 2
+"""The finest level of small pictures, and that on which a result is judged: finer, noise of single cells is seen."""
+_SUMS = 5.0
+"""What a patch says is summed on squares of a fifth of its standard deviation."""
 _LEAST_AREA = 0.2
 """No part of the field may shrink to less of its area than this."""
 
@@ -51,12 +57,12 @@ class Level:
     damping: float
 
 
-LEVELS = (Level(128, 8, 20.0, 1.0), Level(256, 10, 16.0, 1.0), Level(512, 20, 10.0, 0.5))
+LEVELS = (Level(128, 8, 20.0, 1.0), Level(256, 10, 16.0, 1.0), Level(512, 20, 10.0, 0.5), Level(1024, 8, 20.0, 0.5))
 
 
 @dataclass(frozen=True)
 class Bent:
-    """The field d (2, h, w) in pixels of ``spacing`` µm, and what the local correlation says under it."""
+    """A field d (2, h, w) in pixels of ``spacing`` µm, and what the local correlation says under it."""
 
     field: Float
     spacing: float
@@ -79,9 +85,9 @@ def bend_between(
     report
         Told once a round.
     """
-    level, values, weight = _level(fixed, moving, transform)
-    bent = bend(level.values, values, weight, level.spacing, stiffness, report)
-    field, nodes = bent.field, tuple(np.arange(0, n + _NODE - 1, _NODE) for n in level.shape)
+    level, values, weight = _level(fixed, moving, transform, LEVELS[_finest(max(fixed.shape))].edge)
+    field, bent = bend(level.values, values, weight, level.spacing, stiffness, report)
+    nodes = tuple(np.arange(0, n + _NODE - 1, _NODE) for n in level.shape)
     at = np.meshgrid(*(np.minimum(n, s - 1) for n, s in zip(nodes, level.shape, strict=True)), indexing="ij")
     moved = np.stack([part[at[0], at[1]] for part in field], -1) * level.spacing
     return DisplacementField(np.array(level.origin), _NODE * level.spacing, moved.astype(np.float32)), bent
@@ -89,22 +95,28 @@ def bend_between(
 
 def unbent(fixed: Picture, moving: Picture, transform: Affine) -> Bent:
     """Return what the local correlation says under an affine map alone."""
-    level, values, weight = _level(fixed, moving, transform)
+    level, values, weight = _level(fixed, moving, transform, LEVELS[_USUAL].edge)
     field = np.zeros((2, *level.shape), np.float32)
     return Bent(field, level.spacing, _terms(level.values, values, weight, field, None)[0])
 
 
-def _level(fixed: Picture, moving: Picture, transform: Affine) -> tuple[Picture, Float, Float]:
-    """Return the fixed picture on the finest level that is bent, and the moving one on its pixels."""
-    level = fixed.at(max(fixed.spacing, max(fixed.shape) * fixed.spacing / LEVELS[-1].edge))
+def _level(fixed: Picture, moving: Picture, transform: Affine, edge: int) -> tuple[Picture, Float, Float]:
+    """Return the fixed picture with at most so many pixels an edge, and the moving one on its pixels."""
+    level = fixed.at(max(fixed.spacing, max(fixed.shape) * fixed.spacing / edge))
     scale = float(np.sqrt(abs(np.linalg.det(transform.matrix[:2, :2]))))
     values, weight = placed(moving.at(max(level.spacing / scale, moving.spacing)), level, transform)
     return level, values, weight
 
 
+def _finest(edge: int) -> int:
+    """Return the finest level for pictures of this edge: a small one is bent with the settings of a usual one."""
+    wide = [k for k, level in enumerate(LEVELS) if edge > _BETWEEN * level.edge]
+    return min(max([_USUAL, *(k + 1 for k in wide)]), len(LEVELS) - 1)
+
+
 def bend(
     fixed: Float, moving: Float, weight: Float, spacing: float, stiffness: float = 1.0, report: Report = silent
-) -> Bent:
+) -> tuple[Float, Bent]:
     """Find the field d under which the fixed picture at p + d(p) looks like the moving one at p.
 
     Parameters
@@ -120,6 +132,10 @@ def bend(
     report
         Told once a round.
 
+    Returns
+    -------
+    d as (2, h, w) in pixels, and what the local correlation says under it on a level of usual size.
+
     Notes
     -----
     On each level, patches are moved by Gauss–Newton steps on the local correlation (Lucas–Kanade on what is
@@ -132,7 +148,8 @@ def bend(
     doi:10.1016/S1077-3142(03)00002-X.
     """
     pictures = _pyramid(fixed, moving, weight)
-    levels = LEVELS[-len(pictures) :]
+    finest = _finest(max(weight.shape))
+    levels = LEVELS[finest + 1 - len(pictures) : finest + 1]
     field = np.zeros((2, *pictures[0][2].shape), np.float32)
     total, done = sum(level.rounds for level in levels), 0
     for (f, m, w), level in zip(pictures, levels, strict=True):
@@ -144,13 +161,21 @@ def bend(
             field = _step(field, terms, level, stiffness)
             done += 1
     field = _unfolded(_smooth(field, _FINEST * levels[-1].patch * stiffness))
-    terms, _ = _terms(f, m, w, field, mix)
-    return Bent(field, spacing, terms)
+    return field, _judged(field, spacing, pictures, finest - _USUAL)
+
+
+def _judged(field: Float, spacing: float, pictures: list[tuple[Float, Float, Float]], finer: int) -> Bent:
+    """Return what the local correlation says on a level that is ``finer`` halvings below the finest."""
+    times = 2**finer
+    coarse = np.ascontiguousarray(field[:, ::times, ::times] / times)
+    return Bent(coarse, spacing * times, _terms(*pictures[-1 - finer], coarse, None)[0])
 
 
 def _pyramid(fixed: Float, moving: Float, weight: Float) -> list[tuple[Float, Float, Float]]:
     levels = [(fixed, moving, weight)]
-    while len(levels) < len(LEVELS) and max(levels[0][2].shape) > 1.5 * LEVELS[-len(levels) - 1].edge:
+    for level in reversed(LEVELS[: _finest(max(weight.shape))]):
+        if max(levels[0][2].shape) <= _BETWEEN * level.edge:
+            break
         f, m, w = levels[0]
         soft = ndimage.gaussian_filter(w, 0.8)
         low = np.stack([ndimage.gaussian_filter(v * w, 0.8) for v in m])[:, ::2, ::2]
@@ -192,16 +217,33 @@ def _step(field: Float, terms: Terms, level: Level, stiffness: float) -> Float:
 
     gy, gx = terms.slope
     planes = [gy * gy, gx * gx, gy * gx, gy * terms.rest, gx * terms.rest]
-    yy, xx, yx, ry, rx = (ndimage.gaussian_filter(p, level.patch * stiffness, truncate=2.5) for p in planes)
-    damp = level.damping * float((yy + xx).sum() / max(float(terms.weight.sum()), 1.0)) / 2 + 1e-9
+    step = max(1, int(level.patch * stiffness / _SUMS))
+    sums = [_sums(p, step) for p in planes]
+    yy, xx, yx, ry, rx = (ndimage.gaussian_filter(p, level.patch * stiffness / step, truncate=2.5) for p in sums)
+    damp = level.damping * float((gy**2 + gx**2).sum() / max(float(terms.weight.sum()), 1.0)) / 2 + 1e-9
     yy, xx = yy + damp, xx + damp
     inverse = 1 / (yy * xx - yx * yx)
     move = np.stack([(xx * ry - yx * rx) * inverse, (yy * rx - yx * ry) * inverse])
     move *= np.minimum(1, 1 / np.maximum(np.sqrt((move**2).sum(0)), 1e-6))
-    move = _smooth(move, 1.0)
+    move = _smooth(_spread(move, step, terms.rest.shape), 1.0)
     there = np.empty_like(field)
     sampled_field(field, move, there)
     return _smooth(there + move, 0.5)
+
+
+def _sums(plane: Float, step: int) -> Float:
+    """Return means over squares of ``step`` pixels: a patch is far larger."""
+    padded = np.pad(plane, [(0, -n % step) for n in plane.shape], mode="symmetric")
+    height, width = (n // step for n in padded.shape)
+    return np.asarray(padded.reshape(height, step, width, step).mean((1, 3)))
+
+
+def _spread(move: Float, step: int, shape: tuple[int, ...]) -> Float:
+    """Return on all pixels, linearly between them, what is known in the middles of squares."""
+    if step == 1:
+        return move
+    wide = [ndimage.zoom(p, step, order=1, mode="nearest", grid_mode=True) for p in move]
+    return np.asarray(np.stack(wide)[:, : shape[0], : shape[1]])
 
 
 def _smooth(field: Float, sigma: float) -> Float:

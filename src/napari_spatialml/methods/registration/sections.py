@@ -14,7 +14,7 @@ from ...core.section_bend import bend, drift
 from ...core.section_evidence import Sections
 from ...core.section_placement import Placement, place_section
 from ...core.section_refinement import match_points
-from ...core.section_trust import agreement, lead, permuted, trust_of
+from ...core.section_trust import agreement, lead, permuted, standing_out, trust_of
 from ...core.shared_expression import shared_expression
 from ...errors import BadInput
 
@@ -108,6 +108,7 @@ class ConsecutiveSections(Registrar):
             "information": best.score,
             "plan rank": best.rank,
             "plan residual um": best.residual_um,
+            "times the next turn": standing_out(unseen, best.transform, [one.transform for one in placements[1:]]),
             "shuffled correlation": permuted(unseen, best.transform, np.random.default_rng(self.seed)),
         }
         if mirrored:
