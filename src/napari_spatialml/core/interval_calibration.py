@@ -59,12 +59,11 @@ def calibrated_intervals(found: Fit, values: Array, rehearsal: Rehearsal, missin
         rows = slice(start, start + _BLOCK)
         lower[rows], upper[rows], errors[rows] = learnt(values[rows], found.errors[rows], centre)
     if missing is not None and missing.any():
-        rows = np.flatnonzero(missing)
-        unknown = missing[rows, None]
-        lower[rows] = np.maximum(lower[rows] - unknown, 0) / (1 - unknown)
-        upper[rows] = np.minimum(upper[rows] / (1 - unknown), 1)
-        lower[rows] = np.minimum(lower[rows], values[rows])
-        errors[rows] = np.hypot(errors[rows], 0.5 * unknown)
+        hit = np.flatnonzero(missing)
+        unknown = missing[hit, None]
+        lower[hit] = np.minimum(np.maximum(lower[hit] - unknown, 0) / (1 - unknown), values[hit])
+        upper[hit] = np.minimum(upper[hit] / (1 - unknown), 1)
+        errors[hit] = np.hypot(errors[hit], 0.5 * unknown)
     bounds = found.ranges(slice(0, len(values)))
     if bounds is not None:
         lower, upper = (np.clip(end, *bounds) for end in (lower, upper))

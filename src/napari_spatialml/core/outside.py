@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .count_model import Fit
-from .count_rows import row_blocks
 
 __all__ = ["Outside", "outside"]
 
@@ -91,8 +90,10 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
     usual = _direction(_left_of(rehearsed, _spread(np.flatnonzero(~rehearsed.empty), size)))
     limit = usual.high * (1.0 if seen.strength > _STANDS_OUT * usual.strength else _STANDS_OUT)
     scores = np.empty(n)
-    for rows, _ in row_blocks(found.counts, max(1, _BLOCK // len(found.genes))):
-        scores[rows] = seen.scores(_left(found, found.block(rows), np.arange(n)[rows]))
+    size = max(1, _BLOCK // len(found.genes))
+    for start in range(0, n, size):
+        rows = np.arange(start, min(start + size, n))
+        scores[rows] = seen.scores(_left_of(found, rows))
     flags = (scores > limit) & ~bound
     if not flags.any():
         return nothing

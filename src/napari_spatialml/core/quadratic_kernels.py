@@ -192,7 +192,7 @@ def drawn(pairs, ridge, abundance, strength, out):  # type: ignore[no-untyped-de
             right[k] = 0.0
             for j in range(t):
                 right[k] += gram[k, j] * abundance[i, j]
-            if abundance[i, k] > 0:
+            if abundance[i, k] > 1e-140:  # whose square is not 0
                 kept[m] = k
                 m += 1
         for q in range(m):
