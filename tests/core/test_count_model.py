@@ -60,7 +60,7 @@ def test_a_gene_that_the_reference_knows_nothing_of_does_not_decide():
     bled = Spots(counts, spots.genes)
     found, plain = fit(bled, reference).values, method("deconvolution", "nnls")()(bled, reference).values
     assert rmse(found, truth) < 0.035
-    assert rmse(found, truth) < 0.2 * rmse(plain, truth)
+    assert rmse(found, truth) < 0.33 * rmse(plain, truth)
 
 
 def hand_on(rows, truth, k, width=0.0, **more):
