@@ -43,6 +43,7 @@ Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 20
 """Numbers of a dense block of counts: 4 MB, which stays in a processor's cache."""
 _LEARN = 2 << 20
+_RUN = 64
 _FEWEST = 256
 """Factors and dispersion are learnt from no more counts than this, nor from fewer spots."""
 _EXACT = 1 << 20
@@ -217,7 +218,10 @@ def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
     rows = np.flatnonzero(free)
     if len(rows) <= most:
         return rows
-    rows = rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+    # what lies on disk is read in runs, each from one chunk or two
+    run = _RUN if isinstance(spots.counts, CountRows) else 1
+    starts = np.linspace(0, len(rows) - run, max(1, most // run)).round().astype(np.intp)
+    rows = rows[np.unique(starts[:, None] + np.arange(run))]
     told = np.empty(0, np.intp) if hand is None else hand.rows[free[hand.rows]][:most]
     return np.union1d(rows, told)
 
