@@ -63,18 +63,27 @@ def tangram(spots: Any, reference: Any, epochs: int) -> Any:
     import tangram as tg
 
     sc.pp.normalize_total(reference)
-    logged = reference.copy()
-    sc.pp.log1p(logged)
-    sc.tl.rank_genes_groups(logged, groupby="cell_type", use_raw=False)
-    ranked = logged.uns["rank_genes_groups"]["names"]
-    markers = np.unique([gene for row in list(ranked)[:MARKERS] for gene in row])
-    genes = [str(gene) for gene in markers if gene in set(spots.var_names)]
+    genes = _markers(reference, set(spots.var_names))
     tg.pp_adatas(reference, spots, genes=genes)
     found = tg.map_cells_to_space(
         reference, spots, mode="clusters", cluster_label="cell_type", num_epochs=epochs, random_state=0, verbose=False
     )
     tg.project_cell_annotations(found, spots, annotation="cell_type")
     return spots.obsm["tangram_ct_pred"]
+
+
+def _markers(reference: Any, known: set[str]) -> list[str]:
+    """Return the markers of each type, as its tutorial does; all genes where a type has one row, of a table."""
+    import scanpy as sc
+
+    if reference.obs["cell_type"].value_counts().min() < 2:
+        return [gene for gene in reference.var_names if gene in known]
+    logged = reference.copy()
+    sc.pp.log1p(logged)
+    sc.tl.rank_genes_groups(logged, groupby="cell_type", use_raw=False)
+    ranked = logged.uns["rank_genes_groups"]["names"]
+    markers = np.unique([gene for row in list(ranked)[:MARKERS] for gene in row])
+    return [str(gene) for gene in markers if gene in known]
 
 
 def _tables(held: Any) -> tuple[Any, Any]:

@@ -21,6 +21,8 @@ __all__ = ["Outside", "outside"]
 Array = npt.NDArray[np.float64]
 _FEWEST, _MOST = 10, 400
 """Spots from which the direction is learnt."""
+_PANEL = 50
+"""With fewer genes than this, types of the reference that vary in space look like missing ones: nothing is flagged."""
 _BLOCK = 1 << 20
 _LITTLE = 0.02
 _CLIP = 8.0
@@ -92,7 +94,7 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
         bound[found.constraints.rows] = True
     free = np.flatnonzero(~bound)
     nothing = Outside(np.zeros(n, bool), np.zeros(n))
-    if len(free) < _FEWEST:
+    if len(free) < _FEWEST or len(found.genes) < _PANEL:
         return nothing
     seen = _direction(_left_of(found, _spread(free, min(len(free), _MOST))))
     scores = np.empty(n)
