@@ -20,6 +20,7 @@ Array = npt.NDArray[np.float64]
 _LITTLE = 0.1
 """What is left beside a type is drawn to its mean, as by so much of a spot: a rest of nothing says nothing."""
 _AT_ONCE = 4_000_000
+_HELD = 50_000_000
 _FEWEST_BLOCKS = 6
 _A_SECOND = 2e9
 
@@ -130,7 +131,7 @@ def colocation(
         f"Choose smaller ones, for at least {_FEWEST_BLOCKS}.",
     )
     mean = averaging(radius_graph(where, distance_um)) if distance_um > 0 else sp.identity(len(values), format="csr")
-    found, by_chance = _statistics(values, mean, _drawn(blocks, where, n_permutations, seed), report)
+    found, by_chance = _statistics(values, mean, _Exchanges(blocks, where, n_permutations, seed), report)
     p = _p_values(found, by_chance, cut_apart(where, values, side, seed)[1])
     report(1.0, f"{t * (t - 1) // 2} pairs of cell types")
     matrix = found.copy()
@@ -156,41 +157,57 @@ def benjamini_hochberg(p: Array) -> Array:
     return out
 
 
-def _drawn(blocks: Blocks, where: Array, n: int, seed: int) -> npt.NDArray[np.int32]:
-    """Return (n', rows) from which row each row takes its value, n' even: a permutation and its inverse in turn."""
-    generator = np.random.default_rng(seed)
-    nearest, place = blocks.counterparts(pitch(where) / 2)
-    out = np.empty((2 * ((n + 1) // 2), len(place)), np.int32)
-    for k in range(0, len(out), 2):
-        order = generator.permutation(blocks.n_blocks)
-        out[k] = nearest[order[blocks.number], place]
-        out[k + 1] = nearest[np.argsort(order)[blocks.number], place]
-    return out
+class _Exchanges:
+    """Blocks that change places: from which row each row takes its value, a permutation and its inverse in turn."""
+
+    def __init__(self, blocks: Blocks, where: Array, n: int, seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        self.nearest, self.place = blocks.counterparts(pitch(where) / 2)
+        self.nearest = self.nearest.astype(np.int32)
+        self.number = blocks.number
+        orders = [generator.permutation(blocks.n_blocks) for _ in range((n + 1) // 2)]
+        self.orders = np.array([each for order in orders for each in (order, np.argsort(order))])
+        self.all = self._rows(slice(None)) if len(self.orders) * len(where) <= _HELD else None
+
+    def __len__(self) -> int:
+        return len(self.orders)
+
+    def __getitem__(self, which: slice) -> npt.NDArray[np.int32]:
+        """Return (permutations, n) rows."""
+        return self._rows(which) if self.all is None else self.all[which]
+
+    def _rows(self, which: slice) -> npt.NDArray[np.int32]:
+        return np.asarray(self.nearest[self.orders[which][:, self.number], self.place])
 
 
 def _statistics(
-    values: Array, mean: sp.csr_matrix, drawn: npt.NDArray[np.int32], report: Report
+    values: Array, mean: sp.csr_matrix, exchanges: _Exchanges, report: Report
 ) -> tuple[Array, npt.NDArray[np.float32]]:
     """Return the (t, t) statistic, and (permutations, t, t) what it is by chance."""
     n, t = values.shape
-    one_way, by_chance = np.zeros((t, t)), np.zeros((len(drawn), t, t), np.float32)
+    one_way, by_chance = np.zeros((t, t)), np.zeros((len(exchanges), t, t), np.float32)
     size = max(2, _AT_ONCE // n)
     for b in range(t):
-        rest = _rest(values, b)
-        around = mean @ values[:, b]
-        scale = np.sqrt((rest**2).sum(0)) * np.sqrt(((around - around.mean()) ** 2).sum())
-        flat = scale <= 1e-9 * n
-        # a sum over rest · (W p) is one over (Wᵀ rest) · p: the smoothing is done once, not for each permutation
-        weights = np.asarray(mean.T @ rest)
-        weights = np.where(flat, np.nan, (weights - weights.mean(0)) / np.where(flat, 1.0, scale))
+        weights = _weights(values, b, mean)
         one_way[:, b] = weights.T @ values[:, b]
         column, light = values[:, b].astype(np.float32), weights.astype(np.float32)
-        for start in range(0, len(drawn), size):
-            report(0.1 + 0.8 * (b + start / len(drawn)) / t, f"Permuting: {b + 1} of {t} types")
-            by_chance[start : start + size, :, b] = column[drawn[start : start + size]] @ light
+        for start in range(0, len(exchanges), size):
+            report(0.1 + 0.8 * (b + start / len(exchanges)) / t, f"Permuting: {b + 1} of {t} types")
+            by_chance[start : start + size, :, b] = column[exchanges[slice(start, start + size)]] @ light
     # b at its new place meets a as a, by the inverse, meets b: one permutation for both halves of a pair
     inverse = by_chance.reshape(-1, 2, t, t)[:, ::-1].reshape(by_chance.shape)
     return (one_way + one_way.T) / 2, (by_chance + inverse.transpose(0, 2, 1)) / 2
+
+
+def _weights(values: Array, b: int, mean: sp.csr_matrix) -> Array:
+    """Return (n, t) what the proportions of type ``b`` are multiplied with for its statistic with each type."""
+    rest = _rest(values, b)
+    around = mean @ values[:, b]
+    scale = np.sqrt((rest**2).sum(0)) * np.sqrt(((around - around.mean()) ** 2).sum())
+    flat = scale <= 1e-9 * len(values)
+    # a sum over rest · (W p) is one over (Wᵀ rest) · p: the smoothing is done once, not for each permutation
+    weights = np.asarray(mean.T @ rest)
+    return np.where(flat, np.nan, (weights - weights.mean(0)) / np.where(flat, 1.0, scale))
 
 
 def _rest(values: Array, b: int) -> Array:

@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 
 
 @method(
-    title="cell2location",
+    title="Cell2location",
     citation="Kleshchevnikov et al. 2022, doi:10.1038/s41587-021-01139-4",
     requires=("cell2location",),
     extra="cell2location",
