@@ -165,6 +165,14 @@ class EditValues:
     def inverse(self) -> EditValues:
         return EditValues(self.table, self.key, self.rows, self.new, self.old, self.part)
 
+    def instead_of(self, first: EditValues) -> EditValues | None:
+        """Return what leads from before another change to after this one; None where this covers not all its rows."""
+        if first.touched != self.touched or (np.diff(self.rows) <= 0).any() or not np.isin(first.rows, self.rows).all():
+            return None
+        old = self.old.copy()
+        old[np.searchsorted(self.rows, first.rows)] = first.old
+        return EditValues(self.table, self.key, self.rows, old, self.new, self.part)
+
     @property
     def touched(self) -> Slot:
         return ("tables", self.table, self.part, self.key)

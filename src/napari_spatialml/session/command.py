@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from .changes import Change, Slot, decode_change
+from .changes import Change, EditValues, Slot, decode_change
 from .values import Encoder, Packed
 
 __all__ = ["Command"]
@@ -35,7 +36,18 @@ class Command:
 
     def joined(self, other: Command) -> Command:
         """Return this command with another after it, as one step under this one's label."""
-        return Command(self.label, (*self.changes, *other.changes), {**self.record, "then": other.record})
+        later = {c.touched: c for c in other.changes if isinstance(c, EditValues)}
+        once = Counter(c.touched for c in (*self.changes, *other.changes))
+        made: list[Change] = []
+        for change in self.changes:
+            # what the other replaces is told as it was before this one, which is what the journal holds already
+            next_ = later.get(change.touched) if once[change.touched] == 2 else None
+            both = next_.instead_of(change) if next_ is not None and isinstance(change, EditValues) else None
+            made.append(both or change)
+            if both is not None:
+                del later[change.touched]
+        rest = [c for c in other.changes if not isinstance(c, EditValues) or c.touched in later]
+        return Command(self.label, (*made, *rest), {**self.record, "then": other.record})
 
     @property
     def touched(self) -> frozenset[Slot]:
