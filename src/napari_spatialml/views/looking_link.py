@@ -10,7 +10,7 @@ from ..session import Document, Session
 from ..session.changes import Slot
 from .canvas import Canvas
 from .memory import Memory
-from .pie_specs import draw_pies
+from .pie_specs import draw_pies_in
 from .plan import plan
 from .specs import LabelsSpec
 from .state import ViewState
@@ -110,7 +110,7 @@ class SecondScene:
     def show(self) -> None:
         """Show the document as it is now."""
         self.canvas.apply(plan(self._stage.document, self.state, self._memory))
-        draw_pies(self._window(), self.canvas)
+        draw_pies_in(self._window(), self.canvas)
         for _, layer in self.canvas.layers():
             layer.editable = False
 

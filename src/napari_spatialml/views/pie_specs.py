@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..session import Document
-from .canvas import Canvas
+from .canvas import Canvas, canvas_of
 from .memory import Memory
 from .pies import Pies, PiesDrawn, colour_bytes, pie_colours, pie_rows, shares_of
 from .specs import LayerSpec, PointsSpec
 from .spots import placed_spots
 from .state import ViewState
 
-__all__ = ["arrays_of", "draw_pies", "pie_token", "with_pies"]
+__all__ = ["arrays_of", "draw_pies", "draw_pies_in", "pie_token", "with_pies"]
 
 _COLUMNS = ("dominant", "uncertainty", "by_hand", "outside", "empty")
 
@@ -65,8 +65,13 @@ def _hidden(state: ViewState, element: str) -> frozenset[str]:
     return frozenset(state.hidden_categories.get(element, frozenset()))
 
 
-def draw_pies(window: Any, canvas: Canvas) -> None:
-    """Let napari's canvas of vispy draw pies where the plan has them; without one (None) the dominant types are seen.
+def draw_pies(viewer: Any, canvas: Canvas) -> None:
+    """Let the window of a viewer draw pies where the plan has them; without one the dominant types are seen."""
+    draw_pies_in(canvas_of(viewer), canvas)
+
+
+def draw_pies_in(window: Any, canvas: Canvas) -> None:
+    """Let napari's canvas of vispy, or None, draw pies where the plan has them.
 
     The pies become a part of what napari draws of the layer: they have its place, its opacity and its order, and
     go with it. Nothing of them is kept here, so that nothing keeps the window.

@@ -28,7 +28,7 @@ from .memory import Memory
 from .outlines import outlines_note, outlines_specs
 from .pie_bins import bar_specs
 from .pie_legend import pie_legend
-from .pie_specs import with_pies
+from .pie_specs import pie_token, with_pies
 from .pies import Pies, pies_of
 from .places import beside_offset
 from .rasters import is_pixel_grid, labels_specs
@@ -249,7 +249,8 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     pies = pies_of(document, state, element, colour)
     if pies is not None and (is_circles(document, element) if kind == "shapes" else is_pixel_grid(document, element)):
-        return pie_legend(document, pies, element, hidden)
+        key = ("pie legend", element, pie_token(document, state, pies, element))
+        return memory.get(key, partial(pie_legend, document, pies, element, hidden))
     polygons = kind == "shapes" and not is_circles(document, element)
     note = outlines_note(document, element, system, memory) if polygons else ""
     note = bins_note(document, element, values) if kind == "labels" else note

@@ -16,7 +16,7 @@ from ..session.corrections import correct
 from ..session.planes import split_plane, stack_name
 from ..session.session import Entry
 from .annotation_specs import keep_width
-from .canvas import Canvas, canvas_of
+from .canvas import Canvas
 from .cell_tools import CellTool
 from .choices import choices_of, colour_of, title_of
 from .correcting import Correcting, outside_view
@@ -246,7 +246,7 @@ class Presenter:
     def _refresh(self, *, again: bool) -> None:
         told = dict(self.memory.problems)
         self.canvas.apply(plan(self.document, self.state, self.memory), again=again)
-        draw_pies(canvas_of(self.viewer), self.canvas)
+        draw_pies(self.viewer, self.canvas)
         self._keep_width()
         self._painting.watch()
         for spec, layer in self.canvas.layers():
