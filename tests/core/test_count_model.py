@@ -41,7 +41,7 @@ def test_gene_factors_are_recovered_and_pay(genes):
     assert np.corrcoef(np.log(found.noise.platform), wanted)[0, 1] > 0.9
     assert 0.5 < found.noise.spread < 1.1
     without = fit(spots, reference, Options(platform=False))
-    assert rmse(found.values, truth) < 0.8 * rmse(without.values, truth)
+    assert rmse(found.values, truth) < 0.9 * rmse(without.values, truth)
 
 
 @pytest.mark.parametrize("genes", [100, 400])
@@ -57,8 +57,10 @@ def test_a_gene_that_the_reference_knows_nothing_of_does_not_decide():
     spots, reference, truth, _ = section(3)
     counts = spots.counts.toarray()
     counts[::3, 7] += np.random.default_rng(0).poisson(2000, len(counts[::3]))
-    found = fit(Spots(counts, spots.genes), reference)
-    assert rmse(found.values, truth) < 1.3 * rmse(fit(spots, reference).values, truth)
+    bled = Spots(counts, spots.genes)
+    found, plain = fit(bled, reference).values, method("deconvolution", "nnls")()(bled, reference).values
+    assert rmse(found, truth) < 0.035
+    assert rmse(found, truth) < 0.2 * rmse(plain, truth)
 
 
 def hand_on(rows, truth, k, width=0.0, **more):

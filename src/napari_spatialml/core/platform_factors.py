@@ -6,7 +6,7 @@ log-normal prior whose variance is estimated, the dispersions towards one value 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,12 @@ __all__ = ["GeneNoise", "learn"]
 
 Array = npt.NDArray[np.float64]
 FIRST_DISPERSION = 0.1
-_LEAST, _MOST = 1e-3, 20.0
-_ROUNDS = 12
-_SETTLED = 0.004
+_LEAST, _MOST = 1e-3, 100.0
+_ROUNDS = 3
 _FOR_VARIANCE = 400
 _BLOCK = 1 << 17
-_SHORT, _STEADY = 0.1, 0.8
+_FEW = 5
+"""Genes a type."""
 _FARTHEST = 4.0
 """Of the logarithm of a factor: a gene that is farther off is not in the reference at all."""
 _LITTLE = 0.1
@@ -68,7 +68,10 @@ def learn(
     factors: bool = True,
     report: Report = silent,
 ) -> tuple[GeneNoise, TypeProfiles]:
-    """Fit, look at what is left, and fit again until the factors have settled.
+    """Fit, look at what is left, and fit again.
+
+    Twice and no more: factors and composition have the mean profile of the tissue in common, and a
+    fit that went on to the end would give more and more of it to the factors.
 
     Parameters
     ----------
@@ -90,7 +93,9 @@ def learn(
     GeneNoise, TypeProfiles
         What was learnt of the genes, and the profiles after what the hand has taught.
     """
-    told, current, further = teaching(ranges), reference, _Further()
+    told, current = teaching(ranges), reference
+    # where genes are few, factors can stand for a composition: then they get no second chance to
+    rounds = 0 if not factors else 1 if counts.shape[1] < _FEW * len(reference.types) else 2
     for number in range(_ROUNDS):
         report(number / _ROUNDS, "Gene factors of the platform")
         design = Design.of(design_of(current, noise.platform), noise.dispersion, noise.grain, counts.dtype)
@@ -101,35 +106,13 @@ def learn(
         soft += design.grain
         soft = np.reciprocal(soft, out=soft)
         before = noise
-        noise = _noise(counts, mean, soft, abundance, current, noise, factors, number > 0)
+        noise = _noise(counts, mean, soft, abundance, current, noise, number < rounds, number > 0)
         if told is not None and ranges is not None:
             if number == 1:
                 reference = _resized(counts, abundance, ranges, told, reference, design)
             current = taught(counts, abundance, mean, soft, before.platform, told, reference, current)
-        step = np.log(noise.platform / before.platform)
-        if number and float(np.quantile(np.abs(step), 0.9)) < _SETTLED:
-            break
-        noise = replace(noise, platform=noise.platform * np.exp(further.of(step)))
     report(1.0)
     return noise, current
-
-
-class _Further:
-    """How much farther than a round's step its factors go: steps that shrink by one ratio end there."""
-
-    def __init__(self) -> None:
-        self.last: Array | None = None
-
-    def of(self, step: Array) -> Array:
-        """Return what to add to a step; every second one goes farther, and the one after that is judged anew."""
-        short, last = np.clip(step, -_SHORT, _SHORT), self.last
-        if last is None:
-            self.last = short
-            return np.zeros_like(step)
-        self.last = None
-        ratio = float((short * last).sum() / max(float((last * last).sum()), 1e-300))
-        ratio = min(max(ratio, 0.0), _STEADY)
-        return ratio / (1 - ratio) * short
 
 
 def _resized(
@@ -166,7 +149,7 @@ def _noise(
         mean = mean * (platform / noise.platform).astype(counts.dtype)
     some = slice(None, None, max(1, len(counts) // _FOR_VARIANCE))
     grain, dispersion = _variances(counts[some], mean[some], noise, abundance[some])
-    if later:
+    if later and factors:
         # half way: noise and factor of a gene that fits badly would otherwise chase each other
         grain, dispersion = np.sqrt(grain * noise.grain), np.sqrt(dispersion * noise.dispersion)
     return GeneNoise(platform, dispersion, grain, spread)
