@@ -25,6 +25,7 @@ from napari_spatialml.session import (
     scratch,
     write_recipe,
 )
+from napari_spatialml.session.proportions import held_proportions
 
 from .conftest import state_of
 from .deconvolved import TABLE, Learning, selected, started, write_reference
@@ -183,3 +184,25 @@ def test_a_kill_after_the_fit_loses_nothing_and_one_undo_still_takes_both_back(r
         again.redo()
         assert state_of(again) == expected
         again.close()
+
+
+def test_intervals_move_with_the_proportions_and_are_found_anew_where_one_is_unknown(reference):
+    session = started()
+    run(session, MODEL(), selected(reference))
+    before = held_proportions(session.document, TABLE, "proportions")
+    stroke(session)
+    refit_now(session, TABLE)
+    after = held_proportions(session.document, TABLE, "proportions")
+    others = np.arange(len(before.values)) != 3
+    inside = (before.lower > 1e-3) & (before.upper < 1 - 1e-3) & others[:, None]
+    for end in ("lower", "upper"):
+        width = np.abs(getattr(before, end) - before.values)
+        assert np.allclose(np.abs(getattr(after, end) - after.values)[inside], width[inside], atol=1e-3)
+    assert after.lower[3, 3] == pytest.approx(0.8) and after.upper[3, 3] == pytest.approx(0.8)
+    session.execute(correct(session.document, "remove-proportion-constraint", table=TABLE, number=0))
+    assert np.isnan(session.document.table(TABLE).obsm["proportions_lower"].to_numpy()[3]).all()
+    refit_now(session, TABLE)
+    again = held_proportions(session.document, TABLE, "proportions")
+    assert np.isfinite(again.lower).all() and again.upper[3, 3] > again.lower[3, 3]
+    assert np.allclose(again.values, before.values, atol=0.02)
+    session.close()

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.count_rows import CountRows
 from ..core.deconvolution import Proportions, Reference, Spots
+from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..core.signatures import shared_genes
 from .constraints import Hand, hand_of
@@ -129,11 +130,11 @@ class DeconvolvingJob(Job):
         _ = self.gathered.shared  # a stroke may follow, and is not to wait for it
         return self.done(found, free.values if bound else None, seconds)
 
-    def fitted(self, spots: Spots, report: Report) -> Proportions:
-        """Call the method."""
+    def fitted(self, spots: Spots, report: Report, instead: Method | None = None) -> Proportions:
+        """Call the method, or another one instead."""
         from threadpoolctl import threadpool_limits
 
-        method: Any = self.method
+        method: Any = instead or self.method
         with threadpool_limits(limits=1, user_api="blas"):  # see `Job`
             found: Proportions = method(spots, self.gathered.reference, report)
         return found

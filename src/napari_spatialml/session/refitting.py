@@ -55,10 +55,18 @@ class RefitJob(DeconvolvingJob):
     number: int = field(kw_only=True)
 
     def __call__(self, report: Report = silent) -> Finished:
-        """Run the method from the last result, under the hand's constraints."""
+        """Run the method from the last result, under the hand's constraints.
+
+        How wide the intervals are is taken from that result where it has them all: to find it out anew
+        takes as long as the fit, and a stroke does not change it. They move with the proportions.
+        """
         begun = time.perf_counter()
         start = self.start if self.fingerprint == self.gathered.content else None
-        found = self.fitted(replace(self.gathered.shared, constraints=self.hand.constraints, start=start), report)
+        spots = replace(self.gathered.shared, constraints=self.hand.constraints, start=start)
+        plainly = _without_intervals(self.method) if start is not None and _has_intervals(start) else None
+        found = self.fitted(spots, report, plainly)
+        if start is not None and plainly is not None:
+            found = _moved(found, start)
         return self.done(found, self.computed, time.perf_counter() - begun)
 
 
@@ -130,6 +138,32 @@ def refit_now(session: Session, table: str, output: str = "proportions", report:
     """Gather, fit and finish. Return the result in one line."""
     job = refit(session, table, output)
     return finish_refit(session, job, job(report))
+
+
+def _without_intervals(made: Method) -> Method | None:
+    """Return a method that is told to give no intervals; None where it cannot be told so, or gives none."""
+    settings = made.settings()
+    return type(made).from_settings({**settings, "intervals": False}) if settings.get("intervals") is True else None
+
+
+def _has_intervals(found: Proportions) -> bool:
+    """Return whether a result has the intervals of all spots that hold counts."""
+    if found.lower is None or found.upper is None:
+        return False
+    there = np.isfinite(found.lower).all(1) & np.isfinite(found.upper).all(1)
+    return bool((there if found.empty is None else there | found.empty).all())
+
+
+def _moved(found: Proportions, start: Proportions) -> Proportions:
+    """Return a result with the intervals, standard errors and flags of an earlier one, about its own proportions."""
+    assert start.lower is not None and start.upper is not None
+    return replace(
+        found,
+        lower=np.maximum(found.values - np.maximum(start.values - start.lower, 0), 0),
+        upper=np.minimum(found.values + np.maximum(start.upper - start.values, 0), 1),
+        standard_errors=start.standard_errors,
+        outside=start.outside,
+    )
 
 
 def _as_made(document: Document, table: str, output: str) -> tuple[Method, DeconvolutionSelection]:
