@@ -107,7 +107,9 @@ def co_location(
     output: Output = "proportions",
     distance_um: Annotated[float, Parameter(help="Neighbours lie within it, in µm; 0 for the spot alone.")] = 0.0,
     block_um: Annotated[float, Parameter(help="Side of the permuted blocks in µm; 0 chooses one.")] = 0.0,
-    n_permutations: Annotated[int, Parameter(help="How many permutations.")] = 999,
+    n_permutations: Annotated[
+        int, Parameter(help="How many permutations; 0 takes as many as about a second allows.")
+    ] = 0,
     seed: Annotated[int, Parameter(help="Of the permutations.")] = 0,
     keep: Annotated[bool, Parameter(negative=(), help="Keep it with the section.")] = False,
     csv: Csv = None,

@@ -21,6 +21,7 @@ _LITTLE = 0.1
 """What is left beside a type is drawn to its mean, as by so much of a spot: a rest of nothing says nothing."""
 _AT_ONCE = 4_000_000
 _FEWEST_BLOCKS = 6
+_A_SECOND = 2e9
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def colocation(
     *,
     distance_um: float = 0.0,
     block_um: float = 0.0,
-    n_permutations: int = 999,
+    n_permutations: int = 0,
     seed: int = 0,
     report: Report = silent,
 ) -> Colocation:
@@ -83,7 +84,8 @@ def colocation(
     block_um
         Side of the blocks; 0 takes about twice the distance over which the types are alike.
     n_permutations
-        ≥ 1.
+        ≥ 1; 0 takes as many as about a second allows, 999 to 9,999. No p-value is below one over their number,
+        and adjusting for all pairs multiplies it.
     seed
         Of the permutations.
 
@@ -117,7 +119,8 @@ def colocation(
     t = values.shape[1]
     require(t == len(types), f"{t} columns of proportions for {len(types)} types.")
     require(t >= 3, f"There are {t} cell types.", "Co-location needs three: of two, one is what the other is not.")
-    require(n_permutations >= 1, f"{n_permutations} permutations were asked for.", "Give 1 or more.")
+    require(n_permutations >= 0, f"{n_permutations} permutations were asked for.", "Give 1 or more, or 0.")
+    n_permutations = n_permutations or int(np.clip(_A_SECOND / (len(values) * t * t), 999, 9999))
     report(0.0, "Dividing the tissue into blocks")
     side = block_um if block_um > 0 else suited_side(where, values, seed)
     blocks = blocks_of(where, side)

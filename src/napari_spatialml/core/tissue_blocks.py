@@ -21,6 +21,7 @@ _SLIVER = 0.25
 _ORIGINS = 400
 _RELATED = 0.1
 _FEWEST = 16
+_BEYOND = 1.5
 
 
 @dataclass(frozen=True)
@@ -159,15 +160,16 @@ def cut_apart(coordinates: Array, values: Array, side_um: float, seed: int = 0) 
 
     Notes
     -----
-    √(Σ ρ / Σ ρ γ) over all pairs of rows up to a side apart: ρ the correlogram, or the product of two, and γ
-    the part of the pairs at that distance h of which both lie in one square, 1 − 4h/π + h²/π for a side of 1.
+    √(Σ ρ / Σ ρ γ) over all pairs of rows up to one and a half sides apart: ρ the correlogram, or the product of
+    two, and γ the part of the pairs at that distance h of which both lie in one square: 1 − 4h/π + h²/π for a
+    side of 1 and h < 1, next to nothing beyond.
     """
     step = pitch(coordinates)
-    edges = np.linspace(0.0, side_um, max(2, min(13, int(side_um / step) + 1)))
+    edges = np.linspace(0.0, _BEYOND * side_um, max(2, min(19, int(_BEYOND * side_um / step) + 1)))
     alike, pairs = correlograms(coordinates, values, edges, seed)
     alike = np.maximum(alike, 0.0)
     middle = (edges[1:] + edges[:-1]) / 2 / side_um
-    together = pairs * (1 - 4 * middle / np.pi + middle**2 / np.pi)
+    together = pairs * np.where(middle < 1, 1 - 4 * middle / np.pi + middle**2 / np.pi, 0.0)
     whole, kept = 1 + pairs @ alike, 1 + together @ alike
     whole_two, kept_two = (1 + (alike.T * weight) @ alike for weight in (pairs, together))
     return np.sqrt(whole / kept), np.sqrt(whole_two / kept_two)

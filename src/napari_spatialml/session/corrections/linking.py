@@ -60,7 +60,7 @@ def keep_co_location(
     output: str = "proportions",
     distance_um: float = 0.0,
     block_um: float = 0.0,
-    n_permutations: int = 999,
+    n_permutations: int = 0,
     seed: int = 0,
     report: Report = silent,
 ) -> Made:
