@@ -24,7 +24,7 @@ from .cells import DATA
 from .measures import LOWER_IS_BETTER, measures
 from .simulate import FEW_KINDS, KINDS, Kind, simulate
 
-__all__ = ["OURS", "answers", "compared", "measure"]
+__all__ = ["OURS", "answers", "compared", "measure", "there"]
 
 OURS = ("negative-binomial", "weighted-nnls", "graph-nnls")
 SEEDS = (0, 1, 2)
@@ -33,7 +33,7 @@ Scores = dict[str, dict[str, list[float]]]
 
 def measure() -> Iterator[tuple[str, Figure]]:
     """Yield, for each kind, every method's figures, and what the default reaches against its floors."""
-    chosen = [k for k in (KINDS if os.environ.get("NAPARI_SPATIALML_BENCHMARK_LARGE") else FEW_KINDS) if _there(k)]
+    chosen = [k for k in (KINDS if os.environ.get("NAPARI_SPATIALML_BENCHMARK_LARGE") else FEW_KINDS) if there(k)]
     ratios: dict[str, list[float]] = defaultdict(list)
     for kind in chosen:
         scores = _scores(kind)
@@ -52,7 +52,7 @@ def measure() -> Iterator[tuple[str, Figure]]:
         yield f"RMSE, share of {peer}'s, worst kind", Figure(max(found), "", floors[peer], data=what)
 
 
-def _there(kind: Kind) -> bool:
+def there(kind: Kind) -> bool:
     if kind.source == "atlas" or DATA.is_dir():
         return True
     print(f"NOT MEASURED: {kind.name}; there is no folder {DATA}.")
@@ -79,10 +79,10 @@ def _scores(kind: Kind) -> Scores:
 def answers(spots: Spots, reference: Reference) -> dict[str, peers.Answer]:
     """Return what our methods say, with all parameters at their defaults, and their seconds on one thread."""
     found = {}
-    there = methods("deconvolution")
-    for name in (name for name in OURS if name in there):
+    known = methods("deconvolution")
+    for name in (name for name in OURS if name in known):
         start = time.process_time()
-        values = there[name]()(spots, reference).values
+        values = known[name]()(spots, reference).values
         found[name] = peers.Answer(values, time.process_time() - start)
     return found
 

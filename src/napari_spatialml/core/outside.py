@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from .count_model import Fit
 
@@ -146,6 +147,8 @@ def _spread(rows: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.intp]:
 
 
 def _left_of(found: Fit, rows: npt.NDArray[np.intp]) -> Array:
+    if isinstance(found.counts, sp.csr_matrix):
+        return _left(found, found.counts[rows].toarray() / found.units[rows, None], rows)
     runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
     counts = np.concatenate([found.block(slice(int(run[0]), int(run[-1]) + 1)) for run in runs])
     return _left(found, counts, rows)

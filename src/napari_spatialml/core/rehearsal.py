@@ -24,7 +24,7 @@ __all__ = ["Rehearsal", "rehearse"]
 Array = npt.NDArray[np.float64]
 AMBIENT = 0.05
 """The share of a spot's counts that comes from anywhere in the section."""
-_SPOTS, _FIRST_SPOTS = 200, 80
+_SPOTS, _FIRST_SPOTS = 200, 50
 _MOST_CELLS = 400
 """Of one type; more tell nothing new."""
 _FEWEST_CELLS, _MADE_CELLS, _MADE_COUNTS = 4, 25, 1000.0
@@ -77,7 +77,7 @@ def rehearse(found: Fit, reference: Reference, options: Options, seed: int = 0, 
 
     Notes
     -----
-    Costs three fits, of 80, 80 and 200 spots over the genes of ``found``, however many spots there are.
+    Costs three fits, of 50, 50 and 200 spots over the genes of ``found``, however many spots there are.
     """
     rng = np.random.default_rng(seed)
     stock = _stock(found, reference, rng)
