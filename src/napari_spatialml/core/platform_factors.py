@@ -212,7 +212,7 @@ def _sums(counts: Array, mean: Array, noise: GeneNoise, lost: float) -> Array:
     left *= mean
     square = scaled * mean
     each = [(scaled, scaled), (scaled, square), (square, square), (left, np.ones_like(left)), (left, mean)]
-    return np.stack([np.einsum("ij,ij->j", one, other) for one, other in each]).astype(np.float64)
+    return np.asarray(np.stack([np.einsum("ij,ij->j", one, other) for one, other in each]), dtype=np.float64)
 
 
 def _two_terms(sums: Array) -> tuple[Array, Array]:
