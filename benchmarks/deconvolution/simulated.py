@@ -27,7 +27,8 @@ from .simulate import FEW_KINDS, KINDS, Kind, simulate
 __all__ = ["OURS", "answers", "compared", "measure", "there"]
 
 OURS = ("negative-binomial", "weighted-nnls", "graph-nnls")
-SEEDS = (0, 1, 2)
+SEEDS = (31, 32, 33)
+"""Fresh ones: no constant of the methods was chosen on them."""
 Scores = dict[str, dict[str, list[float]]]
 
 
