@@ -2,7 +2,8 @@
 
 ``solve(counts, profiles, dispersion, ...)`` is the whole of it: dense counts (n, g) in, abundances
 (n, t) ≥ 0 out, with μ = abundance @ profiles and variance μ + dispersion · μ². It is what re-solves
-perturbed counts, and the loop over blocks of `core.count_model` calls nothing else.
+perturbed counts, and what `core.solved_rows` calls for each block on the processor; `core.fisher_torch` is the
+same on an accelerator.
 """
 
 from __future__ import annotations
