@@ -49,11 +49,12 @@ class Moves:
         xp = self.xp
         slope = right - product - ridge[:, None] * self.at
         turned = (slope * self.moved).sum(1)
-        cut = turned < -_TURNED * self.gain
+        # where a row has arrived, gain and slope are rounding: a step is not cut by them
+        cut = (self.gain > 0) & (turned < -_TURNED * self.gain)
         wanted = xp.where(free[:, None], self._further(wanted), wanted)
         moved = wanted - self.at
         gain = (slope * moved).sum(1)
-        back = xp.where(cut, self.gain / xp.clip(self.gain - turned, 1e-300, None), 0.0)
+        back = xp.where(cut, self.gain / xp.where(cut, self.gain - turned, 1.0), 0.0)
         last = self.at - self.moved
         self.at = xp.where(cut[:, None], last + back[:, None] * self.moved, wanted)
         change = xp.amax(xp.abs(self.at - (last + self.moved)), 1) / xp.clip(self.at.sum(1), 1e-300, None)
