@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 torch = pytest.importorskip("torch")
 
-from napari_spatialml.core import CountRows, Proportions, device, fisher_torch, quadratic_torch, solved_rows  # noqa: E402
+from napari_spatialml.core import CountRows, Proportions, device, fisher, fisher_torch, quadratic_torch, solved_rows  # noqa: E402
 from napari_spatialml.core.deconvolution import Constraints  # noqa: E402
 from napari_spatialml.core.fisher import Design, drawn_to_zero, information, pearson, shares, solve, standard_errors  # noqa: E402
 from napari_spatialml.core.platform_factors import GeneNoise  # noqa: E402
@@ -96,6 +96,15 @@ def test_a_full_memory_makes_blocks_smaller_and_then_the_processor_takes_over(pr
     room[0] = 0
     last = solve_rows(OnDisk(), TYPES, NOISE, hand(), device="cuda")
     assert all(np.array_equal(getattr(whole, name), getattr(last, name)) for name in (*FIELDS, "empty"))
+
+
+def test_small_blocks_of_the_processor_are_followed_to_the_last_digits(pretended, monkeypatch):
+    """A row that is done moves until enough of its block are: beyond the tolerance, blocks decide."""
+    monkeypatch.setattr(solved_rows, "_BLOCK", 100 * G)
+    for module in (solved_rows, fisher):
+        monkeypatch.setattr(module, "BLOCK", 30 * G)
+    counts = sp.csr_matrix(COUNTS)
+    same(*(solve_rows(counts, TYPES, NOISE, device=on) for on in ("cpu", "cuda")), within=1e-10)
 
 
 def test_single_precision_counts_are_within_a_thousandth():

@@ -22,7 +22,7 @@ __all__ = ["Design", "drawn_to_zero", "pearson", "shares", "solve", "standard_er
 Array = npt.NDArray[Any]
 PRIOR = 1.0
 """Weight of the prior that shares are even, as one over the variance of a share."""
-_BLOCK = 1 << 18
+BLOCK = 1 << 18
 """Counts that are solved together: with what is made of them they stay in a processor's cache."""
 WORTH = 0.25
 """Part of the rows that must be done before they are left out: that copies the others."""
@@ -105,7 +105,7 @@ def solve(
     next goes to where they would end. Rows that are done take no further part.
     """
     out = np.array(start, dtype=np.float64)
-    size = max(1, _BLOCK // counts.shape[1])
+    size = max(1, BLOCK // counts.shape[1])
     for first in range(0, len(out), size):
         rows = slice(first, first + size)
         bounds = None if ranges is None else (ranges[0][rows], ranges[1][rows])

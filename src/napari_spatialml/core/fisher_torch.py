@@ -85,6 +85,7 @@ def solve(
     ranges: tuple[Array, Array] | None = None,
     tolerance: float = 1e-4,
     steps: int = 50,
+    together: Array | None = None,
 ) -> Tensor:
     """Return the (n, t) abundances that explain counts best, as `fisher.solve` does.
 
@@ -98,12 +99,17 @@ def solve(
         (n, t) ≥ 0, of numpy or torch.
     ranges, tolerance, steps
         As `fisher.solve` takes them.
+    together
+        (n,) ≥ 0, numbers of the blocks in which rows that are done are left out; all are one block by
+        default. Until then they move a little further, so that the blocks decide on digits beyond
+        the tolerance: those of `fisher.solve` give its answer.
     """
     full = small(counts.sum(1)) > 0
     out = _into_ranges(torch.as_tensor(start).to(full.device, torch.float64, copy=True), full, ranges)
     active = torch.nonzero(full)[:, 0]
     here = counts if len(active) == len(out) else counts[active.to(counts.device)]
     moves = Moves(out[active], torch)
+    blocks = torch.as_tensor(np.zeros(len(out), np.int64) if together is None else together).to(out.device)[active]
     for _ in range(steps):
         if not len(active):
             break
@@ -111,14 +117,21 @@ def solve(
         bounds = None if ranges is None else tuple(end[active.cpu().numpy()] for end in ranges)
         done = _step(moves, pairs, right, bounds) <= tolerance
         out[active] = moves.at
-        n_done = int(done.sum())
-        if n_done > fisher.WORTH * len(done) or n_done == len(done):
-            active, here = active[~done], here[~done.to(here.device)]
-            moves.keep(~done)
+        keep = ~_left_out(done, blocks)
+        if not bool(keep.all()):
+            active, blocks, here = active[keep], blocks[keep], here[keep.to(here.device)]
+            moves.keep(keep)
     rest = torch.nonzero(~full)[:, 0]
     left = fisher.even(len(rest), out.shape[1], ranges, rest.cpu().numpy())
     out[rest] = 1e-12 * torch.from_numpy(left).to(out.device)
     return out
+
+
+def _left_out(done: Tensor, blocks: Tensor) -> Tensor:
+    """Return the rows that are done in blocks of which enough are."""
+    rows = torch.bincount(blocks).clamp(min=1)
+    share = torch.bincount(blocks, weights=done.double()) / rows
+    return done & (share > fisher.WORTH)[blocks]
 
 
 def _into_ranges(out: Tensor, full: Tensor, ranges: tuple[Array, Array] | None) -> Tensor:

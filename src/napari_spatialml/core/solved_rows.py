@@ -14,7 +14,7 @@ from .count_rows import CountRows, row_blocks
 from .count_units import count_units
 from .deconvolution import Constraints, Proportions
 from .device import Device, accelerated, choose, with_memory_fallback
-from .fisher import Design, drawn_to_zero, information, pearson, solve, standard_errors
+from .fisher import BLOCK, Design, drawn_to_zero, information, pearson, solve, standard_errors
 from .platform_factors import GeneNoise, design_of
 from .report import Report, forward_only, silent
 from .type_profiles import TypeProfiles
@@ -173,13 +173,21 @@ def _on_accelerator(
         found.empty[rows] = totals == 0
         again = task.again
         start = fisher_torch.first_start(dense, design) if again is None else task.start(again, totals, rows)
-        at = fisher_torch.solve(dense, design, start, task.bounds(rows), task.tolerance)
+        together = _blocks(len(start), int(counts.shape[1]), rows.start)
+        at = fisher_torch.solve(dense, design, start, task.bounds(rows), task.tolerance, together=together)
         pairs, _ = fisher_torch.information(dense, at, design)
         errors = fisher_torch.standard_errors(pairs, at)
         values = fisher_torch.drawn_to_zero(pairs, at, errors)
         deviance = fisher_torch.pearson(dense, at, design).cpu().numpy()
         found.abundance[rows], found.errors[rows], found.values[rows] = (x.cpu().numpy() for x in (at, errors, values))
         found.deviance[rows] = np.where(found.empty[rows], 0.0, deviance)
+
+
+def _blocks(n: int, g: int, first: int) -> npt.NDArray[np.int64]:
+    """Return (n,) numbers of the blocks in which the processor solves the rows from ``first`` on."""
+    read, solved = max(1, _BLOCK // g), max(1, BLOCK // g)
+    rows = np.arange(first, first + n)
+    return np.unique(rows // read * read + rows % read // solved, return_inverse=True)[1].astype(np.int64)
 
 
 def _precision(size: int) -> Any:
