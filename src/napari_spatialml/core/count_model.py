@@ -27,27 +27,23 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from .box_simplex import ranges as ranges_of
-from .count_rows import CountRows, row_blocks
-from .count_units import count_units
-from .deconvolution import Constraints, Proportions, Reference, Spots
-from .fisher import Design, drawn_to_zero, information, pearson, solve, standard_errors
+from .count_rows import CountRows
+from .deconvolution import Constraints, Reference, Spots
+from .device import Device
+from .fisher import Design
 from .platform_factors import GeneNoise, design_of, learn
 from .report import Report, part, silent
 from .signatures import marker_genes, shared_genes
+from .solved_rows import bounds_of, dense_counts, first_start, solve_rows
 from .type_profiles import TypeProfiles, type_profiles
 
 __all__ = ["Fit", "Options", "fit"]
 
 Array = npt.NDArray[np.float64]
-_BLOCK = 1 << 20
-"""Numbers of a dense block of counts: 4 MB, which stays in a processor's cache."""
 _LEARN = 2 << 20
 _RUN = 64
 _FEWEST = 256
 """Factors and dispersion are learnt from no more counts than this, nor from fewer spots."""
-_EXACT = 1 << 20
-"""Up to so many counts are solved in double precision."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +60,15 @@ class Options:
         Whether gene factors between the platforms are learnt.
     learn_from
         Factors and dispersion are learnt from at most so many spots, evenly spaced.
+    device
+        Where all spots are solved; "auto" takes an accelerator where there is one and counts are many.
     """
 
     n_markers: int = 400
     share: Literal["cells", "RNA"] = "cells"
     platform: bool = True
     learn_from: int = 2048
+    device: Device = "auto"
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Fit:
 
     def ranges(self, rows: slice) -> tuple[Array, Array] | None:
         """Return the (k, t) ends of the shares of some spots, or None where all of them are free."""
-        return _bounds(self.constraints, self.reference.types, np.arange(len(self.units))[rows])
+        return bounds_of(self.constraints, self.reference.types, np.arange(len(self.units))[rows])
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,10 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
     noise, profiles = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
-    return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0))
+    hand, rest = spots.constraints, part(report, 0.5, 1.0)
+    found = solve_rows(counts, profiles, noise, hand, spots.start, options.device, rest)
+    report(1.0)
+    return Fit(shared.genes[columns], profiles, noise, counts=counts, constraints=hand, **vars(found))
 
 
 def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
@@ -201,10 +203,10 @@ def _learnt(
     if not len(rows):
         return noise, profiles
     chosen = _rows(counts, rows)
-    dense, _ = _dense(chosen, counts.shape[1] * len(rows))
-    bounds = _bounds(spots.constraints, profiles.types, rows)
+    dense, _ = dense_counts(chosen, counts.shape[1] * len(rows))
+    bounds = bounds_of(spots.constraints, profiles.types, rows)
     # from the same start whatever came before: how far the factors go depends a little on where they begin
-    start = _first(dense, profiles, noise)
+    start = first_start(dense, profiles, noise)
     return learn(dense, profiles, start, noise, bounds, options.platform, report)
 
 
@@ -231,81 +233,3 @@ def _rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.c
         return counts[rows]
     runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     return sp.csr_matrix(sp.vstack([counts.rows(int(run[0]), int(run[-1]) + 1) for run in runs]))
-
-
-def _dense(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
-    """Return dense counts in the unit of each spot, and the units."""
-    units = count_units(counts)
-    dtype = np.float64 if size <= _EXACT else np.float32
-    dense = counts.astype(dtype).toarray()
-    dense /= units[:, None].astype(dtype)
-    return dense, units
-
-
-def _start(counts: Array, profiles: TypeProfiles, noise: GeneNoise, earlier: Proportions | None, rows: slice) -> Array:
-    """Return where the search starts: at an earlier result for the same types, or from nothing."""
-    if earlier is None or earlier.types != profiles.types:
-        return _first(counts, profiles, noise)
-    found = earlier.values if earlier.abundance is None else earlier.abundance
-    unit = design_of(profiles, noise.platform).sum(1)
-    values = np.asarray(found[rows], dtype=np.float64)
-    values = values if earlier.abundance is None else values / unit
-    size = counts.sum(1, dtype=np.float64) / np.maximum(values @ unit, 1e-300)
-    return np.asarray(values * size[:, None])
-
-
-def _first(counts: Array, profiles: TypeProfiles, noise: GeneNoise) -> Array:
-    """Return a start from nothing: weighted least squares with one weight a gene."""
-    from .quadratic_kernels import nonnegative
-
-    design = design_of(profiles, noise.platform)
-    weight = 1 / (design.mean(0) + 1e-20)
-    first, second = np.triu_indices(len(design))
-    gram = ((design[first] * design[second]) @ weight)[:, None]
-    right = ((design * weight).astype(counts.dtype) @ counts.T).astype(np.float64)
-    n, t = len(counts), len(design)
-    out = np.empty((n, t))
-    ridge = np.full(n, 1e-6 * gram[first == second].mean())
-    nonnegative(np.broadcast_to(gram, (len(gram), n)), right, ridge, np.ones((n, t)), np.zeros((n, t), bool), out)
-    return out
-
-
-def _all_rows(
-    genes: npt.NDArray[Any],
-    counts: sp.csr_matrix | CountRows,
-    profiles: TypeProfiles,
-    noise: GeneNoise,
-    spots: Spots,
-    report: Report,
-) -> Fit:
-    n, g = counts.shape
-    t = len(profiles.types)
-    dtype, tolerance = (np.float64, 1e-6) if n * g <= _EXACT else (np.float32, 3e-4)
-    design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
-    abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
-    units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
-    for rows, block in row_blocks(counts, max(1, _BLOCK // g)):
-        report(rows.start / n, f"Proportions of {t} cell types")
-        dense, units[rows] = _dense(block, n * g)
-        bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
-        found = solve(dense, design, _start(dense, profiles, noise, spots.start, rows), bounds, tolerance)
-        abundance[rows], empty[rows] = found, dense.sum(1) == 0
-        deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
-        pairs, _ = information(dense, found, design)
-        errors[rows] = standard_errors(pairs, found)
-        values[rows] = drawn_to_zero(pairs, found, errors[rows])
-    report(1.0)
-    return Fit(genes, profiles, noise, abundance, values, units, errors, deviance, empty, counts, spots.constraints)
-
-
-def _bounds(hand: Constraints | None, types: tuple[str, ...], rows: npt.NDArray[np.intp]) -> tuple[Array, Array] | None:
-    """Return the ends of the shares of some spots, in the order of ``types``; None where all are free."""
-    if hand is None or not len(hand.rows):
-        return None
-    place = np.searchsorted(rows, hand.rows)
-    here = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == hand.rows)
-    if not here.any():
-        return None
-    low, high = np.zeros((len(rows), len(types))), np.ones((len(rows), len(types)))
-    low[place[here]], high[place[here]] = (end[here] for end in ranges_of(types, hand))
-    return low, high

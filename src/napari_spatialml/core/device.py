@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 
 from ..errors import BadInput
 
-__all__ = ["Device", "choose", "describe", "is_out_of_memory", "with_memory_fallback"]
+__all__ = ["Device", "accelerated", "choose", "describe", "is_out_of_memory", "with_memory_fallback"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 T = TypeVar("T")
@@ -45,6 +45,32 @@ def choose(preference: Device = "auto") -> str:
     if not there[preference]:
         raise BadInput(f"The device '{preference}' is not available on this machine.", "Choose 'auto'.")
     return preference
+
+
+def accelerated() -> bool:
+    """Return whether `choose` may find more than the processor; torch is loaded only where a driver is there."""
+    import platform
+    import sys
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        if "torch" not in sys.modules and (version("torch").endswith("+cpu") or not _has_driver(platform.system())):
+            return False
+    except PackageNotFoundError:
+        return False
+    return choose() != "cpu"
+
+
+def _has_driver(system: str) -> bool:
+    import os
+    from pathlib import Path
+
+    if system == "Darwin":
+        return True  # whether it is one of Apple's processors, torch says
+    if system == "Windows":
+        return (Path(os.environ.get("SYSTEMROOT", "C:/Windows")) / "System32" / "nvcuda.dll").exists()
+    # NVIDIA's, that of a Jetson, the one Windows lends its Linux, and AMD's
+    return any(Path(f"/dev/{name}").exists() for name in ("nvidiactl", "nvmap", "dxg", "kfd"))
 
 
 def describe(device: str | None = None) -> str:

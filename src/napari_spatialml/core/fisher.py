@@ -2,7 +2,8 @@
 
 ``solve(counts, profiles, dispersion, ...)`` is the whole of it: dense counts (n, g) in, abundances
 (n, t) ≥ 0 out, with μ = abundance @ profiles and variance μ + dispersion · μ². It is what re-solves
-perturbed counts, and the loop over blocks of `core.count_model` calls nothing else.
+perturbed counts, and what `core.solved_rows` calls for each block on the processor; `core.fisher_torch` is the
+same on an accelerator.
 """
 
 from __future__ import annotations
@@ -14,27 +15,26 @@ import numpy as np
 import numpy.typing as npt
 
 from .box_simplex import nearest_within
+from .fisher_moves import Moves
 
 __all__ = ["Design", "drawn_to_zero", "pearson", "shares", "solve", "standard_errors"]
 
 Array = npt.NDArray[Any]
-_PRIOR = 1.0
+PRIOR = 1.0
 """Weight of the prior that shares are even, as one over the variance of a share."""
-_BLOCK = 1 << 18
+BLOCK = 1 << 18
 """Counts that are solved together: with what is made of them they stay in a processor's cache."""
-_WORTH = 0.25
+WORTH = 0.25
 """Part of the rows that must be done before they are left out: that copies the others."""
-_JITTER = 1e-7
-_LITTLE = 0.05
-_TURNED = 0.5
-_STEADY = 0.8
+JITTER = 1e-7
+LITTLE = 0.05
 _SWEEPS = 50
-_DRAWN, _CAUTION = 2.0, 4
+DRAWN, CAUTION = 2.0, 4
 
 
 @dataclass(frozen=True)
 class Design:
-    """Profiles and noise in the precision and on the device in which counts are solved.
+    """Profiles and noise in the precision in which counts are solved.
 
     Parameters
     ----------
@@ -60,22 +60,12 @@ class Design:
         dispersion: Array,
         grain: Array | float = 1.0,
         dtype: Any = np.float64,
-        device: str = "cpu",
     ) -> Design:
-        """Return the design; on another device than the processor its arrays are torch's."""
+        """Return the design as arrays of numpy; `fisher_torch.placed` puts it on an accelerator."""
         first, second = np.triu_indices(len(profiles))
         arrays = [np.asarray(profiles), *(np.broadcast_to(x, profiles.shape[1:]) for x in (dispersion, grain))]
         arrays.append(arrays[0][first] * arrays[0][second])
-        return cls(*(_placed(array, dtype, device) for array in arrays))
-
-
-def _placed(array: Array, dtype: Any, device: str) -> Any:
-    cast = np.ascontiguousarray(array, dtype=dtype)
-    if device == "cpu":
-        return cast
-    import torch
-
-    return torch.from_numpy(cast.copy()).to("cpu" if device == "torch" else device)
+        return cls(*(np.ascontiguousarray(array, dtype=dtype) for array in arrays))
 
 
 def solve(
@@ -115,7 +105,7 @@ def solve(
     next goes to where they would end. Rows that are done take no further part.
     """
     out = np.array(start, dtype=np.float64)
-    size = max(1, _BLOCK // counts.shape[1])
+    size = max(1, BLOCK // counts.shape[1])
     for first in range(0, len(out), size):
         rows = slice(first, first + size)
         bounds = None if ranges is None else (ranges[0][rows], ranges[1][rows])
@@ -134,20 +124,27 @@ def _solve_block(
         out[bound] = out[bound].sum(1, keepdims=True) * inside
     active = np.flatnonzero(full)
     here = counts if len(active) == len(out) else counts[active]
-    moves = _Moves(out[active])
+    moves = Moves(out[active], np)
     for _ in range(steps):
         if not len(active):
             break
         pairs, right = information(here, moves.at, design)
         bounds = None if ranges is None else (ranges[0][active], ranges[1][active])
-        done = moves.step(pairs, right, bounds) <= tolerance
+        done = _step(moves, pairs, right, bounds) <= tolerance
         out[active] = moves.at
-        if done.mean() > _WORTH or done.all():
+        if done.mean() > WORTH or done.all():
             active, here = active[~done], here[~done]
             moves.keep(~done)
     rest = np.flatnonzero(~full)
-    out[rest] = 1e-12 * _even(len(rest), out.shape[1], ranges, rest)
+    out[rest] = 1e-12 * even(len(rest), out.shape[1], ranges, rest)
     return out
+
+
+def _step(moves: Moves, pairs: Array, right: Array, bounds: tuple[Array, Array] | None) -> Array:
+    ridge = _ridge(pairs, moves.at)
+    wanted = _quadratic(pairs, right, ridge, moves.at, bounds)
+    free = np.ones(len(wanted), bool) if bounds is None else ~((bounds[0] > 0) | (bounds[1] < 1)).any(1)
+    return np.asarray(moves.step(right.T, _times(pairs, moves.at), ridge, wanted, free))
 
 
 def information(counts: Array, abundance: Array, design: Design) -> tuple[Array, Array]:
@@ -189,7 +186,7 @@ def pearson(counts: Array, abundance: Array, design: Design) -> Array:
     """
     weight, mean = _weight(abundance, design)
     variance = np.reciprocal(weight, out=weight)
-    soft = np.reciprocal(variance + _LITTLE)
+    soft = np.reciprocal(variance + LITTLE)
     expected = np.einsum("ij,ij->i", variance, soft)
     mean -= counts
     mean *= mean
@@ -224,7 +221,7 @@ def drawn_to_zero(pairs: Array, abundance: Array, errors: Array) -> Array:
     squares = (shares(abundance) ** 2).sum(1)
     known = squares / np.maximum(squares + (errors**2).sum(1), 1e-300)
     out = np.empty(abundance.shape)
-    drawn(pairs, _ridge(pairs, abundance), abundance, _DRAWN * known**_CAUTION, out)
+    drawn(pairs, _ridge(pairs, abundance), abundance, DRAWN * known**CAUTION, out)
     return shares(out)
 
 
@@ -233,46 +230,7 @@ def _ridge(pairs: Array, abundance: Array) -> Array:
     t = abundance.shape[1]
     first, second = np.triu_indices(t)
     trace = pairs[first == second].mean(0)
-    return np.asarray(_PRIOR / np.maximum(abundance.sum(1), 1e-150) ** 2 + _JITTER * trace + 1e-300)
-
-
-class _Moves:
-    """Where the rows are, and the step that took them there."""
-
-    def __init__(self, at: Array) -> None:
-        self.at = at
-        self.moved = np.zeros_like(at)
-        self.gain = np.zeros(len(at))
-
-    def keep(self, rows: npt.NDArray[np.bool_]) -> None:
-        self.at, self.moved, self.gain = self.at[rows], self.moved[rows], self.gain[rows]
-
-    def step(self, pairs: Array, right: Array, bounds: tuple[Array, Array] | None) -> Array:
-        """Take a step, and return by how much the largest share of each row has moved."""
-        ridge = _ridge(pairs, self.at)
-        slope = right.T - _times(pairs, self.at) - ridge[:, None] * self.at
-        turned = (slope * self.moved).sum(1)
-        # where a row has arrived, gain and slope are rounding: a step is not cut by them
-        cut = (self.gain > 0) & (turned < -_TURNED * self.gain)
-        wanted = _quadratic(pairs, right, ridge, self.at, bounds)
-        free = np.ones(len(wanted), bool) if bounds is None else ~((bounds[0] > 0) | (bounds[1] < 1)).any(1)
-        wanted = np.where(free[:, None], self._further(wanted), wanted)
-        moved = wanted - self.at
-        gain = (slope * moved).sum(1)
-        back = np.where(cut, self.gain / np.where(cut, self.gain - turned, 1.0), 0.0)
-        last = self.at - self.moved
-        self.at = np.where(cut[:, None], last + back[:, None] * self.moved, wanted)
-        change = np.abs(self.at - (last + self.moved)).max(1) / np.maximum(self.at.sum(1), 1e-300)
-        self.moved = np.where(cut[:, None], back[:, None] * self.moved, moved)
-        self.gain = np.where(cut, back * self.gain, gain)
-        return np.asarray(change)
-
-    def _further(self, wanted: Array) -> Array:
-        """Go on to where steps that shrink by one ratio would end."""
-        moved = wanted - self.at
-        ratio = (moved * self.moved).sum(1) / np.maximum((self.moved**2).sum(1), 1e-300)
-        ratio = np.where(np.abs(ratio) < _STEADY, ratio, 0.0)
-        return np.where(wanted > 0, np.maximum(wanted + (ratio / (1 - ratio))[:, None] * moved, 0.0), 0.0)
+    return np.asarray(PRIOR / np.maximum(abundance.sum(1), 1e-150) ** 2 + JITTER * trace + 1e-300)
 
 
 def _times(pairs: Array, abundance: Array) -> Array:
@@ -285,24 +243,35 @@ def _times(pairs: Array, abundance: Array) -> Array:
 
 
 def _quadratic(pairs: Array, right: Array, ridge: Array, start: Array, bounds: tuple[Array, Array] | None) -> Array:
-    from .quadratic_kernels import nonnegative, within
+    from .quadratic_kernels import nonnegative
 
     out = np.empty(start.shape)
     if bounds is None:
         nonnegative(pairs, right, ridge, start, np.zeros(start.shape, bool), out)
         return out
     low, high = bounds
-    # a type that is free or forbidden needs no range of shares
-    held = ((low > 0) | ((high > 0) & (high < 1))).any(1)
+    held = has_range(low, high)
     nonnegative(pairs, right, ridge, start, high <= 0, out)
     if held.any():
-        inside, low, high = np.empty((int(held.sum()), start.shape[1])), low[held], high[held]
-        first = nearest_within(shares(start[held]), low, high)
-        within(pairs[:, held], right[:, held], ridge[held], first, low, high, _SWEEPS, inside)
-        out[held] = inside
+        out[held] = within_ranges(pairs[:, held], right[:, held], ridge[held], start[held], low[held], high[held])
     return out
 
 
-def _even(n: int, t: int, ranges: tuple[Array, Array] | None, rows: Any) -> Array:
+def has_range(low: Array, high: Array) -> npt.NDArray[np.bool_]:
+    """Return (n,) rows that need a range of shares: a type that is free or forbidden needs none."""
+    return np.asarray(((low > 0) | ((high > 0) & (high < 1))).any(1))
+
+
+def within_ranges(pairs: Array, right: Array, ridge: Array, start: Array, low: Array, high: Array) -> Array:
+    """Return the (n, t) solutions of quadratic problems whose shares keep to ranges."""
+    from .quadratic_kernels import within
+
+    inside = np.empty(start.shape)
+    within(pairs, right, ridge, nearest_within(shares(start), low, high), low, high, _SWEEPS, inside)
+    return inside
+
+
+def even(n: int, t: int, ranges: tuple[Array, Array] | None, rows: Any) -> Array:
+    """Return (n, t) shares of rows of which nothing is known: even, or what their ranges leave."""
     even = np.full((n, t), 1 / t)
     return even if ranges is None else nearest_within(even, ranges[0][rows], ranges[1][rows])

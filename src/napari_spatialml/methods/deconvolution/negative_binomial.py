@@ -10,6 +10,7 @@ import numpy as np
 from ...core.box_simplex import obeying
 from ...core.count_model import Fit, Options, fit
 from ...core.deconvolution import Deconvolver, Fitted, Proportions, Reference, Spots
+from ...core.device import Device
 from ...core.method import Advanced, Interval, method
 from ...core.report import Report, part, silent
 from ...core.uncertainty import uncertainty
@@ -44,6 +45,8 @@ class NegativeBinomial(Deconvolver):
     """Give 90 % intervals and flag types that the reference lacks, by spots made of the reference's own cells."""
     seed: Annotated[int, Interval(ge=0, le=2**31 - 1), Advanced()] = 0
     """Of the spots that are made for the intervals."""
+    device: Annotated[Device, Advanced()] = "auto"
+    """Where the spots are solved; "auto" takes an accelerator where there is one and the counts are many."""
 
     def __call__(self, spots: Spots, reference: Reference, report: Report = silent) -> Proportions:
         """Estimate the proportions of the reference's cell types in each spot.
@@ -53,7 +56,7 @@ class NegativeBinomial(Deconvolver):
         BadInput
             When spots and reference share too few genes, or a cell type has no counts in them.
         """
-        options = Options(self.n_markers, self.share, self.platform_factors, self.learn_from)
+        options = Options(self.n_markers, self.share, self.platform_factors, self.learn_from, self.device)
         found = fit(spots, reference, options, part(report, 0.0, 0.7 if self.intervals else 0.98))
         result = _proportions(found, spots)
         if self.intervals:
