@@ -157,8 +157,10 @@ def test_what_the_hand_has_set_is_outlined_and_what_cannot_be_trusted_is_crossed
     window = shown(whole=section, ring=False)
     said = dict(window.presenter.legends()[0].signs)
     assert said == {
-        "outline": "set by hand (1)", "hatch": "a type the reference lacks (1)", "cross": "artefact or empty (1)",
-    }  # fmt: skip
+        "outline": "set by hand (1)",
+        "hatch": "not in the reference (1)",
+        "cross": "artefact or empty (1)",
+    }
     around, hatched, crossed, plain = (pictured(window, spot) for spot in range(4))
 
     def brightest(found, low, high):

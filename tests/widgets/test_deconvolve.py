@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +19,7 @@ from napari_spatialml.views.proportions_preview import NAME
 from napari_spatialml.views.state import ColourBy
 from napari_spatialml.widgets.colocation_window import ColocationWindow, pair_in_words, pairs_frame
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
-from napari_spatialml.widgets.deconvolve_result import flags_in_words
+from napari_spatialml.widgets.deconvolve_result import flags_in_words, usual_in_words
 from napari_spatialml.widgets.deconvolve_say import ARTEFACT, LEAST, NONE, SET
 
 from .conftest import SMALL
@@ -69,9 +71,23 @@ def test_results_are_found_by_their_columns_and_read_whole(desk):
     found = held.flagged()
     assert found["empty"].tolist() == [5] and found["outside"].tolist() == [2] and found["unsure"].tolist() == [3, 7]
     assert flags_in_words(held) == (
-        "4 of 34 spots to look at: 1 without counts, 1 with a type that is not in the reference, 2 with wide intervals."
+        "4 of 34 spots to look at: 1 without counts, 1 with a type or state that is not in the reference, "
+        "2 less certain than is usual here."
     )
     assert held.by_uncertainty()[0] == 3
+
+
+def test_only_spots_less_certain_than_the_others_count_as_uncertain():
+    def flagged(widths):
+        held = SpotProportions("t", "p", ("a",), np.ones((len(widths), 1)), uncertainty=np.array(widths))
+        return held.flagged()["unsure"].tolist(), usual_in_words(held)
+
+    wide = np.linspace(0.6, 0.8, 40)
+    found, said = flagged([*wide])
+    assert found == [] and "70 percentage points" in said and "not single spots" in said
+    sharp, said = flagged([*(wide - 0.5), 0.7, np.nan])
+    assert sharp == [40] and "not single spots" not in said
+    assert flagged([0.0] * 40 + [0.05]) == ([], "In a usual spot the 90 % intervals are 0 percentage points wide.")
 
 
 def test_empty_spots_and_artefacts_are_in_no_mean():
@@ -154,6 +170,7 @@ def test_bars_follow_the_cursor_then_the_selection_then_the_section(dock, desk):
     desk.presenter.pointed.emit(pointing.at(where[8]))
     assert bars(dock).n == 1 and np.allclose(bars(dock).here, held.values[8])
     assert "uncertainty" in panel.about.text()
+    assert pointing.at(where[8]).lines[0].lower() in panel.about.text().lower()  # both call it by one name
     desk.presenter.pointed.emit(pointing.at(where[8] + 1e5))
     assert bars(dock).n == 3 and "3 spots are selected" in panel.about.text()
 
@@ -270,6 +287,39 @@ def test_a_table_of_this_section_can_be_the_reference(desk, show, qtbot):
     field.sources.activated.emit(field.sources.currentIndex())
     assert field.value() == "table:labelled" and not field.file.isVisible()
     assert "of" in checked(dock, qtbot).facts.text() and checked(dock, qtbot).found is not None
+
+
+def test_a_run_before_the_check_reads_the_reference_beside_the_window(desk, show, cells, ran, monkeypatch):
+    from napari_spatialml.session import references
+
+    readers, read = [], references.read_reference
+
+    def heard(*given):
+        readers.append(threading.current_thread())
+        return read(*given)
+
+    monkeypatch.setattr(references, "read_reference", heard)
+    monkeypatch.setattr(references, "kept", lambda *_: None)
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    dock.inputs.reference.set_value(str(cells[0]))
+    ran(dock)  # the check has not even begun
+    assert len(readers) == 1 and threading.main_thread() not in readers
+    assert "proportions" in desk.session.document.table("spot_counts").obsm
+
+
+def test_the_reference_of_the_last_result_is_offered_and_read_only_after_a_click(desk, show, qtbot, cells):
+    path, _ = cells
+    entry = {"table": "spot_counts", "output": "proportions", "reference": str(path), "column": "cell_type"}
+    desk.session.document.sdata.attrs.setdefault("spatialml", {})["deconvolutions"] = {"spot_counts/proportions": entry}
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    button = dock.inputs.former
+    assert button.isVisible() and button.text() == f"Take {path.name} again" and dock.inputs.reference.value() == ""
+    assert dock.inputs.check.found is None and dock.inputs.check.runner.state == "idle"
+    button.click()
+    assert dock.selection().reference == str(path) and dock.selection().column == "cell_type"
+    assert checked(dock, qtbot).found is not None and not button.isVisible()
 
 
 # the preview ---------------------------------------------------------------------------------

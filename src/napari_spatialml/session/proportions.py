@@ -24,21 +24,20 @@ from .selection import DeconvolutionSelection
 __all__ = [
     "ATTRIBUTE",
     "LEVEL",
-    "UNCERTAIN",
     "Deconvolved",
     "held_proportions",
     "proportions_frame",
     "proven",
     "stored_proportions",
     "uncertainty",
+    "unusually_uncertain",
     "within",
 ]
 
 ATTRIBUTE = "deconvolutions"
 LEVEL = 0.9
 """What the intervals are meant to cover."""
-UNCERTAIN = 0.5
-"""A spot is called uncertain when its intervals, weighted by the proportions, are wider than this."""
+_BEYOND, _LEAST_WIDE = 1.5, 0.1
 Array = npt.NDArray[Any]
 _FRAMES = {"standard_error": "standard_errors", "abundance": "abundance", "lower": "lower", "upper": "upper"}
 
@@ -150,6 +149,23 @@ def uncertainty(values: Array, lower: Array | None, upper: Array | None) -> npt.
     if lower is None or upper is None:
         return np.full(len(values), np.nan)
     return np.asarray((values * (upper - lower)).sum(1), dtype=np.float64)
+
+
+def unusually_uncertain(widths: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return (n,) which spots are clearly less certain than the section's usual ones.
+
+    Those whose uncertainty lies above the upper quartile of all spots by more than 1.5 times the distance
+    between the quartiles, and by more than 0.1. Where all spots are uncertain, none stands out.
+
+    References
+    ----------
+    Tukey, Exploratory Data Analysis (1977), section 2C: the inner fence.
+    """
+    known = widths[np.isfinite(widths)]
+    if not len(known):
+        return np.zeros(len(widths), bool)
+    lower, upper = np.quantile(known, [0.25, 0.75])
+    return np.asarray(np.nan_to_num(widths) > upper + max(_BEYOND * (upper - lower), _LEAST_WIDE))
 
 
 def _parts(
@@ -272,11 +288,11 @@ def _line(found: Proportions, hand: Hand) -> str:
     """Return a result in one line: the type with the largest share, and how many spots to look at."""
     share = found.values.mean(0)
     most, n = int(share.argmax()), len(found.values)
-    wide = uncertainty(found.values, found.lower, found.upper) > UNCERTAIN
+    wide = unusually_uncertain(uncertainty(found.values, found.lower, found.upper))
     flagged = (
         (found.empty, "empty"),
-        (found.outside, "with a type outside the reference"),
-        (wide, "uncertain"),
+        (found.outside, "with a type or state outside the reference"),
+        (wide, "less certain than usual"),
         (hand.kinds > 0, "set by hand"),
     )
     said = [f"{int(mark.sum()):,} {word}" for mark, word in flagged if mark is not None and mark.any()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,9 @@ _DEPTH_ROWS, _DEPTH_BLOCKS = 2_000, 10
 
 _LAST: dict[str, tuple[weakref.ref[Document], Prepared]] = {}
 """What was prepared last, by what it was made of: a run follows its check, and another run with other settings."""
+_READING = threading.Lock()
+"""One thread reads at a time: a run that was started during the check waits for it, and does not read it all again."""
+_WAIT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,18 @@ def prepared(document: Document, selection: DeconvolutionSelection, report: Repo
     BadInput, DocumentError
         When there is no such reference, or it does not fit: the message says what to do.
     """
+    report(0.0, "Looking at the reference")
+    while not _READING.acquire(timeout=_WAIT_S):
+        report(0.0, "Looking at the reference")  # here a stop is heard
+    try:
+        return _prepared(document, selection, report)
+    finally:
+        _READING.release()
+
+
+def _prepared(document: Document, selection: DeconvolutionSelection, report: Report) -> Prepared:
     table = document.table(selection.table)
     genes = names_of(table.var_names, {str(c): table.var[c] for c in table.var})
-    report(0.0, "Looking at the reference")
     fingerprint = fingerprint_of(document, selection.reference)
     revision = document.revision(("tables", selection.table, "X"))
     told = [fingerprint, selection.column, selection.merged, selection.table, revision, list(table.shape)]

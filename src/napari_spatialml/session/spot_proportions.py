@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .proportions import UNCERTAIN
+from .proportions import unusually_uncertain
 
 if TYPE_CHECKING:
     from .document import Document
@@ -96,11 +96,20 @@ class SpotProportions:
     def flagged(self) -> dict[str, Rows]:
         """Return the rows to look at, by why: "empty", "outside", "unsure"; the most uncertain first."""
         n = len(self.values)
-        unsure = np.zeros(n, bool) if self.uncertainty is None else np.nan_to_num(self.uncertainty) > UNCERTAIN
+        unsure = np.zeros(n, bool) if self.uncertainty is None else unusually_uncertain(self.uncertainty)
         empty = np.zeros(n, bool) if self.empty is None else self.empty
         outside = np.zeros(n, bool) if self.outside is None else self.outside
         masks = {"empty": empty, "outside": outside & ~empty, "unsure": unsure & ~empty & ~outside}
         return {why: self.by_uncertainty(np.flatnonzero(mask)) for why, mask in masks.items()}
+
+    @cached_property
+    def usual_width(self) -> float:
+        """The median uncertainty of the spots that have counts; NaN where the method gives none."""
+        if self.uncertainty is None:
+            return float("nan")
+        known = self.uncertainty if self.empty is None else self.uncertainty[~self.empty]
+        known = known[np.isfinite(known)]
+        return float(np.median(known)) if len(known) else float("nan")
 
     def by_uncertainty(self, rows: Rows | None = None) -> Rows:
         """Return rows, all if None, the most uncertain first; those of which nothing is known last."""

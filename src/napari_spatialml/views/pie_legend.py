@@ -48,7 +48,7 @@ def _signs(document: Document, pies: Pies, rows: np.ndarray) -> tuple[tuple[str,
         found.append(("outline", f"set by hand ({named:,})"))
     without = _true(obs, pies, "outside", rows) & ~artefacts
     if without.any():
-        found.append(("hatch", f"a type the reference lacks ({int(without.sum()):,})"))
+        found.append(("hatch", f"not in the reference ({int(without.sum()):,})"))
     crossed = _true(obs, pies, "empty", rows) | artefacts
     if crossed.any():
         found.append(("cross", f"artefact or empty ({int(crossed.sum()):,})"))

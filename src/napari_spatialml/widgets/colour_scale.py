@@ -10,7 +10,7 @@ from qtpy.QtGui import QDoubleValidator, QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
 from ..errors import SpatialMLError
-from ..session.scales import MAPS, Scale, scale_of
+from ..session.scales import MAPS, Scale, linked, scale_of
 from .categories import CategoryList
 from .messages import MessageLine, tell
 from .style import SPACING, quiet_button, tooltip
@@ -150,9 +150,11 @@ class ColourScale(QWidget):
         self.map.setCurrentIndex(self.map.findData(legend.colormap))
         self.log.setChecked(scale.log)
         self.usual.setEnabled(scale != Scale())
-        self.by.setCurrentIndex(self.by.findData(scale.by))
+        shares = scale.low is None and bool(linked(session.document, colour.table, colour.key))
+        by = "value" if shares else scale.by  # all types have one range, of values
+        self.by.setCurrentIndex(self.by.findData(by))
         low, high = (scale.low, scale.high) if scale.low is not None else _USUAL
-        if scale.by == "value" and scale.low is None:
+        if by == "value" and scale.low is None:
             low, high = legend.low, legend.high
         for line, value in ((self.low, low), (self.high, high)):
             if not line.hasFocus() or not line.isModified():

@@ -15,6 +15,7 @@ from ..core.colours import category_colours
 from ..core.composition import Composition
 from ..session import correct
 from ..session.composition import composition
+from ..session.selection_files import cell_ids
 from ..session.spot_proportions import MeanShares, SpotProportions
 from .composition_bars import CompositionBars
 from .runner import Runner
@@ -194,7 +195,7 @@ class CompositionPanel(QWidget):
             return rows, f"{len(rows):,} spots in {self.groups.currentText()}." if len(rows) else "No spot lies there."
         selected = self.desk.presenter.selected.now if self.desk.presenter is not None else None
         if self._under >= 0:
-            name = document.table(held.table).obs_names[self._under]
+            name = cell_ids(document, held.table)[self._under]  # as the canvas calls it
             return np.array([self._under]), f"Spot {name}{_said(held, self._under)}"
         if selected is not None and selected.table == held.table and len(selected):
             return selected.rows, f"{len(selected):,} spots are selected."
@@ -236,7 +237,7 @@ def _said(held: SpotProportions, row: int) -> str:
     if held.empty is not None and held.empty[row]:
         notes.append("no counts")
     if held.outside is not None and held.outside[row]:
-        notes.append("holds a type that is not in the reference")
+        notes.append("holds a type or state that is not in the reference")
     if held.uncertainty is not None and np.isfinite(held.uncertainty[row]):
         notes.append(f"uncertainty {held.uncertainty[row]:.2f}")
     if held.deviance is not None and np.isfinite(held.deviance[row]):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..core.deconvolution import Deconvolver
+from ..core.method import Method
+from ..core.report import Report, part
 from ..errors import BadInput
-from ..session import DeconvolutionSelection, Selection
+from ..session import DeconvolutionSelection, Selection, prepare
+from ..session.references import reference_for
 from ..session.spot_proportions import proportion_outputs
 from .deconvolve_hand import HandPart
 from .deconvolve_inputs import DeconvolveInputs
@@ -18,6 +24,9 @@ from .step import MethodStep
 from .style import SPACING, Heading
 
 __all__ = ["DeconvolveDock", "possible_columns"]
+
+_READING = 0.15
+"""The share of a run that reading and checking the reference is taken to be."""
 
 
 class DeconvolveDock(MethodStep):
@@ -89,6 +98,20 @@ class DeconvolveDock(MethodStep):
     def take_sample_reference(self) -> None:
         """Write the single cells that fit the sample section, and choose them."""
         self.inputs.take_sample_reference()
+
+    def _job(self, chosen: Method) -> Callable[[Report], Any]:
+        """Read and check the reference beside the window too: it may be of gigabytes."""
+        session, self._kept = self.session, None
+        selection, self._again = self._again or self.selection(), None
+        assert isinstance(selection, DeconvolutionSelection)
+
+        def work(report: Report) -> Any:
+            reference_for(session.document, selection, part(report, 0.0, _READING))
+            job = prepare(session, chosen, selection)  # what changes from here on makes the result stale
+            self._started = (session, job)
+            return job(part(report, _READING, 1.0))
+
+        return work
 
     def _chosen(self) -> tuple[Deconvolver, DeconvolutionSelection]:
         """Return the method and what it would run on, for a preview."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from ..io.reference import split_place
 from ..session import DeconvolutionSelection
+from ..session.proportions import ATTRIBUTE as DECONVOLUTIONS
+from ..session.references import OF_TABLE
 from .reference_check import Asked, ReferenceCheck
 from .reference_field import ReferenceField
 from .step import choose
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from .desk import Desk
 
 __all__ = ["DeconvolveInputs"]
+
+_LONGEST = 30
+"""Letters of a file's name on a button."""
 
 
 class DeconvolveInputs(QWidget):
@@ -40,12 +46,15 @@ class DeconvolveInputs(QWidget):
         self.sample.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.sample.setToolTip(tooltip("Single cells simulated from the same tissue as the sample section."))
         self.sample.clicked.connect(lambda _checked=False: self.take_sample_reference())
+        self.former = QPushButton()
+        self.former.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.former.clicked.connect(lambda _checked=False: self.take_former_reference())
         rows = Rows()
         rows.add("Spots", self.tables, "The table of raw counts.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (rows, self.reference, self.sample, self.check):
+        for part in (rows, self.reference, self.former, self.sample, self.check):
             layout.addWidget(part)
         self.tables.activated.connect(lambda _i: self._on_chosen())
         self.reference.changed.connect(self._on_chosen)
@@ -65,6 +74,7 @@ class DeconvolveInputs(QWidget):
         shapes = document.names("shapes")
         choose(self.tables, sorted(tables, key=lambda t: (document.annotated(t) not in shapes, t)))
         self.reference.set_document(document, self.table)
+        self._offer_former()
         self.sample.setVisible(self.desk.simulated and not self.reference.value())
         self._check()
 
@@ -86,6 +96,32 @@ class DeconvolveInputs(QWidget):
             sample_reference(seed).write_h5ad(partial)
             partial.replace(path)
         self.reference.set_value(str(path))
+
+    def take_former_reference(self) -> None:
+        """Choose the reference that the section's result was made with, and its column."""
+        made = self._former()
+        if made:
+            place, inside = split_place(str(made["reference"]))
+            self.reference.set_value(str(place))
+            self.reference.set_column(str(made.get("column") or ""), inside)
+
+    def _former(self) -> dict[str, Any]:
+        """Return how the last result of the table was made; empty where that names no file."""
+        assert self.desk.session is not None
+        held = self.desk.session.document.attribute(DECONVOLUTIONS, {})
+        known = [e for e in held.values() if isinstance(e, dict)] if isinstance(held, dict) else []
+        made = [e for e in known if e.get("table") == self.table and isinstance(e.get("reference"), str)]
+        last = made[-1] if made else {}
+        return {} if str(last.get("reference", "")).startswith(OF_TABLE) else last
+
+    def _offer_former(self) -> None:
+        """Offer the reference of the last result by its name. Its path comes from a file: only a click reads it."""
+        made = self._former() if not self.reference.value() else {}
+        place = str(made.get("reference", ""))
+        self.former.setVisible(bool(place))
+        name = split_place(place)[0].name if place else ""
+        self.former.setText(f"Take {name if len(name) <= _LONGEST else name[:_LONGEST] + '…'} again")
+        self.former.setToolTip(tooltip(f"The reference of the result that is here: {place}"))
 
     def _on_chosen(self) -> None:
         if self.desk.session is not None:

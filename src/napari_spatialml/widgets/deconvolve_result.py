@@ -16,15 +16,34 @@ from ..session.spot_proportions import SpotProportions, spot_proportions
 from .composition_panel import CompositionPanel
 from .deconvolve_shown import Shown
 from .step import choose
-from .style import SPACING, Quiet, Rows, Tool, tool_row
+from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip
 
 if TYPE_CHECKING:
     from .desk import Desk
 
-__all__ = ["ResultPart", "flags_in_words"]
+__all__ = ["ResultPart", "flags_in_words", "usual_in_words"]
 
+_WIDE = 0.5
+"""Half the spots have intervals wider than this: one alone says little."""
 _PIXELS = 40.0
 """So wide on the screen is a spot that one is led to, about."""
+
+
+_FLAGGED = (
+    "Without counts: nothing is known. A type or state that is not in the reference: such spots are off in the same "
+    "genes, by cells of another type or by genes that a region raises in all its cells. Less certain than usual: the "
+    "uncertainty lies above the upper quartile of all spots by more than 1.5 times the distance between the quartiles, "
+    "and by more than 0.1. The uncertainty is the width of the 90 % intervals, weighted by the shares."
+)
+
+
+def usual_in_words(held: SpotProportions) -> str:
+    """Return how sure a usual spot is; "" where that is not known."""
+    width = held.usual_width
+    if not np.isfinite(width):
+        return ""
+    said = f"In a usual spot the 90 % intervals are {100 * width:.0f} percentage points wide"
+    return f"{said}: trust means over many spots, not single spots." if width > _WIDE else f"{said}."
 
 
 def flags_in_words(held: SpotProportions) -> str:
@@ -33,8 +52,8 @@ def flags_in_words(held: SpotProportions) -> str:
         return ""
     words = {
         "empty": "without counts",
-        "outside": "with a type that is not in the reference",
-        "unsure": "with wide intervals",
+        "outside": "with a type or state that is not in the reference",
+        "unsure": "less certain than is usual here",
     }
     found = {why: len(rows) for why, rows in held.flagged().items()}
     n, every = sum(found.values()), len(held.values)
@@ -69,6 +88,7 @@ class ResultPart(QWidget):
         self.results.activated.connect(lambda _i: self._read())
         self.shown = Shown(desk)
         self.flags, self.nothing = Quiet(), Quiet("No proportions yet. Choose a reference and press Run.")
+        self.flags.setToolTip(tooltip(_FLAGGED))
         self.composition = CompositionPanel(desk)
         self.results_rows = Rows()
         self.results_rows.add("Result", self.results, "Which of the results of this section is looked at.")
@@ -186,7 +206,7 @@ class ResultPart(QWidget):
         self.nothing.setVisible(not there)
         if self.held is not None:
             said = flags_in_words(self.held)
-            self.flags.setText(said)
+            self.flags.setText(" ".join(part for part in (said, usual_in_words(self.held)) if part))
             self.flags.setVisible(bool(said))
             self.leading.setVisible(bool(said))
             for text in ("Next flagged", "Select flagged"):

@@ -161,6 +161,15 @@ class ReferenceField(QWidget):
             self.follow()
         self.file.set_value(path)
 
+    def set_column(self, name: str, inside: str = "") -> None:
+        """Choose the column of the cell types, and the table in a store, where they are there."""
+        if inside and self.inside.findData(inside) >= 0:
+            self.inside.setCurrentIndex(self.inside.findData(inside))
+            self.follow()
+        if name != self.column and self.columns.findData(name) >= 0:
+            self.columns.setCurrentIndex(self.columns.findData(name))
+            self.changed.emit()
+
     def follow(self) -> None:
         """Offer the tables and columns of another reference."""
         place, source = Path(str(self.file.value()).strip()).expanduser(), str(self.sources.currentData())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
+from ..core.report import Report
 from ..errors import Stale
 from ..session import finish_refit, refit
 from .messages import Message, MessageLine, tell
@@ -56,25 +58,24 @@ class Refitting(QWidget):
         session = self._desk.session
         if session is None:
             return
-        from ..session import refit
-
-        try:
-            self._run(session, refit(session, table, output))
-        except Exception as error:  # everything that can go wrong is told in this one place
-            self._on_error(error)
+        self._run(session, table, lambda: refit(session, table, output))
 
     def stop(self) -> None:
         """Stop, and say nothing."""
         self.runner.stop()
         self.message.show_message(None)
 
-    def _run(self, session: Session, job: RefitJob) -> None:
-        n = session.document.table(job.selection.table).n_obs
+    def _run(self, session: Session, table: str, gather: Callable[[], RefitJob]) -> None:
+        def work(report: Report) -> tuple[RefitJob, Finished]:
+            job = gather()  # after a section was opened again, this reads the reference
+            return job, job(report)
+
+        n = session.document.table(table).n_obs
         self.step.setText(f"Fitting {n:,} spots again …")
         self.message.show_message(None)
         self.runner.run(
-            job,
-            on_result=lambda finished: self._finish(session, job, finished),
+            work,
+            on_result=lambda made: self._finish(session, *made),
             on_error=self._on_error,
             on_progress=self._on_progress,
             on_stopped=self._follow_state,
@@ -92,7 +93,7 @@ class Refitting(QWidget):
         except Stale:
             again = refit(session, job.selection.table, job.selection.output)
             if again.number >= 0:  # a newer stroke; after an undo there is nothing to fit
-                self._run(session, again)
+                self._run(session, job.selection.table, lambda: again)
             return
         self.message.show_message(Message("ok", f"Fitted again in {finished.seconds:.1f} s: {line}"))
         self.done.emit()
