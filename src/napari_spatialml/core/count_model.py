@@ -37,7 +37,7 @@ from .report import Report, part, silent
 from .signatures import marker_genes, shared_genes
 from .type_profiles import TypeProfiles, type_profiles
 
-__all__ = ["Fit", "Options", "fit"]
+__all__ = ["Fit", "Options", "fit", "fit_again", "noise_of"]
 
 Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 20
@@ -177,7 +177,48 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
     noise, profiles = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
-    return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0))
+    return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0), _exactly(counts))
+
+
+def fit_again(
+    earlier: Fit, counts: sp.csr_matrix, profiles: TypeProfiles, options: Options, report: Report = silent
+) -> Fit:
+    """Fit other spots over the genes of an earlier fit, as precisely as that one.
+
+    Parameters
+    ----------
+    earlier
+        Of the same types.
+    counts
+        (m, g) whole counts.
+    profiles
+        (t, g) what the reference is taken to be.
+    options
+        Of the earlier fit.
+    """
+    noise, profiles = _learnt_from(_as_dense(earlier, counts), profiles, options, part(report, 0.0, 0.5))
+    spots = Spots(counts, earlier.genes)
+    return _all_rows(earlier.genes, counts, profiles, noise, spots, part(report, 0.5, 1.0), _exactly(earlier.counts))
+
+
+def noise_of(earlier: Fit, counts: sp.csr_matrix, profiles: TypeProfiles, options: Options) -> GeneNoise:
+    """Return what `fit_again` learns of each gene, and leave out the fit of the spots."""
+    return _learnt_from(_as_dense(earlier, counts), profiles, options)[0]
+
+
+def _as_dense(earlier: Fit, counts: sp.csr_matrix) -> Array:
+    return np.asarray(counts.astype(np.float64 if _exactly(earlier.counts) else np.float32).toarray())
+
+
+def _learnt_from(
+    dense: Array, profiles: TypeProfiles, options: Options, report: Report = silent
+) -> tuple[GeneNoise, TypeProfiles]:
+    noise = GeneNoise.of(dense.shape[1])
+    return learn(dense, profiles, _first(dense, profiles, noise), noise, None, options.platform, report)
+
+
+def _exactly(counts: sp.csr_matrix | CountRows) -> bool:
+    return int(counts.shape[0]) * int(counts.shape[1]) <= _EXACT
 
 
 def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
@@ -201,7 +242,7 @@ def _learnt(
     if not len(rows):
         return noise, profiles
     chosen = _rows(counts, rows)
-    dense, _ = _dense(chosen, counts.shape[1] * len(rows))
+    dense, _ = _dense(chosen, _exactly(chosen))
     bounds = _bounds(spots.constraints, profiles.types, rows)
     # from the same start whatever came before: how far the factors go depends a little on where they begin
     start = _first(dense, profiles, noise)
@@ -233,10 +274,10 @@ def _rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.c
     return sp.csr_matrix(sp.vstack([counts.rows(int(run[0]), int(run[-1]) + 1) for run in runs]))
 
 
-def _dense(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
+def _dense(counts: sp.csr_matrix, exact: bool) -> tuple[Array, Array]:
     """Return dense counts in the unit of each spot, and the units."""
     units = count_units(counts)
-    dtype = np.float64 if size <= _EXACT else np.float32
+    dtype = np.float64 if exact else np.float32
     dense = counts.astype(dtype).toarray()
     dense /= units[:, None].astype(dtype)
     return dense, units
@@ -277,16 +318,17 @@ def _all_rows(
     noise: GeneNoise,
     spots: Spots,
     report: Report,
+    exact: bool,
 ) -> Fit:
     n, g = counts.shape
     t = len(profiles.types)
-    dtype, tolerance = (np.float64, 1e-6) if n * g <= _EXACT else (np.float32, 3e-4)
+    dtype, tolerance = (np.float64, 1e-6) if exact else (np.float32, 3e-4)
     design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
     abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
     units, deviance, empty = np.ones(n), np.zeros(n), np.zeros(n, bool)
     for rows, block in row_blocks(counts, max(1, _BLOCK // g)):
         report(rows.start / n, f"Proportions of {t} cell types")
-        dense, units[rows] = _dense(block, n * g)
+        dense, units[rows] = _dense(block, exact)
         bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
         found = solve(dense, design, _start(dense, profiles, noise, spots.start, rows), bounds, tolerance)
         abundance[rows], empty[rows] = found, dense.sum(1) == 0
