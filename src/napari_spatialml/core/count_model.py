@@ -158,6 +158,27 @@ class _Columns(CountRows):
         return self.counts.rows(start, stop)[:, self.columns]
 
 
+@dataclass(frozen=True)
+class _Learnt:
+    """What `learn` says, and the sorted rows of the spots that it was learnt from."""
+
+    noise: GeneNoise
+    profiles: TypeProfiles
+    abundance: Array
+    rows: npt.NDArray[np.intp]
+
+    def start(self, counts: Array, rows: slice) -> Array:
+        """Return where the search starts for the counts of some rows: where learning ended, or from nothing."""
+        first, last = np.searchsorted(self.rows, [rows.start, rows.stop])
+        known = self.rows[first:last] - rows.start
+        out = np.empty((len(counts), len(self.profiles.types)))
+        out[known] = self.abundance[first:last]
+        others = np.setdiff1d(np.arange(len(out)), known)
+        if len(others):
+            out[others] = _first(counts[others], self.profiles, self.noise)
+        return out
+
+
 def fit(spots: Spots, reference: Reference, options: Options = Options(), report: Report = silent) -> Fit:
     """Fit the model: profiles, a first fit, gene factors and dispersion, and the fit of all spots.
 
@@ -176,8 +197,8 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
         profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
-    noise, profiles = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
-    return _all_rows(shared.genes[columns], counts, profiles, noise, spots, part(report, 0.5, 1.0), _exactly(counts))
+    learnt = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
+    return _all_rows(shared.genes[columns], counts, learnt, spots, part(report, 0.5, 1.0), _exactly(counts))
 
 
 def fit_again(
@@ -196,25 +217,21 @@ def fit_again(
     options
         Of the earlier fit.
     """
-    noise, profiles = _learnt_from(_as_dense(earlier, counts), profiles, options, part(report, 0.0, 0.5))
+    learnt = _again(earlier, counts, profiles, options, part(report, 0.0, 0.5))
     spots = Spots(counts, earlier.genes)
-    return _all_rows(earlier.genes, counts, profiles, noise, spots, part(report, 0.5, 1.0), _exactly(earlier.counts))
+    return _all_rows(earlier.genes, counts, learnt, spots, part(report, 0.5, 1.0), _exactly(earlier.counts))
 
 
 def noise_of(earlier: Fit, counts: sp.csr_matrix, profiles: TypeProfiles, options: Options) -> GeneNoise:
     """Return what `fit_again` learns of each gene, and leave out the fit of the spots."""
-    return _learnt_from(_as_dense(earlier, counts), profiles, options)[0]
+    return _again(earlier, counts, profiles, options, silent).noise
 
 
-def _as_dense(earlier: Fit, counts: sp.csr_matrix) -> Array:
-    return np.asarray(counts.astype(np.float64 if _exactly(earlier.counts) else np.float32).toarray())
-
-
-def _learnt_from(
-    dense: Array, profiles: TypeProfiles, options: Options, report: Report = silent
-) -> tuple[GeneNoise, TypeProfiles]:
+def _again(earlier: Fit, counts: sp.csr_matrix, profiles: TypeProfiles, options: Options, report: Report) -> _Learnt:
+    dense = counts.astype(np.float64 if _exactly(earlier.counts) else np.float32).toarray()
     noise = GeneNoise.of(dense.shape[1])
-    return learn(dense, profiles, _first(dense, profiles, noise), noise, None, options.platform, report)
+    found = learn(dense, profiles, _first(dense, profiles, noise), noise, None, options.platform, report)
+    return _Learnt(*found, np.arange(len(dense)))
 
 
 def _exactly(counts: sp.csr_matrix | CountRows) -> bool:
@@ -233,20 +250,20 @@ def _learnt(
     spots: Spots,
     options: Options,
     report: Report,
-) -> tuple[GeneNoise, TypeProfiles]:
+) -> _Learnt:
     """Learn gene factors, noise, and what the hand teaches of the profiles."""
     noise = GeneNoise.of(counts.shape[1])
     # many genes need fewer spots: it is their number together that tells
     enough = max(_FEWEST, _LEARN // counts.shape[1])
     rows = _to_learn_from(spots, min(options.learn_from, enough))
     if not len(rows):
-        return noise, profiles
+        return _Learnt(noise, profiles, np.empty((0, len(profiles.types))), rows)
     chosen = _rows(counts, rows)
     dense, _ = _dense(chosen, _exactly(chosen))
     bounds = _bounds(spots.constraints, profiles.types, rows)
     # from the same start whatever came before: how far the factors go depends a little on where they begin
     start = _first(dense, profiles, noise)
-    return learn(dense, profiles, start, noise, bounds, options.platform, report)
+    return _Learnt(*learn(dense, profiles, start, noise, bounds, options.platform, report), rows)
 
 
 def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
@@ -283,12 +300,12 @@ def _dense(counts: sp.csr_matrix, exact: bool) -> tuple[Array, Array]:
     return dense, units
 
 
-def _start(counts: Array, profiles: TypeProfiles, noise: GeneNoise, earlier: Proportions | None, rows: slice) -> Array:
-    """Return where the search starts: at an earlier result for the same types, or from nothing."""
-    if earlier is None or earlier.types != profiles.types:
-        return _first(counts, profiles, noise)
+def _start(counts: Array, learnt: _Learnt, earlier: Proportions | None, rows: slice) -> Array:
+    """Return where the search starts: at an earlier result for the same types, or at what was learnt."""
+    if earlier is None or earlier.types != learnt.profiles.types:
+        return learnt.start(counts, rows)
     found = earlier.values if earlier.abundance is None else earlier.abundance
-    unit = design_of(profiles, noise.platform).sum(1)
+    unit = design_of(learnt.profiles, learnt.noise.platform).sum(1)
     values = np.asarray(found[rows], dtype=np.float64)
     values = values if earlier.abundance is None else values / unit
     size = counts.sum(1, dtype=np.float64) / np.maximum(values @ unit, 1e-300)
@@ -314,14 +331,13 @@ def _first(counts: Array, profiles: TypeProfiles, noise: GeneNoise) -> Array:
 def _all_rows(
     genes: npt.NDArray[Any],
     counts: sp.csr_matrix | CountRows,
-    profiles: TypeProfiles,
-    noise: GeneNoise,
+    learnt: _Learnt,
     spots: Spots,
     report: Report,
     exact: bool,
 ) -> Fit:
     n, g = counts.shape
-    t = len(profiles.types)
+    noise, profiles, t = learnt.noise, learnt.profiles, len(learnt.profiles.types)
     dtype, tolerance = (np.float64, 1e-6) if exact else (np.float32, 3e-4)
     design = Design.of(design_of(profiles, noise.platform), noise.dispersion, noise.grain, dtype)
     abundance, values, errors = np.empty((n, t)), np.empty((n, t)), np.empty((n, t))
@@ -330,7 +346,7 @@ def _all_rows(
         report(rows.start / n, f"Proportions of {t} cell types")
         dense, units[rows] = _dense(block, exact)
         bounds = _bounds(spots.constraints, profiles.types, np.arange(rows.start, rows.stop))
-        found = solve(dense, design, _start(dense, profiles, noise, spots.start, rows), bounds, tolerance)
+        found = solve(dense, design, _start(dense, learnt, spots.start, rows), bounds, tolerance)
         abundance[rows], empty[rows] = found, dense.sum(1) == 0
         deviance[rows] = np.where(empty[rows], 0.0, pearson(dense, found, design))
         pairs, _ = information(dense, found, design)

@@ -238,7 +238,7 @@ def _ridge(pairs: Array, abundance: Array) -> Array:
 @cache
 def _diagonal(t: int) -> npt.NDArray[np.intp]:
     """Return where the diagonal is in an upper triangle that is written row by row."""
-    return np.cumsum(np.arange(t + 1, 1, -1)) - (t + 1)
+    return np.asarray(np.cumsum(np.arange(t + 1, 1, -1)) - (t + 1), np.intp)
 
 
 class _Moves:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from .count_model import Fit
 
 __all__ = ["Outside", "outside"]
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating[Any]]
 _FEWEST, _MOST = 10, 400
 """Spots from which the direction is learnt."""
 _PANEL = 50
