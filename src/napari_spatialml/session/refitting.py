@@ -155,12 +155,17 @@ def _has_intervals(found: Proportions) -> bool:
 
 
 def moved(found: Proportions, start: Proportions) -> Proportions:
-    """Return a result with the intervals, standard errors and flags of an earlier one, about its own proportions."""
+    """Return a result with the intervals, standard errors and flags of an earlier one, about its own proportions.
+
+    An end at 0 or at 1 stays: the truth lies there more often than anywhere else, however little the rest moves.
+    """
     assert start.lower is not None and start.upper is not None
+    lower = np.maximum(found.values - np.maximum(start.values - start.lower, 0), 0)
+    upper = np.minimum(found.values + np.maximum(start.upper - start.values, 0), 1)
     return replace(
         found,
-        lower=np.maximum(found.values - np.maximum(start.values - start.lower, 0), 0),
-        upper=np.minimum(found.values + np.maximum(start.upper - start.values, 0), 1),
+        lower=np.where(start.lower <= 0, 0.0, lower),
+        upper=np.where(start.upper >= 1, 1.0, upper),
         standard_errors=start.standard_errors,
         outside=start.outside,
     )
