@@ -64,6 +64,24 @@ def test_known_mixtures_are_recovered(cls):
 
 
 @each
+def test_what_is_told_beside_the_proportions_fits_them(cls):
+    """Abundances sum to the counts that were used, a spot that the profiles explain has a deviance of about 1."""
+    found = cls()(spots(), reference())
+    if not cls.mixtures:
+        return
+    assert found.abundance is not None and found.standard_errors is not None and found.deviance is not None
+    assert found.empty is not None and not found.empty.any()
+    assert (found.abundance >= 0).all() and (found.abundance.sum(1) <= COUNTS.sum(1) * 1.3).all()
+    assert 0.6 < np.median(found.deviance) < 1.5
+    away = np.abs(found.values - TRUTH)
+    assert np.median(found.standard_errors) < 0.1
+    assert (away <= 4 * found.standard_errors + 0.06).mean() > 0.95
+    other = COUNTS.copy()
+    other[0] = np.random.default_rng(4).permutation(other[0])
+    assert cls()(spots(other), reference()).deviance[0] > 2 * found.deviance[0]
+
+
+@each
 def test_pure_spots_are_pure(cls):
     counts = GENERATOR.poisson(PROFILES * 50_000)
     assert np.allclose(cls()(spots(counts), reference()).values, np.eye(4), atol=0.03)

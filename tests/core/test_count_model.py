@@ -135,3 +135,14 @@ def test_the_profile_of_few_cells_is_drawn_to_the_mean_and_that_of_many_is_not()
     assert np.abs(found.profiles[1] - profiles[1]).sum() < 0.06
     assert (found.profiles > 0).all() and np.allclose(found.profiles.sum(1), 1)
     assert np.median(found.shape[0]) < np.median(found.shape[1])
+
+
+def test_a_table_of_signatures_says_itself_how_large_a_cell_of_each_type_is():
+    """A type whose signature sums to four times as much explains four times the counts with as many cells."""
+    generator = np.random.default_rng(5)
+    signatures = generator.dirichlet(np.full(300, 0.2), 3) * np.array([[1.0], [4.0], [2.0]]) * 1e4
+    truth = generator.dirichlet(np.ones(3), 300)
+    genes = np.array([f"g{i:03}" for i in range(300)])
+    spots = Spots(generator.poisson(truth @ signatures * 0.3), genes)
+    found = fit(spots, Reference(signatures, genes, np.array(["a", "b", "c"])))
+    assert rmse(found.values, truth) < 0.02

@@ -257,13 +257,14 @@ class _Moves:
         ridge = _ridge(pairs, self.at)
         slope = right.T - _times(pairs, self.at) - ridge[:, None] * self.at
         turned = (slope * self.moved).sum(1)
-        cut = turned < -_TURNED * self.gain
+        # where a row has arrived, gain and slope are rounding: a step is not cut by them
+        cut = (self.gain > 0) & (turned < -_TURNED * self.gain)
         wanted = _quadratic(pairs, right, ridge, self.at, bounds)
         free = np.ones(len(wanted), bool) if bounds is None else ~((bounds[0] > 0) | (bounds[1] < 1)).any(1)
         wanted = np.where(free[:, None], self._further(wanted), wanted)
         moved = wanted - self.at
         gain = (slope * moved).sum(1)
-        back = np.where(cut, self.gain / np.maximum(self.gain - turned, 1e-300), 0.0)
+        back = np.where(cut, self.gain / np.where(cut, self.gain - turned, 1.0), 0.0)
         last = self.at - self.moved
         self.at = np.where(cut[:, None], last + back[:, None] * self.moved, wanted)
         change = np.abs(self.at - (last + self.moved)).max(1) / np.maximum(self.at.sum(1), 1e-300)

@@ -16,7 +16,7 @@ from .report import Report, silent
 from .taught_profiles import resized, taught, teaching
 from .type_profiles import TypeProfiles
 
-__all__ = ["GeneNoise", "learn"]
+__all__ = ["GeneNoise", "design_of", "learn", "noise_around"]
 
 Array = npt.NDArray[np.float64]
 FIRST_DISPERSION = 0.1
@@ -153,6 +153,23 @@ def _noise(
         # half way: noise and factor of a gene that fits badly would otherwise chase each other
         grain, dispersion = np.sqrt(grain * noise.grain), np.sqrt(dispersion * noise.dispersion)
     return GeneNoise(platform, dispersion, grain, spread)
+
+
+def noise_around(counts: Array, mean: Array, abundance: Array) -> GeneNoise:
+    """Return the grain and dispersion of genes whose means another method has found; factors are 1.
+
+    Parameters
+    ----------
+    counts, mean
+        (n, g) of some spots, in the unit of each.
+    abundance
+        (n, t) of which a row's non-zero entries say how much of the data its fit has used up.
+    """
+    noise = GeneNoise.of(counts.shape[1])
+    for _ in range(2):
+        grain, dispersion = _variances(counts, mean, noise, abundance)
+        noise = GeneNoise(noise.platform, dispersion, grain)
+    return noise
 
 
 def _signature_variance(abundance: Array, reference: TypeProfiles) -> Array:

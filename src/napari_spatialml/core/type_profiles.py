@@ -80,15 +80,16 @@ def type_profiles(counts: sp.csr_matrix, types: npt.NDArray[np.str_]) -> TypePro
     )
     seen = np.asarray(counts.sum(1)).ravel() > 0
     cells = np.bincount(number[seen], minlength=len(names)).astype(np.float64)
-    # one row a type is a table of signatures: averages over cells that are not here
-    if (cells == 1).all():
+    # one row a type is a table of signatures: averages over cells that are not here, whose sizes are meant as given
+    given = bool((cells == 1).all())
+    if given:
         cells = np.full(len(cells), _SIGNATURE_CELLS)
         pooled = pooled * (_SIGNATURE_COUNTS / totals.mean())
         totals = pooled.sum(1)
     spread = _spread(counts, member, pooled, cells)
     profiles, shape = _shrunk(pooled, cells, spread)
     sizes = totals / cells
-    sizes = (sizes / np.exp(np.log(sizes).mean())) ** _TRUST
+    sizes = (sizes / np.exp(np.log(sizes).mean())) ** (1.0 if given else _TRUST)
     return TypeProfiles(tuple(names.tolist()), profiles, shape, sizes)
 
 

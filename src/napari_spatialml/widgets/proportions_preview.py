@@ -31,7 +31,7 @@ def quick(chosen: Deconvolver) -> Deconvolver:
     """Return the quick method with what the chosen one shares with it: the markers, the genes left out."""
     cls: Any = method("deconvolution", _QUICK)
     own = {p.name for p in parameters(cls)}
-    made: Deconvolver = cls(**{k: v for k, v in chosen.settings().items() if k in own})
+    made: Deconvolver = cls(**{**{k: v for k, v in chosen.settings().items() if k in own}, "errors": False})
     return made
 
 

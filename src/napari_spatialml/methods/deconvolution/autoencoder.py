@@ -16,6 +16,7 @@ from ...core.count_rows import CountRows, row_blocks
 from ...core.count_units import count_units
 from ...core.deconvolution import Deconvolver, Fitted, Proportions, Reference, Spots
 from ...core.device import Device, choose, with_memory_fallback
+from ...core.goodness import goodness
 from ...core.least_squares_shares import least_squares_shares
 from ...core.method import Advanced, Interval, method
 from ...core.report import Report, forward_only, part, silent
@@ -101,15 +102,14 @@ class Autoencoder(Deconvolver):
             lambda said: report(0.1, said),
         )
         values[totals == 0] = 1 / len(profiles.types)
-        rna = values * profiles.sizes if self.share == "cells" else values
-        abundance = rna / rna.sum(1, keepdims=True) * totals[:, None]
         report(1.0, f"Proportions of {len(profiles.types)} cell types")
         fitted = Fitted(
             shared.genes[markers], decoder.platform, decoder.profiles * decoder.platform,
             float(np.median(decoder.dispersion)),
         )  # fmt: skip
         values = obeying(values, profiles.types, spots.constraints)
-        return Proportions(values, profiles.types, abundance=abundance, empty=totals == 0, fitted=fitted)
+        told = goodness(shared.spots, markers, fitted.signatures, values)
+        return Proportions(values, profiles.types, fitted=fitted, **vars(told))
 
     def _run(
         self,

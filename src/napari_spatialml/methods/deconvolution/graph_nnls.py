@@ -12,6 +12,7 @@ from ...core.arrays import require
 from ...core.box_simplex import obeying
 from ...core.count_rows import CountRows, row_blocks
 from ...core.deconvolution import Deconvolver, Proportions, Reference, Spots
+from ...core.goodness import goodness
 from ...core.graph import knn_graph
 from ...core.graph_nnls import leverage, smoothed_nnls, symmetric
 from ...core.method import Advanced, Interval, Means, method
@@ -72,13 +73,14 @@ class GraphNnls(Deconvolver):
         report(0.1, f"Reading {len(columns)} genes")
         right, totals = _right(shared.spots, columns, loadings, part(report, 0.1, 0.4))
         graph = self._graph(spots, totals > 0)
-        explained = smoothed_nnls(gram, right, graph, self.smoothing, self.sparsity, part(report, 0.4, 1.0))
+        explained = smoothed_nnls(gram, right, graph, self.smoothing, self.sparsity, part(report, 0.4, 0.9))
         total = explained.sum(1, keepdims=True)
         even = np.full(explained.shape, 1 / len(types))
         values = np.divide(explained, total, out=even, where=total > 0)
-        report(1.0, f"Proportions of {len(types)} cell types")
         values = obeying(values, types, spots.constraints)
-        return Proportions(values, types, abundance=explained * totals[:, None], empty=totals == 0)
+        told = goodness(shared.spots, columns, profiles[:, columns], values, part(report, 0.9, 1.0))
+        report(1.0, f"Proportions of {len(types)} cell types")
+        return Proportions(values, types, **vars(told))
 
     def _design(self, profiles: Array) -> tuple[npt.NDArray[np.intp], Array, Array]:
         """Return the columns used, the weighted (t, g) profiles, and what the counts are multiplied with."""

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from ...core.box_simplex import obeying
 from ...core.deconvolution import Deconvolver, Proportions, Reference, Spots
+from ...core.goodness import goodness
 from ...core.least_squares_shares import least_squares_shares
 from ...core.method import method
 from ...core.report import Report, part, silent
@@ -41,6 +42,8 @@ class Nnls(Deconvolver):
         profiles = np.asarray((member @ shared.reference).toarray(), dtype=np.float64)
         columns = np.arange(len(shared.genes))
         report(0.4, f"Solving with {len(columns)} genes")
-        values = least_squares_shares(shared.spots, columns, profiles, np.ones(len(columns)), part(report, 0.4, 0.99))
+        values = least_squares_shares(shared.spots, columns, profiles, np.ones(len(columns)), part(report, 0.4, 0.8))
+        values = obeying(values, types, spots.constraints)
+        told = goodness(shared.spots, columns, profiles, values, part(report, 0.8, 0.99))
         report(1.0, f"Proportions of {len(types)} cell types")
-        return Proportions(obeying(values, types, spots.constraints), types)
+        return Proportions(values, types, **vars(told))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.box_simplex import obeying
 from ...core.deconvolution import Deconvolver, Proportions, Reference, Spots
+from ...core.goodness import goodness
 from ...core.least_squares_shares import least_squares_shares
 from ...core.method import Advanced, Interval, method
 from ...core.report import Report, part, silent
@@ -26,6 +27,8 @@ class WeightedNnls(Deconvolver):
 
     n_markers: Annotated[int, Interval(ge=1, le=100_000), Advanced()] = 400
     """At most so many marker genes a cell type are used."""
+    errors: Annotated[bool, Advanced()] = True
+    """Give standard errors, abundance, and how well each spot is explained; without them it is a preview."""
 
     def __call__(self, spots: Spots, reference: Reference, report: Report = silent) -> Proportions:
         """Estimate the proportions of the reference's cell types in each spot.
@@ -45,6 +48,8 @@ class WeightedNnls(Deconvolver):
         profiles = profiles[:, markers]
         report(0.4, f"Solving with {len(markers)} marker genes")
         weights = 1 / np.sqrt(profiles.mean(0))
-        values = least_squares_shares(shared.spots, markers, profiles, weights, part(report, 0.4, 0.99))
+        values = least_squares_shares(shared.spots, markers, profiles, weights, part(report, 0.4, 0.8))
+        values = obeying(values, types, spots.constraints)
+        told = vars(goodness(shared.spots, markers, profiles, values, part(report, 0.8, 0.99))) if self.errors else {}
         report(1.0, f"Proportions of {len(types)} cell types")
-        return Proportions(obeying(values, types, spots.constraints), types)
+        return Proportions(values, types, **told)
