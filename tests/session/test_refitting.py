@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_spatialml.core import Proportions
 from napari_spatialml.errors import BadInput, Stale
 from napari_spatialml.methods import method
 from napari_spatialml.session import (
@@ -26,6 +27,7 @@ from napari_spatialml.session import (
     write_recipe,
 )
 from napari_spatialml.session.proportions import held_proportions
+from napari_spatialml.session.refitting import moved
 
 from .conftest import state_of
 from .deconvolved import TABLE, Learning, selected, started, write_reference
@@ -206,3 +208,11 @@ def test_intervals_move_with_the_proportions_and_are_found_anew_where_one_is_unk
     assert np.isfinite(again.lower).all() and again.upper[3, 3] > again.lower[3, 3]
     assert np.allclose(again.values, before.values, atol=0.02)
     session.close()
+
+
+def test_an_interval_that_ends_at_0_or_1_still_does_when_the_proportion_moves():
+    ends = {"lower": np.array([[0.0, 0.9]]), "upper": np.array([[0.1, 1.0]])}
+    start = Proportions(np.array([[0.02, 0.98]]), ("a", "b"), **ends)
+    told = moved(Proportions(np.array([[0.05, 0.95]]), ("a", "b")), start)
+    assert told.lower.tolist() == [[0.0, pytest.approx(0.87)]]
+    assert told.upper.tolist() == [[pytest.approx(0.13), 1.0]]

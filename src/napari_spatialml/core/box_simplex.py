@@ -43,7 +43,9 @@ def nearest_within(values: Array, lower: Array, upper: Array) -> Array:
     rest = 1 - found.sum(1, keepdims=True)
     room = np.where(rest > 0, upper - found, found - lower)
     total = room.sum(1, keepdims=True)
-    return np.asarray(found + rest * np.divide(room, total, out=np.zeros_like(room), where=total > 0))
+    found = found + rest * np.divide(room, total, out=np.zeros_like(room), where=total > 0)
+    # rounding must not carry a share below 0
+    return np.asarray(np.clip(found, lower, upper))
 
 
 def obeying(values: Array, types: tuple[str, ...], constraints: Constraints | None) -> Array:

@@ -34,10 +34,10 @@ from .fisher import Design
 from .platform_factors import GeneNoise, design_of, learn
 from .report import Report, part, silent
 from .signatures import marker_genes, shared_genes
-from .solved_rows import bounds_of, dense_counts, first_start, solve_rows
+from .solved_rows import Near, bounds_of, dense_counts, exactly, first_start, solve_rows
 from .type_profiles import TypeProfiles, type_profiles
 
-__all__ = ["Fit", "Options", "fit"]
+__all__ = ["Fit", "Options", "fit", "fit_again", "noise_of"]
 
 Array = npt.NDArray[np.float64]
 _LEARN = 2 << 20
@@ -157,6 +157,16 @@ class _Columns(CountRows):
         return self.counts.rows(start, stop)[:, self.columns]
 
 
+@dataclass(frozen=True)
+class _Learnt:
+    """What `learn` says, and the sorted rows of the spots that it was learnt from."""
+
+    noise: GeneNoise
+    profiles: TypeProfiles
+    abundance: Array
+    rows: npt.NDArray[np.intp]
+
+
 def fit(spots: Spots, reference: Reference, options: Options = Options(), report: Report = silent) -> Fit:
     """Fit the model: profiles, a first fit, gene factors and dispersion, and the fit of all spots.
 
@@ -175,11 +185,60 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
         profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
     counts = shared.spots
     counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
-    noise, profiles = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
-    hand, rest = spots.constraints, part(report, 0.5, 1.0)
-    found = solve_rows(counts, profiles, noise, hand, spots.start, options.device, rest)
+    learnt = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
+    return _solved(shared.genes[columns], counts, learnt, spots, options, part(report, 0.5, 1.0), exactly(counts))
+
+
+def fit_again(
+    earlier: Fit, counts: sp.csr_matrix, profiles: TypeProfiles, options: Options, report: Report = silent
+) -> Fit:
+    """Fit other spots over the genes of an earlier fit, as precisely as that one.
+
+    Parameters
+    ----------
+    earlier
+        Of the same types.
+    counts
+        (m, g) whole counts.
+    profiles
+        (t, g) what the reference is taken to be.
+    options
+        Of the earlier fit.
+    """
+    learnt = _again(earlier, counts, profiles, options, part(report, 0.0, 0.5))
+    spots = Spots(counts, earlier.genes)
+    exact = exactly(earlier.counts)
+    return _solved(earlier.genes, counts, learnt, spots, options, part(report, 0.5, 1.0), exact)
+
+
+def noise_of(earlier: Fit, counts: sp.csr_matrix, profiles: TypeProfiles, options: Options) -> GeneNoise:
+    """Return what `fit_again` learns of each gene, and leave out the fit of the spots."""
+    return _again(earlier, counts, profiles, options, silent).noise
+
+
+def _again(earlier: Fit, counts: sp.csr_matrix, profiles: TypeProfiles, options: Options, report: Report) -> _Learnt:
+    dense = counts.astype(np.float64 if exactly(earlier.counts) else np.float32).toarray()
+    noise = GeneNoise.of(dense.shape[1])
+    found = learn(dense, profiles, first_start(dense, profiles, noise), noise, None, options.platform, report)
+    return _Learnt(*found, np.arange(len(dense)))
+
+
+def _solved(
+    genes: npt.NDArray[Any],
+    counts: sp.csr_matrix | CountRows,
+    learnt: _Learnt,
+    spots: Spots,
+    options: Options,
+    report: Report,
+    exact: bool,
+) -> Fit:
+    near = Near(learnt.rows, learnt.abundance)
+    hand = spots.constraints
+    found = solve_rows(
+        counts, learnt.profiles, learnt.noise, hand, spots.start, options.device, report, near=near, exact=exact
+    )
     report(1.0)
-    return Fit(shared.genes[columns], profiles, noise, counts=counts, constraints=hand, **vars(found))
+    return Fit(genes, learnt.profiles, learnt.noise, counts=counts, constraints=hand, **vars(found))
 
 
 def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
@@ -194,20 +253,20 @@ def _learnt(
     spots: Spots,
     options: Options,
     report: Report,
-) -> tuple[GeneNoise, TypeProfiles]:
+) -> _Learnt:
     """Learn gene factors, noise, and what the hand teaches of the profiles."""
     noise = GeneNoise.of(counts.shape[1])
     # many genes need fewer spots: it is their number together that tells
     enough = max(_FEWEST, _LEARN // counts.shape[1])
     rows = _to_learn_from(spots, min(options.learn_from, enough))
     if not len(rows):
-        return noise, profiles
+        return _Learnt(noise, profiles, np.empty((0, len(profiles.types))), rows)
     chosen = _rows(counts, rows)
-    dense, _ = dense_counts(chosen, counts.shape[1] * len(rows))
+    dense, _ = dense_counts(chosen, exactly(chosen))
     bounds = bounds_of(spots.constraints, profiles.types, rows)
     # from the same start whatever came before: how far the factors go depends a little on where they begin
     start = first_start(dense, profiles, noise)
-    return learn(dense, profiles, start, noise, bounds, options.platform, report)
+    return _Learnt(*learn(dense, profiles, start, noise, bounds, options.platform, report), rows)
 
 
 def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:

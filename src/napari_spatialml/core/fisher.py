@@ -9,6 +9,7 @@ same on an accelerator.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -227,10 +228,14 @@ def drawn_to_zero(pairs: Array, abundance: Array, errors: Array) -> Array:
 
 def _ridge(pairs: Array, abundance: Array) -> Array:
     """Return what keeps types that no count tells apart even, and a system from being singular."""
-    t = abundance.shape[1]
-    first, second = np.triu_indices(t)
-    trace = pairs[first == second].mean(0)
+    trace = pairs[_diagonal(abundance.shape[1])].mean(0)
     return np.asarray(PRIOR / np.maximum(abundance.sum(1), 1e-150) ** 2 + JITTER * trace + 1e-300)
+
+
+@cache
+def _diagonal(t: int) -> npt.NDArray[np.intp]:
+    """Return where the diagonal is in an upper triangle that is written row by row."""
+    return np.asarray(np.cumsum(np.arange(t + 1, 1, -1)) - (t + 1), np.intp)
 
 
 def _times(pairs: Array, abundance: Array) -> Array:

@@ -13,7 +13,7 @@ from .rehearsal import Rehearsal
 __all__ = ["Calibration", "Intervals", "calibrated_intervals"]
 
 Array = npt.NDArray[np.float64]
-_TAIL = 0.035
+_TAIL = 0.03
 """Beyond each end lies so much of a rehearsal: less than 0.05, because one rehearsal is not all that can be."""
 _SELDOM = 0.99
 """An interval reaches no farther than this part of the spots that look alike."""

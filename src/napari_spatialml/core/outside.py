@@ -8,17 +8,20 @@ groups of spots. How far single spots may be off where no type is missing is tol
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from scipy.linalg import eigh
 
 from .count_model import Fit
 
 __all__ = ["Outside", "outside"]
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating[Any]]
 _FEWEST, _MOST = 10, 400
 """Spots from which the direction is learnt."""
 _PANEL = 50
@@ -52,6 +55,38 @@ class Outside:
 
     flags: npt.NDArray[np.bool_]
     share: Array
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """What a fit may leave: (t, g) expected counts, (t, g) the variances of these, and a dispersion."""
+
+    design: Array
+    unsure: Array
+    dispersion: float
+
+    @classmethod
+    def of(cls, found: Fit) -> _Noise:
+        """Return it in single precision."""
+        design = found.design
+        unsure = (design**2 / found.reference.shape).astype(np.float32)
+        # one dispersion for all genes: a gene that gives the missing type away has a large one of its own
+        return cls(design.astype(np.float32), unsure, float(np.median(found.dispersion)))
+
+    def left(self, counts: Array, abundance: Array) -> Array:
+        """Return what the fit leaves over what it may leave, (k, g); it takes the place of ``counts``."""
+        mean = abundance.astype(np.float32) @ self.design
+        weight = mean * np.float32(self.dispersion)
+        weight += 1
+        weight *= mean
+        weight += np.float32(_LITTLE)
+        weight = np.reciprocal(weight, out=weight)
+        profiles = (abundance**2 * (weight @ self.unsure.T)).sum(1)
+        counts -= mean
+        counts *= np.sqrt(weight, out=weight)
+        np.clip(counts, -_CLIP, _CLIP, out=counts)
+        counts /= np.sqrt(1 + profiles)[:, None].astype(np.float32)
+        return counts
 
 
 @dataclass(frozen=True)
@@ -96,12 +131,13 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
     nothing = Outside(np.zeros(n, bool), np.zeros(n))
     if len(free) < _FEWEST or len(found.genes) < _PANEL:
         return nothing
-    seen = _direction(_left_of(found, _spread(free, min(len(free), _MOST))))
+    noise = _Noise.of(found)
+    learnt = _spread(free, min(len(free), _MOST))
+    seen = _direction(_left_of(found, learnt, noise))
     scores = np.empty(n)
-    size = max(1, _BLOCK // len(found.genes))
-    for start in range(0, n, size):
-        rows = np.arange(start, min(start + size, n))
-        scores[rows] = seen.score(_left_of(found, rows))
+    scores[learnt] = seen.scores
+    for rows in _others(found, learnt):
+        scores[rows] = seen.score(_left_of(found, rows, noise))
     flags = (scores > _limit(seen, scores[free], rehearsed)) & ~bound
     if not flags.any():
         return nothing
@@ -112,7 +148,7 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
 
 def _limit(seen: _Direction, scores: Array, rehearsed: Fit) -> float:
     """Return the score above which a spot is off: between two groups that are apart, or far from what is usual."""
-    usual = _direction(_left_of(rehearsed, np.flatnonzero(~rehearsed.empty))).scores
+    usual = _direction(_left_of(rehearsed, np.flatnonzero(~rehearsed.empty), _Noise.of(rehearsed))).scores
     limit, split, apart = _two_groups(scores)
     _, as_split, as_far = _two_groups(usual)
     # domains of one type, whose profile is a little wrong, are two groups in the rehearsal too
@@ -148,31 +184,33 @@ def _spread(rows: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.intp]:
     return rows[np.linspace(0, len(rows) - 1, size).round().astype(np.intp)]
 
 
-def _left_of(found: Fit, rows: npt.NDArray[np.intp]) -> Array:
+def _others(found: Fit, learnt: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
+    """Yield the rows whose score is not known yet, in blocks; what lies on disk is read from end to end."""
+    rows = np.arange(len(found.values))
     if isinstance(found.counts, sp.csr_matrix):
-        return _left(found, found.counts[rows].toarray() / found.units[rows, None], rows)
+        rows = np.setdiff1d(rows, learnt)
+    size = max(1, _BLOCK // len(found.genes))
+    yield from (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _left_of(found: Fit, rows: npt.NDArray[np.intp], noise: _Noise) -> Array:
+    if isinstance(found.counts, sp.csr_matrix):
+        own = found.counts[rows].astype(np.float32).toarray()
+        own /= found.units[rows, None].astype(np.float32)
+        return noise.left(own, found.abundance[rows])
     runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
     counts = np.concatenate([found.block(slice(int(run[0]), int(run[-1]) + 1)) for run in runs])
-    return _left(found, counts, rows)
-
-
-def _left(found: Fit, counts: Array, rows: npt.NDArray[np.intp]) -> Array:
-    """Return what the fit leaves over what it may leave, (k, g)."""
-    abundance, design = found.abundance[rows], found.design
-    mean = abundance @ design
-    # one dispersion for all genes: a gene that gives the missing type away has a large one of its own
-    variance = mean + float(np.median(found.dispersion)) * mean**2 + _LITTLE
-    left = np.clip((counts - mean) / np.sqrt(variance), -_CLIP, _CLIP)
-    profiles = (abundance**2 * ((1 / variance) @ (design**2 / found.reference.shape).T)).sum(1)
-    return np.asarray(left / np.sqrt(1 + profiles)[:, None])
+    return noise.left(counts.astype(np.float32), found.abundance[rows])
 
 
 def _direction(left: Array) -> _Direction:
     """Return the direction along which spots differ most, towards the few spots and few genes that are far off."""
     usual = left.mean(0)
     centred = left - usual
-    vectors = np.linalg.eigh(centred @ centred.T)[1]
-    genes = centred.T @ vectors[:, -1]
+    squares = centred @ centred.T
+    last = len(squares) - 1
+    vector = eigh(squares, subset_by_index=(last, last), overwrite_a=True, check_finite=False)[1][:, 0]
+    genes = centred.T @ vector
     genes /= max(float(np.linalg.norm(genes)), 1e-300)
     scores = centred @ genes
     skew = [float((x**3).mean()) / max(float((x**2).mean()), 1e-300) ** 1.5 for x in (genes, scores)]

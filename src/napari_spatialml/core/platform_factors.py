@@ -67,7 +67,7 @@ def learn(
     ranges: tuple[Array, Array] | None = None,
     factors: bool = True,
     report: Report = silent,
-) -> tuple[GeneNoise, TypeProfiles]:
+) -> tuple[GeneNoise, TypeProfiles, Array]:
     """Fit, look at what is left, and fit again.
 
     Twice and no more: factors and composition have the mean profile of the tissue in common, and a
@@ -90,8 +90,8 @@ def learn(
 
     Returns
     -------
-    GeneNoise, TypeProfiles
-        What was learnt of the genes, and the profiles after what the hand has taught.
+    GeneNoise, TypeProfiles, (n, t)
+        What was learnt of the genes, the profiles after what the hand has taught, and the last fit's abundances.
     """
     told, current = teaching(ranges), reference
     # where genes are few, factors can stand for a composition: then they get no second chance to
@@ -112,7 +112,7 @@ def learn(
                 reference = _resized(counts, abundance, ranges, told, reference, design)
             current = taught(counts, abundance, mean, soft, before.platform, told, reference, current)
     report(1.0)
-    return noise, current
+    return noise, current, abundance
 
 
 def _resized(

@@ -9,15 +9,16 @@ factors, and RNA that floats about.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from .count_model import Fit, Options, fit
-from .deconvolution import Reference, Spots
+from .count_model import Fit, Options, fit_again, noise_of
+from .count_rows import picked
+from .deconvolution import Reference
 from .report import Report, part, silent
+from .type_profiles import TypeProfiles, type_profiles
 
 __all__ = ["Rehearsal", "rehearse"]
 
@@ -77,16 +78,16 @@ def rehearse(found: Fit, reference: Reference, options: Options, seed: int = 0, 
 
     Notes
     -----
-    Costs three fits, of 50, 50 and 200 spots over the genes of ``found``, however many spots there are.
+    Costs a fit of 200 spots over the genes of ``found``, and the first half of two fits of 50, however many
+    spots there are.
     """
     rng = np.random.default_rng(seed)
     stock = _stock(found, reference, rng)
-    # over the same genes: what stood out of all stands out of half
-    options = replace(options, n_markers=100_000)
     report(0.0, "Intervals: how many cells a spot is like")
     cells = _cells_a_spot(found, stock, options, rng)
     report(0.4, f"Intervals: spots of {cells:.1f} of the reference's own cells")
-    truth, again = _play(found, stock, options, cells, _SPOTS, rng, part(report, 0.4, 1.0))
+    counts, truth = _spots(found, stock, options, cells, _SPOTS, rng)
+    again = fit_again(found, counts, _profiles(found, stock, ~stock.pooled, options), options, part(report, 0.4, 1.0))
     return Rehearsal(truth, again.values, again.errors, cells, again)
 
 
@@ -96,8 +97,10 @@ def _cells_a_spot(found: Fit, stock: _Stock, options: Options, rng: np.random.Ge
     The same cells are pooled and make the profiles, so that dispersion is due to few cells a spot alone.
     """
     everything = replace(stock, pooled=np.ones(len(stock.number), bool))
-    tried = [_play(found, everything, options, cells, _FIRST_SPOTS, rng)[1] for cells in _TRIED]
-    logs = np.log([max(float(np.median(one.dispersion)), 1e-3) for one in tried])
+    profiles = _profiles(found, stock, everything.pooled, options)
+    made = [_spots(found, everything, options, cells, _FIRST_SPOTS, rng)[0] for cells in _TRIED]
+    tried = [noise_of(found, counts, profiles, options).dispersion for counts in made]
+    logs = np.log([max(float(np.median(dispersion)), 1e-3) for dispersion in tried])
     wanted = np.log(max(float(np.median(found.dispersion)), 1e-3))
     slope = min((logs[1] - logs[0]) / np.log(_TRIED[1] / _TRIED[0]), -0.3)
     nearest = int(abs(wanted - logs[1]) < abs(wanted - logs[0]))
@@ -105,21 +108,11 @@ def _cells_a_spot(found: Fit, stock: _Stock, options: Options, rng: np.random.Ge
     return float(np.clip(np.exp(guess), _LEAST, _MOST))
 
 
-def _play(
-    found: Fit,
-    stock: _Stock,
-    options: Options,
-    cells: float,
-    n_spots: int,
-    rng: np.random.Generator,
-    report: Report = silent,
-) -> tuple[Array, Fit]:
-    """Return the true shares of made spots, and their fit."""
-    counts, truth = _spots(found, stock, options, cells, n_spots, rng)
-    known = ~stock.pooled if not stock.pooled.all() else stock.pooled
+def _profiles(found: Fit, stock: _Stock, known: npt.NDArray[np.bool_], options: Options) -> TypeProfiles:
+    """Return the profiles of the cells that are known."""
     types = np.array(found.reference.types)
-    reference = Reference(stock.counts[known], found.genes, types[stock.number[known]])
-    return truth, fit(Spots(counts, found.genes), reference, options, report)
+    made = type_profiles(sp.csr_matrix(stock.counts[known]), types[stock.number[known]])
+    return replace(made, sizes=np.ones(len(types))) if options.share == "RNA" else made
 
 
 def _spots(
@@ -132,16 +125,29 @@ def _spots(
     number = np.maximum(rng.poisson(cells * np.clip(total / np.median(total), 0.1, 10)), 1)
     shares = found.values[rows]
     members = _members(rng.multinomial(number, shares / shares.sum(1, keepdims=True)), stock, rng)
-    pooled = (members @ stock.counts).toarray()
+    pooled = (members @ stock.counts).tocsr()
     seen = np.exp(rng.normal(0, found.noise.spread, pooled.shape[1]))
     scale = (1 - AMBIENT) * total / np.maximum(pooled @ seen, 1e-9)
-    rate = scale[:, None] * seen
+    rate = np.repeat(scale, np.diff(pooled.indptr)) * seen[pooled.indices]
     # a molecule is seen or not; where more are asked for than there are, each gives several counts
-    counts = rng.binomial(np.rint(pooled).astype(np.int64), np.minimum(rate, 1))
-    counts = counts + rng.poisson(pooled * np.maximum(rate - 1, 0))
-    soup = pooled.sum(0) * seen
-    counts = counts + rng.poisson(np.broadcast_to(AMBIENT * total.mean() * soup / soup.sum(), counts.shape))
-    return sp.csr_matrix(counts.astype(np.float64)), _truth(members, stock, options, len(found.reference.types))
+    counts = pooled.copy()
+    counts.data = rng.binomial(np.rint(pooled.data).astype(np.int64), np.minimum(rate, 1)).astype(np.float64)
+    more = rate > 1
+    counts.data[more] += rng.poisson(pooled.data[more] * (rate[more] - 1))
+    soup = np.asarray(pooled.sum(0)).ravel() * seen
+    counts = counts + _floating(AMBIENT * total.mean() * soup / soup.sum(), n_spots, rng)
+    return counts, _truth(members, stock, options, len(found.reference.types))
+
+
+def _floating(expected: Array, n_spots: int, rng: np.random.Generator) -> sp.csr_matrix:
+    """Return (n_spots, g) Poisson counts with the same (g,) expectations in every spot."""
+    if expected.sum() > len(expected):
+        return sp.csr_matrix(rng.poisson(expected, (n_spots, len(expected))).astype(np.float64))
+    # few counts are faster strewn over the spots, one by one
+    many = rng.poisson(n_spots * expected)
+    spots = rng.integers(0, n_spots, many.sum())
+    held = spots, np.repeat(np.arange(len(expected)), many)
+    return sp.csr_matrix((np.ones(len(spots)), held), shape=(n_spots, len(expected)))
 
 
 def _like(found: Fit, n_spots: int) -> npt.NDArray[np.intp]:
@@ -177,10 +183,11 @@ def _stock(found: Fit, reference: Reference, rng: np.random.Generator) -> _Stock
     """Return at most some hundred cells of each type, cut in halves; made ones where there are too few."""
     blocks, numbers, pooled = [], [], []
     filled = np.asarray(reference.counts.sum(1)).ravel() > 0
-    pick = _picking(reference.genes, found.genes)
+    place = np.minimum(np.searchsorted(found.genes, reference.genes), len(found.genes) - 1)
+    place = np.where(found.genes[place] == reference.genes, place, -1)
     for k, name in enumerate(found.reference.types):
         rows = rng.permutation(np.flatnonzero((reference.types == name) & filled))[:_MOST_CELLS]
-        cells = sp.csr_matrix(reference.counts[rows] @ pick)
+        cells = picked(reference.counts[rows], place, len(found.genes))
         cells = cells[np.flatnonzero(np.asarray(cells.sum(1)).ravel() > 0)]
         n = cells.shape[0]
         if n < _FEWEST_CELLS:
@@ -189,13 +196,6 @@ def _stock(found: Fit, reference: Reference, rng: np.random.Generator) -> _Stock
         numbers.append(np.full(n, k))
         pooled.append(np.arange(n) < n // 2)
     return _Stock(sp.csr_matrix(sp.vstack(blocks)), np.concatenate(numbers), np.concatenate(pooled))
-
-
-def _picking(names: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> sp.csr_matrix:
-    """Return what takes columns of some names to sorted ones, adding up those of one name."""
-    place = np.minimum(np.searchsorted(wanted, names), len(wanted) - 1)
-    here = np.flatnonzero(wanted[place] == names)
-    return sp.csr_matrix((np.ones(len(here)), (here, place[here])), shape=(len(names), len(wanted)))
 
 
 def _made(found: Fit, k: int, rng: np.random.Generator) -> sp.csr_matrix:

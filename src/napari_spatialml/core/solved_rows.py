@@ -19,7 +19,7 @@ from .platform_factors import GeneNoise, design_of
 from .report import Report, forward_only, silent
 from .type_profiles import TypeProfiles
 
-__all__ = ["SolvedRows", "bounds_of", "dense_counts", "first_start", "solve_rows"]
+__all__ = ["Near", "SolvedRows", "bounds_of", "dense_counts", "exactly", "first_start", "solve_rows"]
 
 Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 20
@@ -51,19 +51,28 @@ class SolvedRows:
 
 
 @dataclass(frozen=True)
+class Near:
+    """Where a search may start for some spots: their sorted rows (k,), and abundances (k, t) near the answer."""
+
+    rows: npt.NDArray[np.intp]
+    abundance: Array
+
+
+@dataclass(frozen=True)
 class _Task:
     profiles: TypeProfiles
     noise: GeneNoise
     constraints: Constraints | None
     earlier: Proportions | None
-    size: int
+    near: Near | None
+    exact: bool
 
     def design(self, dtype: Any) -> Design:
         return Design.of(design_of(self.profiles, self.noise.platform), self.noise.dispersion, self.noise.grain, dtype)
 
     @property
     def tolerance(self) -> float:
-        return 1e-6 if self.size <= _EXACT else 3e-4
+        return 1e-6 if self.exact else 3e-4
 
     def bounds(self, rows: slice) -> tuple[Array, Array] | None:
         return bounds_of(self.constraints, self.profiles.types, np.arange(rows.start, rows.stop))
@@ -72,6 +81,19 @@ class _Task:
     def again(self) -> Proportions | None:
         """An earlier result for the same types, or None."""
         return self.earlier if self.earlier is not None and self.earlier.types == self.profiles.types else None
+
+    def first(self, counts: Array, rows: slice) -> Array:
+        """Return where the search starts for the counts of some rows: near the answer, or from nothing."""
+        if self.near is None:
+            return first_start(counts, self.profiles, self.noise)
+        first, last = np.searchsorted(self.near.rows, [rows.start, rows.stop])
+        known = self.near.rows[first:last] - rows.start
+        out = np.empty((len(counts), len(self.profiles.types)))
+        out[known] = self.near.abundance[first:last]
+        others = np.setdiff1d(np.arange(len(out)), known)
+        if len(others):
+            out[others] = first_start(counts[others], self.profiles, self.noise)
+        return out
 
     def start(self, earlier: Proportions, totals: Array, rows: slice) -> Array:
         """Return where the search starts from an earlier result, for spots of (k,) counts in all."""
@@ -91,6 +113,8 @@ def solve_rows(
     earlier: Proportions | None = None,
     device: Device = "auto",
     report: Report = silent,
+    near: Near | None = None,
+    exact: bool | None = None,
 ) -> SolvedRows:
     """Find the abundances of all spots, their proportions, and how well both are known.
 
@@ -107,6 +131,10 @@ def solve_rows(
     device
         "auto" takes an accelerator where there is one and the counts are many. When its memory runs
         out blocks become smaller, and at last the processor takes over.
+    near
+        Where the processor may start, where there is no earlier result.
+    exact
+        Whether in double precision; None means where the counts are few.
 
     Raises
     ------
@@ -115,7 +143,7 @@ def solve_rows(
     """
     n, g = counts.shape
     where = _where(device, n * g)
-    task = _Task(profiles, noise, constraints, earlier, n * g)
+    task = _Task(profiles, noise, constraints, earlier, near, exactly(counts) if exact is None else exact)
     found = SolvedRows.of(n, len(profiles.types))
     if where == "cpu":
         _on_processor(counts, task, found, report)
@@ -142,12 +170,12 @@ def _where(device: Device, size: int) -> str:
 def _on_processor(counts: sp.csr_matrix | CountRows, task: _Task, found: SolvedRows, report: Report) -> None:
     n, g = counts.shape
     t = len(task.profiles.types)
-    design = task.design(_precision(task.size))
+    design = task.design(_precision(task.exact))
     for rows, block in row_blocks(counts, max(1, _BLOCK // g)):
         report(rows.start / n, f"Proportions of {t} cell types")
-        dense, found.units[rows] = dense_counts(block, task.size)
+        dense, found.units[rows] = dense_counts(block, task.exact)
         if task.again is None:
-            start = first_start(dense, task.profiles, task.noise)
+            start = task.first(dense, rows)
         else:
             start = task.start(task.again, dense.sum(1, dtype=np.float64), rows)
         at = solve(dense, design, start, task.bounds(rows), task.tolerance)
@@ -190,14 +218,19 @@ def _blocks(n: int, g: int, first: int) -> npt.NDArray[np.int64]:
     return np.unique(rows // read * read + rows % read // solved, return_inverse=True)[1].astype(np.int64)
 
 
-def _precision(size: int) -> Any:
-    return np.float64 if size <= _EXACT else np.float32
+def exactly(counts: sp.csr_matrix | CountRows) -> bool:
+    """Return whether a table is small enough for double precision."""
+    return int(counts.shape[0]) * int(counts.shape[1]) <= _EXACT
 
 
-def dense_counts(counts: sp.csr_matrix, size: int) -> tuple[Array, Array]:
-    """Return dense counts in the unit of each spot, and the units; ``size`` is that of the whole table."""
+def _precision(exact: bool) -> Any:
+    return np.float64 if exact else np.float32
+
+
+def dense_counts(counts: sp.csr_matrix, exact: bool) -> tuple[Array, Array]:
+    """Return dense counts in the unit of each spot, and the units."""
     units = count_units(counts)
-    dtype = _precision(size)
+    dtype = _precision(exact)
     dense = counts.astype(dtype).toarray()
     dense /= units[:, None].astype(dtype)
     return dense, units

@@ -27,7 +27,7 @@ from .run import Finished, device, versions
 from .selection import DeconvolutionSelection, plain
 from .session import Session
 
-__all__ = ["REFIT", "RefitJob", "finish_refit", "refit", "refit_now"]
+__all__ = ["REFIT", "RefitJob", "finish_refit", "moved", "refit", "refit_now"]
 
 REFIT = "refit"
 """The type of its record in the history."""
@@ -66,7 +66,7 @@ class RefitJob(DeconvolvingJob):
         plainly = _without_intervals(self.method) if start is not None and _has_intervals(start) else None
         found = self.fitted(spots, report, plainly)
         if start is not None and plainly is not None:
-            found = _moved(found, start)
+            found = moved(found, start)
         return self.done(found, self.computed, time.perf_counter() - begun)
 
 
@@ -154,13 +154,18 @@ def _has_intervals(found: Proportions) -> bool:
     return bool((there if found.empty is None else there | found.empty).all())
 
 
-def _moved(found: Proportions, start: Proportions) -> Proportions:
-    """Return a result with the intervals, standard errors and flags of an earlier one, about its own proportions."""
+def moved(found: Proportions, start: Proportions) -> Proportions:
+    """Return a result with the intervals, standard errors and flags of an earlier one, about its own proportions.
+
+    An end at 0 or at 1 stays: the truth lies there more often than anywhere else, however little the rest moves.
+    """
     assert start.lower is not None and start.upper is not None
+    lower = np.maximum(found.values - np.maximum(start.values - start.lower, 0), 0)
+    upper = np.minimum(found.values + np.maximum(start.upper - start.values, 0), 1)
     return replace(
         found,
-        lower=np.maximum(found.values - np.maximum(start.values - start.lower, 0), 0),
-        upper=np.minimum(found.values + np.maximum(start.upper - start.values, 0), 1),
+        lower=np.where(start.lower <= 0, 0.0, lower),
+        upper=np.where(start.upper >= 1, 1.0, upper),
         standard_errors=start.standard_errors,
         outside=start.outside,
     )
