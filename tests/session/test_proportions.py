@@ -77,7 +77,7 @@ def test_everything_that_a_method_gives_is_stored_and_read_back(section):
 def test_another_method_takes_away_what_it_does_not_give(section, reference):
     run(section, NNLS(), selected(reference))
     table = section.document.table(TABLE)
-    assert "proportions_lower" not in table.obsm and "proportions_deviance" not in table.obs
+    assert "proportions_lower" not in table.obsm and "proportions_outside" not in table.obs
     assert "proportions_platform_factor" not in table.var and "proportions_signatures" not in table.varm
     assert column(section, "uncertainty").isna().all()
     section.undo()
