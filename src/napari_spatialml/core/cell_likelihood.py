@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from .platform_factors import FIRST_DISPERSION
+from .platform_factors import FIRST_DISPERSION, shrunk_factors
 
 __all__ = [
     "CellModel",
@@ -16,7 +16,6 @@ __all__ = [
     "learnt_from",
     "log_likelihoods",
     "moment_dispersions",
-    "shrunk_factors",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -118,7 +117,7 @@ def learnt_from(counts: sp.csr_matrix, model: CellModel, factors: bool = True) -
         change, dispersion = _residuals(counts, best, model)
         found = replace(model, dispersion=dispersion)
         if factors:
-            found = replace(found, platform=shrunk_factors(np.log(model.platform) + change[0], change[1]))
+            found = replace(found, platform=shrunk_factors(np.log(model.platform) + change[0], change[1])[0])
         moved = float(np.abs(np.log(found.platform / model.platform)).max())
         model = found
         if moved < 0.02:
@@ -163,20 +162,6 @@ def moment_dispersions(left: Array, squares: Array) -> Array:
     worth = 0.5 * squares * common**2
     weight = worth / (worth + 1)
     return np.asarray(np.exp(weight * np.log(own) + (1 - weight) * np.log(common)))
-
-
-def shrunk_factors(logs: Array, variance: Array) -> Array:
-    """Return (g,) factors drawn towards their mean by a normal prior of the logarithm, its variance by moments.
-
-    Parameters
-    ----------
-    logs, variance
-        (g,) logarithms of factors as they were seen, and how uncertain each is.
-    """
-    centre = float(np.average(logs, weights=1 / (variance + 0.1)))
-    excess = (logs - centre) ** 2 - variance
-    prior = max(float(np.minimum(excess, np.quantile(excess, 0.95)).mean()), 0.0)
-    return np.asarray(np.exp(prior / (prior + variance) * (logs - centre)))
 
 
 def expected_deviance(model: CellModel, depths: Array, generator: np.random.Generator) -> tuple[Array, Array]:

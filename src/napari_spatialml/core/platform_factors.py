@@ -16,7 +16,7 @@ from .report import Report, silent
 from .taught_profiles import resized, taught, teaching
 from .type_profiles import TypeProfiles
 
-__all__ = ["GeneNoise", "design_of", "learn", "noise_around"]
+__all__ = ["GeneNoise", "design_of", "learn", "noise_around", "shrunk_factors"]
 
 Array = npt.NDArray[np.float64]
 FIRST_DISPERSION = 0.1
@@ -145,7 +145,7 @@ def _noise(
     if factors:
         change = np.log((seen + 0.5) / (expected + 0.5))
         known = 1 / (expected + 0.5) + _signature_variance(abundance, reference)
-        platform, spread = _shrunk_factors(np.log(platform) + change, known)
+        platform, spread = shrunk_factors(np.log(platform) + change, known)
         mean = mean * (platform / noise.platform).astype(counts.dtype)
     some = slice(None, None, max(1, len(counts) // _FOR_VARIANCE))
     grain, dispersion = _variances(counts[some], mean[some], noise, abundance[some])
@@ -179,8 +179,18 @@ def _signature_variance(abundance: Array, reference: TypeProfiles) -> Array:
     return np.asarray((part**2 / reference.shape).sum(0))
 
 
-def _shrunk_factors(logs: Array, variance: Array) -> tuple[Array, float]:
-    """Return factors drawn towards 1 by a normal prior of their logarithm, with its variance by moments."""
+def shrunk_factors(logs: Array, variance: Array) -> tuple[Array, float]:
+    """Return factors drawn towards 1 by a normal prior of their logarithm, with its variance by moments.
+
+    Parameters
+    ----------
+    logs, variance
+        (g,) logarithms of factors as they were seen, and how uncertain each is.
+
+    Returns
+    -------
+    (g,) factors, and the prior's standard deviation: 0 where the data do not speak for any effect.
+    """
     prior = 0.0
     for _ in range(20):
         weight = 1 / (variance + prior)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from ...core.box_simplex import obeying
-from ...core.cell_likelihood import moment_dispersions, shrunk_factors
+from ...core.cell_likelihood import moment_dispersions
 from ...core.composition_network import Decoder, Encoder, Given
 from ...core.count_rows import CountRows, row_blocks
 from ...core.count_units import count_units
@@ -19,6 +19,7 @@ from ...core.device import Device, choose, with_memory_fallback
 from ...core.goodness import goodness
 from ...core.least_squares_shares import least_squares_shares
 from ...core.method import Advanced, Interval, method
+from ...core.platform_factors import shrunk_factors
 from ...core.report import Report, forward_only, part, silent
 from ...core.signatures import marker_genes, shared_genes
 from ...core.simulated_mixtures import Recipe
@@ -222,4 +223,4 @@ def _after(decoder: Decoder, counts: Array, proportions: Array) -> Decoder:
     dispersion = moment_dispersions(((counts - mean) ** 2 - mean).sum(0), squares)
     logs = np.log((counts.sum(0) + 0.5) / (expected + 0.5))
     variance = 1 / (expected + 0.5) + dispersion * squares / (expected + 0.5) ** 2
-    return Decoder(decoder.profiles, shrunk_factors(np.log(decoder.platform) + logs, variance), dispersion)
+    return Decoder(decoder.profiles, shrunk_factors(np.log(decoder.platform) + logs, variance)[0], dispersion)
