@@ -129,7 +129,8 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
         bound[found.constraints.rows] = True
     free = np.flatnonzero(~bound)
     nothing = Outside(np.zeros(n, bool), np.zeros(n))
-    if len(free) < _FEWEST or len(found.genes) < _PANEL:
+    # spots of next to no counts rehearse as empty ones, which say nothing of what is usual
+    if min(len(free), int((~rehearsed.empty).sum())) < _FEWEST or len(found.genes) < _PANEL:
         return nothing
     noise = _Noise.of(found)
     learnt = _spread(free, min(len(free), _MOST))
