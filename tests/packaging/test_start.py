@@ -142,7 +142,8 @@ def test_the_constraints_meet_what_pyproject_asks_for() -> None:
     pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
     assert not [version for version in pinned.values() if "+" in version or "/" in version]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    alone = {"stardist", "instanseg", "cell2location", "rctd"}  # whoever wants one installs it: not tested here, so nothing is pinned
+    # whoever wants one installs it: not tested here, so nothing is pinned
+    alone = {"stardist", "instanseg", "cell2location", "rctd"}
     groups = {name: group for name, group in project["optional-dependencies"].items() if name not in alone}
     assert not alone & set(",".join(groups["all"]).replace("[", ",").replace("]", ",").split(","))
     asked = [Requirement(r) for group in groups.values() for r in group]
