@@ -66,9 +66,9 @@ def test_known_mixtures_are_recovered(cls):
 @each
 def test_what_is_told_beside_the_proportions_fits_them(cls):
     """Abundances sum to the counts that were used, a spot that the profiles explain has a deviance of about 1."""
-    found = cls()(spots(), reference())
     if not cls.mixtures:
-        return
+        pytest.skip("a method that gives each row one type explains no mixtures")
+    found = cls()(spots(), reference())
     assert found.abundance is not None and found.standard_errors is not None and found.deviance is not None
     assert found.empty is not None and not found.empty.any()
     assert (found.abundance >= 0).all() and (found.abundance.sum(1) <= COUNTS.sum(1) * 1.3).all()
@@ -102,7 +102,8 @@ def test_the_order_of_genes_spots_and_cells_does_not_matter(cls):
 def test_scaling_the_counts_of_a_spot_leaves_its_proportions(cls):
     here = cls()(spots(), reference()).values
     depth = GENERATOR.integers(1, 20, (len(COUNTS), 1)) * np.where(np.arange(len(COUNTS)) % 2, 1, 0.37)[:, None]
-    assert np.allclose(cls()(spots(COUNTS * depth), reference()).values, here, atol=1e-7)
+    atol = min(1e-7, cls.learnt_tolerance)  # rounding alone, where nothing is learnt from the other spots
+    assert np.allclose(cls()(spots(COUNTS * depth), reference()).values, here, atol=atol)
 
 
 @each

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from .count_rows import CountRows
+from .count_rows import CountRows, evenly_spaced, picked, some_rows
 from .deconvolution import Constraints, Reference, Spots
 from .device import Device
 from .fisher import Design
@@ -41,7 +41,6 @@ __all__ = ["Fit", "Options", "fit", "fit_again", "noise_of"]
 
 Array = npt.NDArray[np.float64]
 _LEARN = 2 << 20
-_RUN = 64
 _FEWEST = 256
 """Factors and dispersion are learnt from no more counts than this, nor from fewer spots."""
 
@@ -143,21 +142,6 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class _Columns(CountRows):
-    """Some columns of counts that are read by rows."""
-
-    counts: CountRows
-    columns: npt.NDArray[np.intp]
-
-    @property
-    def shape(self) -> tuple[int, int]:  # type: ignore[override]
-        return int(self.counts.shape[0]), len(self.columns)
-
-    def rows(self, start: int, stop: int) -> sp.csr_matrix:
-        return self.counts.rows(start, stop)[:, self.columns]
-
-
-@dataclass(frozen=True)
 class _Learnt:
     """What `learn` says, and the sorted rows of the spots that it was learnt from."""
 
@@ -184,7 +168,12 @@ def fit(spots: Spots, reference: Reference, options: Options = Options(), report
     if options.share == "RNA":
         profiles = TypeProfiles(profiles.types, profiles.profiles, profiles.shape, np.ones(len(profiles.types)))
     counts = shared.spots
-    counts = _Columns(counts, columns) if isinstance(counts, CountRows) else sp.csr_matrix(counts[:, columns])
+    if isinstance(counts, CountRows):
+        places = np.full(len(shared.genes), -1)
+        places[columns] = np.arange(len(columns))
+        counts = picked(counts, places, len(columns))
+    else:
+        counts = sp.csr_matrix(counts[:, columns])
     learnt = _learnt(counts, profiles, spots, options, part(report, 0.1, 0.5))
     return _solved(shared.genes[columns], counts, learnt, spots, options, part(report, 0.5, 1.0), exactly(counts))
 
@@ -261,7 +250,7 @@ def _learnt(
     rows = _to_learn_from(spots, min(options.learn_from, enough))
     if not len(rows):
         return _Learnt(noise, profiles, np.empty((0, len(profiles.types))), rows)
-    chosen = _rows(counts, rows)
+    chosen = some_rows(counts, rows)
     dense, _ = dense_counts(chosen, exactly(chosen))
     bounds = bounds_of(spots.constraints, profiles.types, rows)
     # from the same start whatever came before: how far the factors go depends a little on where they begin
@@ -279,16 +268,6 @@ def _to_learn_from(spots: Spots, most: int) -> npt.NDArray[np.intp]:
     rows = np.flatnonzero(free)
     if len(rows) <= most:
         return rows
-    # what lies on disk is read in runs, each from one chunk or two
-    run = _RUN if isinstance(spots.counts, CountRows) else 1
-    starts = np.linspace(0, len(rows) - run, max(1, most // run)).round().astype(np.intp)
-    rows = rows[np.unique(starts[:, None] + np.arange(run))]
+    rows = rows[evenly_spaced(spots.counts, len(rows), most)]
     told = np.empty(0, np.intp) if hand is None else hand.rows[free[hand.rows]][:most]
     return np.union1d(rows, told)
-
-
-def _rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.csr_matrix:
-    if not isinstance(counts, CountRows):
-        return counts[rows]
-    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
-    return sp.csr_matrix(sp.vstack([counts.rows(int(run[0]), int(run[-1]) + 1) for run in runs]))

@@ -12,8 +12,9 @@ import scipy.sparse as sp
 
 from .arrays import require
 
-__all__ = ["CountRows", "HeldRows", "picked", "row_blocks"]
+__all__ = ["CountRows", "HeldRows", "evenly_spaced", "picked", "row_blocks", "some_rows"]
 
+_RUN = 64
 _CHECKED = 1 << 24
 """Values that are checked at once."""
 
@@ -41,6 +42,23 @@ def row_blocks(counts: sp.csr_matrix | CountRows, size: int) -> Iterator[tuple[s
     for start in range(0, n, size):
         stop = min(start + size, n)
         yield slice(start, stop), counts.rows(start, stop) if isinstance(counts, CountRows) else counts[start:stop]
+
+
+def evenly_spaced(counts: sp.csr_matrix | CountRows, n: int, most: int) -> npt.NDArray[np.intp]:
+    """Return about ``most`` of n places, evenly spaced; of what lies on disk in runs, each from one chunk or two."""
+    if n <= most:
+        return np.arange(n)
+    run = _RUN if isinstance(counts, CountRows) else 1
+    starts = np.linspace(0, n - run, max(1, most // run)).round().astype(np.intp)
+    return np.unique(starts[:, None] + np.arange(run))
+
+
+def some_rows(counts: sp.csr_matrix | CountRows, rows: npt.NDArray[np.intp]) -> sp.csr_matrix:
+    """Return sorted rows of a table of counts, (k, g); of what lies on disk nothing else is read."""
+    if not isinstance(counts, CountRows):
+        return counts[rows]
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    return sp.csr_matrix(sp.vstack([counts.rows(int(run[0]), int(run[-1]) + 1) for run in runs]))
 
 
 class HeldRows(CountRows):

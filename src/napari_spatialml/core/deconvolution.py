@@ -281,8 +281,9 @@ class Deconvolver(Method):
     kind: ClassVar[str] = "deconvolution"
     mixtures: ClassVar[bool] = True
     """Whether a row may hold several types; False for a method that says which one type a single cell is."""
-    learnt_tolerance: ClassVar[float] = 0.01
-    """By so much may a proportion change when other spots are dropped, for what the method learns from all of them."""
+    learnt_tolerance: ClassVar[float] = 1e-9
+    """By so much may a proportion change when other spots are dropped, for what the method learns from all of them;
+    rounding, where a spot stands alone."""
 
     @abstractmethod
     def __call__(self, spots: Spots, reference: Reference, report: Report = silent) -> Proportions:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from .count_rows import CountRows, row_blocks
+from .count_rows import CountRows, evenly_spaced, row_blocks, some_rows
 from .count_units import count_units
 from .fisher import Design, information, pearson, standard_errors
 from .platform_factors import noise_around
@@ -65,11 +65,11 @@ def goodness(
 
     Notes
     -----
-    Each gene's noise around the means is learnt from at most 400 spots, evenly spaced; then one
+    Each gene's noise around the means is learnt from about 400 spots, evenly spaced; then one
     pass over the counts, O(n k t²).
     """
     n, t = values.shape
-    rows = np.unique(np.linspace(0, n - 1, min(n, _LEARN)).round().astype(np.intp))
+    rows = evenly_spaced(counts, n, _LEARN)
     design = _design(counts, columns, profiles, values, rows)
     told = Goodness(np.zeros((n, t)), np.full((n, t), np.nan), np.zeros(n), np.zeros(n, bool))
     for part, block in row_blocks(counts, max(1, _BLOCK // len(columns))):
@@ -95,11 +95,7 @@ def _design(
     rows: npt.NDArray[np.intp],
 ) -> Design:
     """Return the profiles with the noise of each gene, as these rows show it."""
-    taken = []
-    for part, block in row_blocks(counts, max(1, _BLOCK // len(columns))):
-        here = rows[(rows >= part.start) & (rows < part.stop)]
-        taken.append(_dense(block[here - part.start], columns)[0])
-    dense = np.vstack(taken)
+    dense, _ = _dense(some_rows(counts, rows), columns)
     at = values[rows] * _size(dense, profiles, values[rows])[:, None]
     noise = noise_around(dense, at @ profiles + 1e-20, at)
     return Design.of(profiles, noise.dispersion, noise.grain)

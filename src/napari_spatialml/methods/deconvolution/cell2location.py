@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ class Cell2location(Deconvolver):
     run.
     """
 
+    learnt_tolerance: ClassVar[float] = 0.01
     cells_per_spot: Annotated[float, Interval(gt=0, le=1000)] = 8.0
     """How many cells a spot holds on average, as seen in the histology."""
     detection_alpha: Annotated[float, Interval(gt=0, le=10_000)] = 20.0

@@ -37,6 +37,7 @@ class CellTypes(Deconvolver):
     the reference that were held out and thinned to as few counts. A cell that fits no type is flagged.
     """
 
+    learnt_tolerance: ClassVar[float] = 0.01
     mixtures: ClassVar[bool] = False
     n_markers: Annotated[int, Interval(ge=1, le=100_000), Advanced()] = 400
     """At most so many marker genes a cell type are used."""

@@ -32,6 +32,7 @@ class NegativeBinomial(Deconvolver):
     how they compare within a spot, and a spot's counts times any factor give the same proportions.
     """
 
+    learnt_tolerance: ClassVar[float] = 0.01
     preferred: ClassVar[bool] = True
     share: Share = "cells"
     """Proportions are shares of cells, by the mean counts of a cell in the reference, or shares of RNA."""

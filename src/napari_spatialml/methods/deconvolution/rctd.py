@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ class Rctd(Deconvolver):
     ``sigma``; the published tables, with which it estimates sigma, were not at hand.
     """
 
+    learnt_tolerance: ClassVar[float] = 0.01
     mode: Literal["full", "doublet"] = "full"
     """"full" lets a spot hold any types; "doublet" one or two, for small bins and single cells."""
     sigma: Annotated[float, Interval(ge=0, le=2), Means(0, "estimate", 1.0), Advanced()] = 0.0
