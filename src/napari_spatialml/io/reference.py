@@ -178,6 +178,11 @@ def _column(obs: pd.DataFrame, name: str, column: str | None, notes: list[str]) 
     if len(obvious) == 1:
         notes.append(f"The cell types are those of the column '{obvious[0]}'.")
         return obvious[0]
+    if listed == "none":
+        raise BadInput(
+            f"It is not clear which column of '{name}' names the cell types: none holds two or more names.",
+            "Add one to its cells, and write it again; or choose another reference.",
+        )
     raise BadInput(
         f"It is not clear which column of '{name}' names the cell types.",
         f"Choose one; those that could: {listed}.",

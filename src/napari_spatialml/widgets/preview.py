@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
 
 from ..core.patch import Window
 from ..core.report import Report
@@ -17,9 +17,9 @@ from ..session.previewing import Preview, Previewer, central
 from ..views.previewing import Edges, PreviewLayer, edges_of
 from .desk import Desk
 from .messages import Message, MessageLine, tell
+from .preview_parts import lay_out_preview, set_up_preview
 from .progress import Progress
 from .runner import Runner
-from .style import SPACING, thin_bar, tooltip
 
 __all__ = ["PreviewRow", "Wanted"]
 
@@ -61,7 +61,6 @@ class PreviewRow(QWidget):
         self.button, self.follows, self.hide_button = QPushButton("Preview here"), QCheckBox(), QPushButton("Hide")
         self.bar, self.message = QProgressBar(), MessageLine()
         self._set_up()
-        self._lay_out()
         self.runner.changed.connect(self._follow_state)
         self._follow_state()
 
@@ -147,35 +146,12 @@ class PreviewRow(QWidget):
         self.hide_button.setVisible(self._layer.shown)
 
     def _set_up(self) -> None:
-        self.button.setToolTip(
-            tooltip(
-                f"Segment what is in view with these values and draw the outlines ({_KEY}). Nothing is stored: "
-                "the section and its history stay as they are."
-            )
+        set_up_preview(
+            self,
+            _KEY,
+            f"Segment what is in view with these values and draw the outlines ({_KEY}). Nothing is stored: "
+            "the section and its history stay as they are.",
+            "Preview again whenever a value changes. Thresholds act at once; the others run the network again.",
+            "Take the outlines away.",
         )
-        self.button.setShortcut(_KEY)
-        self.button.clicked.connect(lambda _checked=False: self.preview())
-        self.follows.setText("follow the form")
-        self.follows.setChecked(True)
-        self.follows.setToolTip(
-            tooltip("Preview again whenever a value changes. Thresholds act at once; the others run the network again.")
-        )
-        self.hide_button.setToolTip(tooltip("Take the outlines away."))
-        self.hide_button.clicked.connect(lambda _checked=False: self.clear())
-        for button in (self.button, self.hide_button):
-            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        thin_bar(self.bar)
-
-    def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for part in (self.button, self.follows):
-            row.addWidget(part)
-        row.addStretch(1)
-        row.addWidget(self.hide_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACING)
-        column.addLayout(row)
-        for part in (self.bar, self.message):
-            column.addWidget(part)
+        lay_out_preview(self)

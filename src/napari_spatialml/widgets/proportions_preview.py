@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
 
 from ..core.deconvolution import Deconvolver
 from ..core.method import parameters
@@ -18,9 +18,9 @@ from ..views.proportions_preview import ProportionsLayer, legend_of
 from ..views.state import Legend
 from .desk import Desk
 from .messages import Message, MessageLine, tell
+from .preview_parts import lay_out_preview, set_up_preview
 from .progress import Progress
 from .runner import Runner
-from .style import SPACING, thin_bar, tooltip
 
 __all__ = ["ProportionsPreviewRow", "quick"]
 
@@ -68,7 +68,6 @@ class ProportionsPreviewRow(QWidget):
         self._timer.setInterval(_WAIT_MS)
         self._timer.timeout.connect(self._again)
         self._set_up()
-        self._lay_out()
         self.runner.changed.connect(self._follow_state)
         self._follow_state()
 
@@ -162,33 +161,13 @@ class ProportionsPreviewRow(QWidget):
             self._explain(None)
 
     def _set_up(self) -> None:
-        self.button.setToolTip(
-            tooltip(
-                "Estimate the proportions by the quickest method, with these markers and merged types, and draw them "
-                f"({_KEY}). Nothing is stored: the section and its history stay as they are."
-            )
+        set_up_preview(
+            self,
+            _KEY,
+            "Estimate the proportions by the quickest method, with these markers and merged types, and draw them "
+            f"({_KEY}). Nothing is stored: "
+            "the section and its history stay as they are.",
+            "Preview again whenever the reference, its merged types or a value changes.",
+            "Take the preview away.",
         )
-        self.button.setShortcut(_KEY)
-        self.button.clicked.connect(lambda _checked=False: self.preview())
-        self.follows.setText("follow the form")
-        self.follows.setChecked(True)
-        self.follows.setToolTip(tooltip("Preview again whenever the reference, its merged types or a value changes."))
-        self.hide_button.setToolTip(tooltip("Take the preview away."))
-        self.hide_button.clicked.connect(lambda _checked=False: self.clear())
-        for button in (self.button, self.hide_button):
-            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        thin_bar(self.bar)
-
-    def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for part in (self.button, self.follows):
-            row.addWidget(part)
-        row.addStretch(1)
-        row.addWidget(self.hide_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACING)
-        column.addLayout(row)
-        for part in (self.bar, self.message):
-            column.addWidget(part)
+        lay_out_preview(self)
