@@ -10,6 +10,10 @@ from napari_spatialml.views import Presenter
 from ..views.conftest import own_state, section  # noqa: F401
 
 
+_BETWEEN_MOVES = 25
+"""In milliseconds. VisPy drops a move within 10 ms of the one before, and napari within 5: a hand is slower."""
+
+
 class Window:
     """A presenter in a napari window."""
 
@@ -47,8 +51,10 @@ class Window:
         QTest.mousePress(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, points[0])
         self.settle()
         for point in points[1:]:
+            QTest.qWait(_BETWEEN_MOVES)
             _moved(native, point)
             self.settle()
+        QTest.qWait(_BETWEEN_MOVES)
         QTest.mouseRelease(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, points[-1])
         self.settle()
 
