@@ -153,7 +153,7 @@ def _replay() -> Figure:
         session = Session.start(_sample())
         session.save(store)
         run(session, method("segmentation", "watershed")(), SegmentationSelection("dapi"))
-        run(session, method("domains", "smoothed-mixture")(n_domains=5), DomainsSelection("spot_counts"))
+        run(session, method("domains", "low-pass-mixture")(n_domains=5), DomainsSelection("spot_counts"))
         cells = np.unique(session.document.grid("nuclei").read())[1:3].tolist()
         session.execute(correct(session.document, "merge-cells", labels="nuclei", cells=cells))
         session.save()

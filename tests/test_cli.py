@@ -125,7 +125,7 @@ def test_where_one_input_fits_it_need_not_be_named(section, original, capsys):
     run = ["deconvolution", "nnls", str(section), "--table", "spot_counts"]
     assert main([*run, "--reference", str(original / "reference.h5ad")]) == 0
     assert "cell types in" in capsys.readouterr().out
-    assert main(["domains", "smoothed-mixture", str(section), "--table", "spot_counts", "--n-domains", "4"]) == 0
+    assert main(["domains", "low-pass-mixture", str(section), "--table", "spot_counts", "--n-domains", "4"]) == 0
     found = _opened(section).document.table("spot_counts").obs["domain"]
     assert len(found.cat.categories) == 4
 
@@ -133,7 +133,7 @@ def test_where_one_input_fits_it_need_not_be_named(section, original, capsys):
 def test_where_several_fit_the_choices_are_listed(section, capsys):
     assert main(["segmentation", "watershed", str(section)]) == 2
     assert capsys.readouterr().err == ("The section has 2 possible images: 'dapi', 'he'. Choose one with --image.\n")
-    assert main(["domains", "smoothed-mixture", str(section)]) == 2
+    assert main(["domains", "low-pass-mixture", str(section)]) == 2
     assert "'msi', 'spot_counts'" in capsys.readouterr().err
 
 
@@ -146,7 +146,7 @@ def test_where_several_fit_the_choices_are_listed(section, capsys):
         (["segmentation", "magic", "{}"], "magic"),
         (["segmentation", "watershed", "absent.zarr"], "no section 'absent.zarr'"),
         (["deconvolution", "nnls", "{}", "--table", "spot_counts"], "--reference FILE"),
-        (["domains", "smoothed-mixture", "{}", "--table", "spot_counts", "--n-domains", "1"], "≥ 2"),
+        (["domains", "low-pass-mixture", "{}", "--table", "spot_counts", "--n-domains", "1"], "≥ 2"),
         (["methods", "alchemy"], "no kind of method 'alchemy'"),
         (["replay", "absent.json", "{}"], "cannot be read"),
         (["convert", "{}", "--out", "{}"], "is there already"),

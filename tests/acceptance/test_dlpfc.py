@@ -23,7 +23,7 @@ def read(folder, name):
 
 
 def score(cells, layers, known, **settings) -> float:
-    found = method("domains", "smoothed-mixture")(n_domains=7, **settings)(cells)
+    found = method("domains", "low-pass-mixture")(n_domains=7, **settings)(cells)
     return agreement(found.labels[known], layers.to_numpy()[known].astype(np.int64))
 
 
@@ -50,8 +50,8 @@ def test_corrections_carry_further_than_where_they_are_painted(data):
     painted = known & (np.random.default_rng(0).random(len(truth)) < 0.1)
     anchors = np.where(painted, truth, -1)
     rest = known & ~painted
-    free = method("domains", "smoothed-mixture")()(cells)
-    taught = method("domains", "smoothed-mixture")()(Cells(cells.features, cells.coordinates, anchors))
+    free = method("domains", "low-pass-mixture")()(cells)
+    taught = method("domains", "low-pass-mixture")()(Cells(cells.features, cells.coordinates, anchors))
     before, after = (agreement(found.labels[rest], truth[rest]) for found in (free, taught))
     print(f"on spots not painted: {before:.3f} -> {after:.3f}")
     assert (taught.labels[painted] == truth[painted]).all()

@@ -9,7 +9,6 @@ from napari_spatialml.views import Presenter
 
 from ..views.conftest import own_state, section  # noqa: F401
 
-
 _BETWEEN_MOVES = 25
 """In milliseconds. VisPy drops a move within 10 ms of the one before, and napari within 5: a hand is slower."""
 

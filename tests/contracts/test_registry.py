@@ -16,7 +16,7 @@ each_method = pytest.mark.parametrize("cls", ALL, ids=lambda cls: f"{cls.kind}:{
 
 def test_the_first_methods_are_there():
     there = {(cls.kind, cls.name) for cls in ALL}
-    assert {("registration", "landmarks"), ("domains", "smoothed-mixture"), ("deconvolution", "nnls")} <= there
+    assert {("registration", "landmarks"), ("domains", "low-pass-mixture"), ("deconvolution", "nnls")} <= there
 
 
 def test_names_are_unique_and_find_their_class():

@@ -39,7 +39,7 @@ def _kinds(session: Session) -> list[str]:
 
 
 def test_domains_of_cells_are_outdated_by_a_correction_and_not_by_undoing_it(session: Session) -> None:
-    mixture = method("domains", "smoothed-mixture")(n_domains=2)
+    mixture = method("domains", "low-pass-mixture")(n_domains=2)
     run(session, mixture, DomainsSelection("nuclei_table"))
     assert outdated(session) == ()
     session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=_two(session)[:1]))
@@ -53,7 +53,7 @@ def test_domains_of_cells_are_outdated_by_a_correction_and_not_by_undoing_it(ses
 
 
 def test_moving_rows_by_hand_does_not_make_domains_old(session: Session) -> None:
-    run(session, method("domains", "smoothed-mixture")(n_domains=2), DomainsSelection("spot_counts"))
+    run(session, method("domains", "low-pass-mixture")(n_domains=2), DomainsSelection("spot_counts"))
     session.execute(
         correct(
             session.document, "relabel", table="spot_counts", column="domain", rows=packed(np.arange(3)), value="D2"

@@ -32,7 +32,7 @@ from napari_spatialml.session.corrections import packed
 
 from .conftest import small_section, state_of
 
-WATERSHED, MIXTURE = method("segmentation", "watershed"), method("domains", "smoothed-mixture")
+WATERSHED, MIXTURE = method("segmentation", "watershed"), method("domains", "low-pass-mixture")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from napari_spatialml.session import (
 
 SMALL = {"size_um": 300.0}
 WATERSHED, LANDMARKS = method("segmentation", "watershed"), method("registration", "landmarks")
-MIXTURE, NNLS = method("domains", "smoothed-mixture"), method("deconvolution", "nnls")
+MIXTURE, NNLS = method("domains", "low-pass-mixture"), method("deconvolution", "nnls")
 
 
 @pytest.fixture

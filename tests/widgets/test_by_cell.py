@@ -13,7 +13,7 @@ from napari_spatialml.widgets.domains import DomainsDock
 def test_old_domains_are_made_again_with_the_settings_they_had(viewer, desk, show, qtbot):
     session = desk.session
     run(session, method("segmentation", "watershed")(), SegmentationSelection("dapi", ("DAPI",)))
-    mixture = method("domains", "smoothed-mixture")(n_domains=3)
+    mixture = method("domains", "low-pass-mixture")(n_domains=3)
     run(session, mixture, DomainsSelection("nuclei_table", column="niche"))
     dock = show(DomainsDock(viewer))
     dock.refresh_now()

@@ -271,7 +271,7 @@ def test_one_coordinate_system_leaves_nothing_to_register(desk, show):
 @pytest.fixture
 def domains(desk, show, ran):
     dock = show(DomainsDock(desk.viewer))
-    dock.panel.set_method(method("domains", "smoothed-mixture")(n_domains=3))
+    dock.panel.set_method(method("domains", "low-pass-mixture")(n_domains=3))
     assert ran(dock).startswith("3 domains over 34 rows")
     return dock
 
@@ -329,7 +329,7 @@ def test_a_new_domain_can_be_brushed_and_is_in_the_list_before(desk, domains):
 
 def test_a_result_whose_inputs_changed_can_be_kept_all_the_same(desk, show, qtbot):
     dock = show(DomainsDock(desk.viewer))
-    dock.panel.set_method(method("domains", "smoothed-mixture")(n_domains=3))
+    dock.panel.set_method(method("domains", "low-pass-mixture")(n_domains=3))
     dock.refresh_now()
     gate, inner = threading.Event(), dock.panel._job
 

@@ -6,7 +6,7 @@ SpatialData.
 
 from .count_rows import CountRows
 from .deconvolution import Constraints, Deconvolver, Fitted, Proportions, Reference, Spots
-from .domains import Cells, DomainDetector, Domains
+from .domains import Cells, DomainDetector, Domains, Embedded
 from .embedding import Embedder, Embedding, Features
 from .method import Advanced, Interval, Method, Parameter, Unit, method, parameters
 from .registration import Alignment, Candidate, Certainty, Pair, Registrar, Side, Trust
@@ -28,6 +28,7 @@ __all__ = [
     "DisplacementField",
     "DomainDetector",
     "Domains",
+    "Embedded",
     "Embedder",
     "Embedding",
     "Features",

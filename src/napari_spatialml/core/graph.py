@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from .arrays import as_coordinates, require
 
-__all__ = ["averaging", "knn_graph", "radius_graph", "spacing"]
+__all__ = ["averaging", "knn_graph", "radius_graph", "spacing", "tissue_graph"]
 
 
 def knn_graph(coordinates: Any, k: int) -> sp.csr_matrix:
@@ -48,6 +48,27 @@ def knn_graph(coordinates: Any, k: int) -> sp.csr_matrix:
     taken = distances <= nearest * (1 + 1e-6)
     pointer = np.concatenate([[0], np.cumsum(taken.sum(1))])
     graph = sp.csr_matrix((np.ones(int(pointer[-1])), indices[taken], pointer), shape=(n, n))
+    graph.sort_indices()
+    return graph
+
+
+def tissue_graph(coordinates: Any, k: int, sections: npt.NDArray[np.int64] | None = None) -> sp.csr_matrix:
+    """Return `knn_graph` of each section by itself, as one graph in the order of the rows.
+
+    Parameters
+    ----------
+    coordinates, k
+        As in `knn_graph`.
+    sections
+        (n,) the section that a row lies on; all on one if None.
+    """
+    if sections is None:
+        return knn_graph(coordinates, k)
+    where = as_coordinates(coordinates, "The coordinates")
+    rows = [np.flatnonzero(sections == s) for s in np.unique(sections)]
+    parts = sp.block_diag([knn_graph(where[r], k) for r in rows], format="csr")
+    back = np.argsort(np.concatenate(rows), kind="stable")
+    graph = sp.csr_matrix(parts[back][:, back])
     graph.sort_indices()
     return graph
 

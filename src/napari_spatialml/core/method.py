@@ -161,9 +161,9 @@ class Method:
     kind: ClassVar[str]
     """The kind, as on the command line: ``"segmentation"``."""
     name: ClassVar[str]
-    """The method's name in kebab-case: ``"smoothed-mixture"``."""
+    """The method's name in kebab-case: ``"low-pass-mixture"``."""
     title: ClassVar[str]
-    """The name a person reads: "Smoothed mixture"."""
+    """The name a person reads: "Low-pass mixture"."""
     citation: ClassVar[str] = ""
     """The paper, with its DOI."""
     requires: ClassVar[tuple[str, ...]] = ()

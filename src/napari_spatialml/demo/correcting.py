@@ -137,7 +137,7 @@ def _domains(walk: Walk, table: str) -> None:
         row.measured = f"{command.label}{_agreement(walk, table, before)}"
     with walk.step("domains", "again, with the corrections kept") as row:
         corrected = document.table(table).obs["domain"].copy()
-        again = method("domains", "smoothed-mixture")(**settings_of(walk, table))
+        again = method("domains", "low-pass-mixture")(**settings_of(walk, table))
         run(session, again, DomainsSelection(table), walk.within)
         now = document.table(table).obs["domain"]
         kept = int((now.iloc[rows].astype(str) == value).sum())

@@ -107,7 +107,7 @@ def domains(walk: Walk) -> None:
         n = walk.options.n_domains + int(on_grid)
         why = " (one for the ground beside the tissue)" if on_grid else ""
         with walk.step("domains", f"{n} domains of '{table}'{why}") as row:
-            row.measured = run_method(walk, "domains", "smoothed-mixture", DomainsSelection(table), n_domains=n)
+            row.measured = run_method(walk, "domains", "low-pass-mixture", DomainsSelection(table), n_domains=n)
             if walk.truth is not None:
                 agreement = walk.truth.domain_agreement(document.table(table), "domain")
                 rows = choosing.row_word(document, table, document.table(table).n_obs)

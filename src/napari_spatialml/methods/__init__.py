@@ -18,6 +18,8 @@ from ..errors import BadInput
 __all__ = ["kinds", "method", "methods"]
 
 GROUP = "napari_spatialml.methods"
+RENAMED = {("domains", "smoothed-mixture"): "low-pass-mixture"}
+"""Names under which older recipes and journals know a method."""
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +66,7 @@ def method(kind: str, name: str) -> type[Method]:
         When the kind has no method of that name; the hint lists those that it has.
     """
     found = methods(kind)
+    name = RENAMED.get((kind, name), name)
     if name not in found:
         raise BadInput(f"There is no {kind} method '{name}'.", f"Choose one of {', '.join(found)}.")
     return found[name]
