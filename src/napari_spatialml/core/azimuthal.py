@@ -1,0 +1,189 @@
+"""What lies around a row, and how it changes with direction: neighbour means and azimuthal Gabor magnitudes.
+
+The blocks of a table are made row by row and never kept: own features, means and magnitudes of all rows
+at once would be three dense tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.linalg import eigh
+
+from .graph import tissue_graph
+from .report import Report, part, silent
+
+__all__ = ["Around", "around", "weighted_components"]
+
+Array = npt.NDArray[np.float64]
+_BLOCK = 1 << 23
+"""Numbers of a block: 64 MB."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """Linear operators on the rows, all (n, n) CSR.
+
+    Parameters
+    ----------
+    mean
+        The mean over the neighbours; rows sum to 1.
+    cosine, sine
+        The azimuthal Gabor filter, less what a constant would give; rows sum to 0.
+    """
+
+    mean: sp.csr_matrix
+    cosine: sp.csr_matrix
+    sine: sp.csr_matrix
+
+
+def around(coordinates: Array, n_mean: int, n_direction: int, sections: npt.NDArray[np.int64] | None = None) -> Around:
+    """Return the operators of a section's rows.
+
+    Parameters
+    ----------
+    coordinates
+        (n, 2) as (y, x) in µm.
+    n_mean, n_direction
+        >= 1 neighbours, for the mean and for the filter; more where several are as near as the last.
+    sections
+        (n,) the section that a row lies on; no neighbours across.
+
+    References
+    ----------
+    Singhal et al. (2024), doi:10.1038/s41588-024-01664-3: weights exp(−d²/σ²) with σ the median distance to
+    the neighbours; filter Σ w e^{iθ} (x_j − Σ w x).
+    """
+    near = _weights(coordinates, n_mean, sections)
+    wide = _weights(coordinates, n_direction, sections)
+    step = coordinates[wide.indices] - np.repeat(coordinates, np.diff(wide.indptr), axis=0)
+    length = np.hypot(step[:, 0], step[:, 1])
+    # rows on one place lie in no direction
+    unit = np.divide(step, length[:, None], out=np.zeros_like(step), where=length[:, None] > 0)
+    parts = []
+    for axis in (1, 0):
+        turned = sp.csr_matrix((wide.data * unit[:, axis], wide.indices, wide.indptr), shape=wide.shape)
+        offset = np.asarray(turned.sum(1)).ravel()
+        parts.append(sp.csr_matrix(turned - sp.diags(offset) @ wide))
+    return Around(near, *parts)
+
+
+def _weights(coordinates: Array, k: int, sections: npt.NDArray[np.int64] | None) -> sp.csr_matrix:
+    """Return (n, n) weights of the neighbours; rows sum to 1. A row alone is its own neighbour."""
+    graph = tissue_graph(coordinates, k, sections)
+    alone = sp.diags((np.diff(graph.indptr) == 0).astype(np.float64))
+    graph = sp.csr_matrix(graph + alone)
+    graph.eliminate_zeros()
+    row = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
+    square = ((coordinates[graph.indices] - coordinates[row]) ** 2).sum(1)
+    ordered = square[np.lexsort((square, row))]
+    middle = graph.indptr[:-1] + (np.diff(graph.indptr) - 1) // 2
+    width = ordered[middle][row]
+    weight = np.exp(-np.divide(square, width, out=np.zeros_like(square), where=width > 0))
+    weight = np.where((width > 0) | (square == 0), weight, 0.0)
+    total = np.bincount(row, weight, graph.shape[0])
+    return sp.csr_matrix((weight / total[row], graph.indices, graph.indptr), shape=graph.shape)
+
+
+def weighted_components(
+    features: Any,
+    operators: Around,
+    shares: tuple[float, float, float],
+    n_components: int,
+    sections: npt.NDArray[np.int64] | None = None,
+    report: Report = silent,
+) -> Array:
+    """Return (n, d) principal components of own features, neighbour means and magnitudes side by side.
+
+    Parameters
+    ----------
+    features
+        (n, p), dense or CSR.
+    operators
+        As `around` made them.
+    shares
+        Part of the variance that own features, means and magnitudes have: each column is scaled to unit
+        variance, then by the square root of the share of its kind.
+    n_components
+        At most this many; fewer where the rank is lower, 0 where every feature is constant.
+    sections
+        (n,) the section that a row lies on: columns are centred in each.
+
+    Notes
+    -----
+    Eigenvectors of the 3p × 3p covariance, gathered in blocks of rows: O(n p² + p³) time, O(p²) memory.
+
+    References
+    ----------
+    Singhal et al. (2024), doi:10.1038/s41588-024-01664-3: [√(1−λ) X, √(2λ/3) M, √(λ/3) G].
+    """
+    n, p = features.shape
+    table = features if sp.issparse(features) else np.asarray(features, dtype=np.float64)
+    number = np.zeros(n, np.int64) if sections is None else np.unique(sections, return_inverse=True)[1]
+    gram, means = _scatter(table, operators, number, part(report, 0.0, 0.6))
+    deviation = np.sqrt(np.maximum(np.diag(gram), 0) / n)
+    # what is left of a constant after subtracting its mean is rounding, and so is the magnitude around it
+    size = np.tile(deviation[:p] + np.abs(means[:, :p]).max(0), 3)
+    scale = np.repeat(np.sqrt(shares), p)
+    scale = np.divide(scale, deviation, out=np.zeros(3 * p), where=deviation > 1e-8 * size)
+    used = np.flatnonzero(scale > 0)
+    if not len(used):
+        return np.zeros((n, 0))
+    report(0.6, "Finding the principal components")
+    vectors = _leading(gram[np.ix_(used, used)] * np.outer(scale[used], scale[used]), min(n_components, n - 1))
+    loadings = np.zeros((3 * p, vectors.shape[1]))
+    loadings[used] = vectors * scale[used][:, None]
+    offset = (means @ loadings)[number]
+    out = np.empty((n, vectors.shape[1]))
+    for rows, block in _blocks(table, operators, part(report, 0.7, 1.0)):
+        out[rows] = block @ loadings - offset[rows]
+    report(1.0)
+    return out
+
+
+def _scatter(table: Any, operators: Around, number: npt.NDArray[np.int64], report: Report) -> tuple[Array, Array]:
+    """Return the (3p, 3p) scatter of the columns within sections, and their (sections, 3p) means."""
+    n, p = table.shape
+    sizes = np.bincount(number)
+    member = sp.csr_matrix((np.ones(n), (number, np.arange(n))), shape=(len(sizes), n))
+    own = _dense(member @ table) / sizes[:, None]
+    # a first guess of the means, so that little is subtracted of the scatter in the end
+    shift = np.hstack([own, own, np.zeros_like(own)])
+    gram, sums = np.zeros((3 * p, 3 * p)), np.zeros((len(sizes), 3 * p))
+    for rows, block in _blocks(table, operators, report):
+        block -= shift[number[rows]]
+        gram += block.T @ block
+        sums += member[:, rows] @ block
+    rest = sums / sizes[:, None]
+    return gram - (rest * sizes[:, None]).T @ rest, shift + rest
+
+
+def _leading(covariance: Array, d: int) -> Array:
+    p = len(covariance)
+    values, vectors = eigh(covariance, subset_by_index=(max(p - d, 0), p - 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    vectors = vectors[:, values > 1e-9 * values[0]]
+    return np.asarray(vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])]))
+
+
+def _blocks(table: Any, operators: Around, report: Report) -> Iterator[tuple[slice, Array]]:
+    """Yield blocks of rows of [own, mean, magnitude], (rows, 3p)."""
+    n, p = table.shape
+    size = max(1, _BLOCK // (3 * p))
+    for start in range(0, n, size):
+        report(start / n, "Describing the surroundings")
+        rows = slice(start, min(start + size, n))
+        block = np.empty((rows.stop - start, 3 * p))
+        block[:, :p] = _dense(table[rows])
+        block[:, p : 2 * p] = _dense(operators.mean[rows] @ table)
+        block[:, 2 * p :] = np.hypot(_dense(operators.cosine[rows] @ table), _dense(operators.sine[rows] @ table))
+        yield rows, block
+
+
+def _dense(block: Any) -> Array:
+    return np.asarray(block.toarray() if sp.issparse(block) else block, dtype=np.float64)
