@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from .arrays import require
-from .graph import averaging
+from .lowpass import low_pass
 
 __all__ = ["Region", "most_uncertain", "uncertain_regions"]
 
@@ -24,10 +25,14 @@ _RIGHT = 0.85
 probabilities are evened out until their largest ones say no more than this on average."""
 _ROUNDS = 3
 """Means over neighbours, so that a stroke's worth of unsure rows counts, and not a single one."""
+_REACH = 15
+"""Means over neighbours, as far as a stroke has told about its surroundings."""
 _HELD = 2.0
 """A piece in which one stroke lies already counts a third, with two a fifth."""
 _AS_UNSURE = 0.5
-"""A region goes on as far as rows are at least half as unsure as its midst."""
+"""A region goes on as far as rows are at least half as unsure as its midst …"""
+_STROKES = 20
+"""… but holds no more rows than so many strokes, so that there is something to look at, and to do next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +48,9 @@ class Region:
     domains
         The domain that it has, and the one that it might be instead.
     sentence
-        "131 spots between D2 and D5".
+        "131 spots between D2 and D5", or "810 spots of D2 without a stroke, perhaps D5".
     centre
-        Where it is least sure: paint here.
+        Paint here.
     """
 
     rows: Ints
@@ -105,9 +110,14 @@ def uncertain_regions(
     Every connected piece P of a domain gets the score :math:`\sum_{i \in P} u_i^2 / (1 + 2 a / s)`, with u one
     minus the largest probability (evened out, over rows that no stroke covers), a the rows of the piece under
     strokes and s the size of a stroke: a large piece that no stroke has confirmed teaches more than a thin unsure
-    seam, for a mixture that is wrong is often sure of it. Within the best piece the region lies where the rows are
-    least sure. It then counts as painted, and the next is sought. A map of zeros and ones is a map too: its pieces
-    count by their size.
+    seam, for a mixture that is wrong is often sure of it. In the best piece the place to paint is its midst if it
+    has no stroke, else where it is least sure away from the strokes; the region is what is about as unsure around
+    it. It then counts as painted, and the next is sought. A map of zeros and ones is a map too: its pieces count
+    by their size.
+
+    Found by a simulated reader on simulated tissues (layers, blobs, islands, gradients), who paints 15 rows at each
+    place: of what strokes on the largest wrong regions gain, which nobody can know, 20 strokes here gain about
+    three quarters, at the smallest margin about six tenths, and at random under half.
 
     O(n k) in all, and O(n) for each region.
     """
@@ -125,9 +135,10 @@ def uncertain_regions(
     piece = _pieces(graph, p.argmax(1), ~closed)
     named = [f"D{d + 1}" for d in range(k)] if names is None else names
     found = []
-    for rows, score, centre in _greedily(graph, piece, unsure, free, laid, size, number):
+    for rows, score, centre, told in _greedily(graph, piece, unsure, free, laid, size, number):
         domains = _rivals(p, even, graph, rows, centre)
-        found.append(Region(rows, score, domains, _sentence(len(rows), rows_are, named, domains), centre))
+        sentence = _sentence(len(rows), rows_are, [named[d] for d in domains], told)
+        found.append(Region(rows, score, domains, sentence, centre))
     return found
 
 
@@ -167,18 +178,15 @@ def _pieces(graph: sp.csr_matrix, domain: Ints, tissue: Bools) -> Ints:
 
 def _greedily(
     graph: sp.csr_matrix, piece: Ints, unsure: Array, free: Bools, laid: Bools, size: int, number: int
-) -> list[tuple[Ints, float, int]]:
-    """Return rows, score and centre of region after region, each of which then counts as painted."""
-    mean = averaging(graph)
-    around = unsure
-    for _ in range(_ROUNDS):
-        around = mean @ around
+) -> list[tuple[Ints, float, int, bool]]:
+    """Return rows, score, centre and whether strokes lie in the piece, region after region; each counts as painted."""
+    around = _spread(graph, np.where(free, unsure * (1 - _scaled(_spread(graph, laid, _REACH))) ** 2, 0.0), _ROUNDS)
     gain = np.bincount(piece, weights=unsure**2)
     held = np.bincount(piece, weights=laid)
     free = free.copy()
     order = np.argsort(piece, kind="stable")
     starts = np.searchsorted(piece[order], np.arange(len(gain) + 1))
-    found: list[tuple[Ints, float, int]] = []
+    found: list[tuple[Ints, float, int, bool]] = []
     while len(found) < number:
         score = gain / (1 + _HELD * held / size)
         best = int(score.argmax())
@@ -186,24 +194,53 @@ def _greedily(
         rows = rows[free[rows]]
         if not len(rows) or score[best] <= 1e-12:
             break
-        centre = int(rows[around[rows].argmax()])
+        told = bool(held[best] > 0)
+        centre = int(rows[around[rows].argmax()]) if told else _midst(graph, rows, around)
         region = _around(graph, rows, centre, unsure, size)
-        found.append((region, float(score[best]), centre))
+        found.append((region, float(score[best]), centre, told))
         free[region] = False
         gain[best] = float((unsure[rows[free[rows]]] ** 2).sum())
         held[best] += size
     return found
 
 
+def _spread(graph: sp.csr_matrix, values: npt.NDArray[Any], rounds: int) -> Array:
+    return low_pass(values.astype(np.float64), graph, rounds)
+
+
+def _scaled(values: Array) -> Array:
+    return values / max(float(values.max()), 1e-300)
+
+
+def _midst(graph: sp.csr_matrix, rows: Ints, around: Array) -> int:
+    """Return the row farthest from the rim of its piece in steps of the graph; of several the least sure one."""
+    inside = np.zeros(graph.shape[0], bool)
+    inside[rows] = True
+    rim = rows[np.asarray(graph[rows] @ (~inside).astype(np.float64)).ravel() > 0]
+    back = sp.csr_matrix(graph[rows].T) if len(rim) else graph
+    last = rows
+    while len(rim):
+        last = rim
+        inside[rim] = False
+        beside = rows[np.unique(back[rim].indices)]
+        rim = beside[inside[beside]]
+    return int(last[around[last].argmax()])
+
+
 def _around(graph: sp.csr_matrix, rows: Ints, centre: int, unsure: Array, size: int) -> Ints:
     """Return the rows connected to ``centre`` that are about as unsure, and at least those nearest to it."""
     inner = sp.csr_matrix(graph[rows][:, rows])
     start = int(np.searchsorted(rows, centre))
-    near = breadth_first_order(inner, start, directed=False, return_predecessors=False)[:size]
     alike = unsure[rows] >= _AS_UNSURE * unsure[centre]
-    alike[near] = True
-    label = connected_components(inner.multiply(alike[:, None]).multiply(alike[None, :]), directed=False)[1]
-    return np.asarray(rows[label == label[start]])
+    alike[_nearest(inner, start)[:size]] = True
+    some = np.flatnonzero(alike)
+    near = _nearest(sp.csr_matrix(inner[some][:, some]), int(np.searchsorted(some, start)))
+    return np.sort(rows[some[near[: _STROKES * size]]])
+
+
+def _nearest(graph: sp.csr_matrix, start: int) -> Ints:
+    """Return the rows connected to one, in order of steps from it."""
+    return np.asarray(breadth_first_order(graph, start, directed=False, return_predecessors=False), dtype=np.int64)
 
 
 def _rivals(p: Array, even: Array, graph: sp.csr_matrix, rows: Ints, centre: int) -> tuple[int, int]:
@@ -216,6 +253,7 @@ def _rivals(p: Array, even: Array, graph: sp.csr_matrix, rows: Ints, centre: int
     return own, int(mass.argmax())
 
 
-def _sentence(m: int, rows_are: str, names: Sequence[str], domains: tuple[int, int]) -> str:
-    what = rows_are.removesuffix("s") if m == 1 else rows_are
-    return f"{m} {what} between {names[domains[0]]} and {names[domains[1]]}"
+def _sentence(m: int, rows_are: str, names: Sequence[str], told: bool) -> str:
+    what = f"{m} {rows_are.removesuffix('s') if m == 1 else rows_are}"
+    own, other = names
+    return f"{what} between {own} and {other}" if told else f"{what} of {own} without a stroke, perhaps {other}"
