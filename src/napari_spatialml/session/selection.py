@@ -17,6 +17,8 @@ __all__ = [
     "SegmentationSelection",
     "Selection",
     "StackSelection",
+    "by_hand",
+    "places_slots",
     "selection_from",
 ]
 
@@ -195,7 +197,7 @@ class DomainsSelection:
         """Return what is read from the document: not the column itself, which the hand may change meanwhile."""
         part = self.features.split("/", 1)
         where = ("tables", self.table, *part) if len(part) == 2 else ("tables", self.table, "X")
-        return (where, ("tables", self.table, "obs", by_hand(self.column)), *_places(document, self.table))
+        return (where, ("tables", self.table, "obs", by_hand(self.column)), *places_slots(document, self.table))
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ class DeconvolutionSelection:
             ("tables", self.table, "X"),
             ("attrs", "proportion_constraints"),
             *cells,
-            *_places(document, self.table),
+            *places_slots(document, self.table),
         )
 
 
@@ -288,7 +290,7 @@ _KINDS: dict[str, type[Selection]] = {
 } | {STACK: StackSelection}
 
 
-def _places(document: Document, table: str) -> tuple[Slot, ...]:
+def places_slots(document: Document, table: str) -> tuple[Slot, ...]:
     """Return the addresses that say where a table's rows lie."""
     elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
     found = [(document.type_of(e), e) for e in elements]
