@@ -24,7 +24,7 @@ def bands(n: int, wide: int) -> np.ndarray:
     return np.minimum(np.arange(n) % wide * 3 // wide, 2)
 
 
-def _spots(name: str, n: int, seed: int, shift: float, genes: int, instances: Any = None) -> dict[str, Any]:
+def _spots(name: str, n: int, seed: int, shift: float, genes: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     wide, place = max(int(np.ceil(np.sqrt(n))), 1), np.arange(n)
     truth = bands(n, wide)
@@ -32,20 +32,19 @@ def _spots(name: str, n: int, seed: int, shift: float, genes: int, instances: An
     for band in range(3):
         rates[band, band::3] = 8.0
     xy = np.stack([place % wide, place // wide], 1) * _SIDE + shift
-    ids = place + 100 if instances is None else np.asarray(instances)
+    ids = place + 100
     obs = pd.DataFrame(
         {"region": pd.Categorical([f"{name}_spots"] * n), "instance_id": ids, "truth": truth.astype(float)},
         index=[f"{name}{i}" for i in place],
     )
     table = ad.AnnData(sp.csr_matrix(rng.poisson(rates[truth]).astype(np.float32)), obs=obs)
     table.var_names = [f"gene{i}" for i in range(genes)]
-    index, first = np.unique(ids, return_index=True)
     parsed = TableModel.parse(table, region=f"{name}_spots", region_key="region", instance_key="instance_id")
-    return {f"{name}_spots": ShapesModel.parse(xy[first], geometry=0, radius=20.0, index=pd.Index(index)), name: parsed}
+    return {f"{name}_spots": ShapesModel.parse(xy, geometry=0, radius=20.0, index=pd.Index(ids)), name: parsed}
 
 
-def banded(n: int = 64, *, second: bool = False, instances: Any = None) -> SpatialData:
-    parts = _spots(TABLE, n, 0, 0.0, 24, instances)
+def banded(n: int = 64, *, second: bool = False) -> SpatialData:
+    parts = _spots(TABLE, n, 0, 0.0, 24)
     if second:
         parts |= _spots(OTHER, 49, 1, 5000.0, 30)
     return SpatialData.init_from_elements(parts, attrs={"spatialml": {"version": 1, "um_per_unit": {"global": 1.0}}})

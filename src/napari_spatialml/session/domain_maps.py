@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.domain_trust import boundary, margin
 from ..core.graph import tissue_graph
 from ..errors import BadInput, DocumentError
 from .changes import Change, EditColumn, EditValues, Put, Slot
@@ -24,7 +25,7 @@ from .domain_strokes import DomainHand
 from .gather import coordinates_of
 from .selection import by_hand, places_slots
 
-__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "held_map", "maps_together", "neighbours", "proven", "written"]
+__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "held_map", "maps_together", "neighbours", "written"]
 
 ATTRIBUTE = "domain_maps"
 MOST = 1000
@@ -315,9 +316,9 @@ def _about_rows(document: Document, made: DomainMap, hand: DomainHand) -> Iterab
     else:
         known = (made.codes >= 0) & np.isfinite(made.probabilities).all(1)
         sure = np.full(len(made.codes), np.nan, np.float32)
-        sure[known] = _margin(made.probabilities[known])
+        sure[known] = margin(made.probabilities[known])
         yield "margin", sure
-        yield "boundary", _boundary(made.codes, neighbours(document, made.table)).astype(np.float32)
+        yield "boundary", boundary(made.codes, neighbours(document, made.table)).astype(np.float32)
     mark = hand.given if hand.given.any() or by_hand(made.column) in document.table(made.table).obs else None
     yield "by_hand", mark if mark is not None and (made.names or mark.any()) else None
 
@@ -373,30 +374,7 @@ def _entries(document: Document, maps: Sequence[tuple[DomainMap, bool]]) -> Put 
         if not there:
             continue
         known = {"table": made.table, "column": made.column, "method": "", "parameters": {}, "tables": [made.table]}
-        about = {**known, "features": "", "fingerprint": "", "seconds": 0.0, **made.about}
+        about = {**known, "features": "", "fingerprint": "", **made.about}
         lists = {"names": list(made.names), "names_computed": list(made.names_computed)}
         new[key_of(made.table, made.column)] = {**about, **lists}
     return None if new == (held or {}) else Put(("attrs", ATTRIBUTE), held, new or None)
-
-
-def _margin(p: Array) -> Array:
-    if p.shape[1] == 1:
-        return np.ones(len(p))
-    two = np.partition(p, p.shape[1] - 2, axis=1)[:, -2:]
-    return np.asarray(np.clip(two[:, 1] - two[:, 0], 0.0, 1.0))
-
-
-def _boundary(codes: Ints, graph: Any) -> Array:
-    row = np.repeat(np.arange(len(codes)), np.diff(graph.indptr))
-    there = codes[graph.indices] >= 0
-    differ = there & (codes[graph.indices] != codes[row])
-    total = np.bincount(row, weights=there, minlength=len(codes))
-    share = np.divide(np.bincount(row, differ, len(codes)), total, out=np.zeros(len(codes)), where=total > 0)
-    return np.asarray(np.where(codes >= 0, share, np.nan))
-
-
-def proven(about: Mapping[str, Any] | None) -> Any:
-    """Return what a replay must give again of the attribute: all but how long it took."""
-    if about is None:
-        return None
-    return {key: {k: v for k, v in one.items() if k != "seconds"} for key, one in about.items()}
