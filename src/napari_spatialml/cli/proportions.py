@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from ..errors import BadInput
 from .terminal import Progress, print_table
 
-__all__ = ["co_location", "composition", "merged_pairs", "proportions", "tell_reference"]
+__all__ = ["co_location", "composition", "merged_pairs", "opened", "proportions", "tell_reference"]
 
 SUGGESTED = "suggested"
 """What ``--merge`` says for all merges that the check of the reference suggests."""
@@ -76,7 +76,7 @@ def composition(
     from ..session import correct
     from ..session.composition import composition_by, composition_table
 
-    with _session(section) as session:
+    with opened(section) as session:
         table = table or _only_table(session.document, output)
         found = composition_by(session.document, table, by, output, each=each)
         if keep:
@@ -121,7 +121,7 @@ def co_location(
 
     progress = Progress()
     settings = {"distance_um": distance_um, "block_um": block_um, "n_permutations": n_permutations, "seed": seed}
-    with _session(section) as session:
+    with opened(section) as session:
         named = {"table": table or _only_table(session.document, output), "output": output, **settings}
         try:
             if keep:
@@ -156,7 +156,7 @@ def proportions(
 
     if out.suffix != ".csv":
         raise BadInput(f"'{out.name}' is no name for a table.", "End it with .csv.")
-    with _session(section) as session:
+    with opened(section) as session:
         sheet = proportions_sheet(session.document, table or _only_table(session.document, output), output)
     sheet.to_csv(out)
     print(f"{len(sheet):,} spots written to '{out}'.")
@@ -179,7 +179,8 @@ def _write_csv(path: Path, heads: Sequence[str], rows: Sequence[Sequence[Any]]) 
 
 
 @contextmanager
-def _session(section: Path) -> Iterator[Any]:
+def opened(section: Path) -> Iterator[Any]:
+    """Open a saved section, and let go of it at the end."""
     from ..session import Session
 
     session = Session.open_store(section)
