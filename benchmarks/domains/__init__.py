@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..figures import Figure
 
 SUBJECT = "domains"
-PARTS = ("hand", "peers")
+PARTS = ("accuracy", "hand", "peers")
 CHOSEN = "NAPARI_SPATIALML_BENCHMARK_DOMAINS"
 
 

@@ -68,7 +68,7 @@ class Reader:
     careful: bool = True
     rng: np.random.Generator | None = None
     seen: npt.NDArray[np.bool_] = field(init=False)
-    """(n,) rows that were looked at: painted or suggested."""
+    """(n,) rows that need no second look: painted, or known to nobody."""
 
     def __post_init__(self) -> None:
         graph = self.graph.astype(bool)
@@ -174,11 +174,14 @@ def read(reader: Reader, start: Domains, refit: Refit, suggested: bool = False, 
 def _suggested(reader: Reader, found: Domains) -> Rows:
     from napari_spatialml.core.uncertain_region import most_uncertain
 
-    ignored = np.zeros(len(found.labels), bool)
-    region = most_uncertain(found.probabilities, reader.graph, reader.seen, ignored, STROKE)
-    # where nobody knows, the reader goes on, and is not sent back
-    reader.seen[region.rows] = True
-    return np.asarray(region.rows, dtype=np.intp)
+    region = most_uncertain(found.probabilities, reader.graph, reader.seen, size=STROKE)
+    if region is None:
+        return np.zeros(0, np.intp)
+    rows = np.asarray(region.rows, dtype=np.intp)
+    if not (reader.section.truth[rows] >= 0).any():
+        # where nobody knows, the reader goes on, and is not sent back
+        reader.seen[rows] = True
+    return rows
 
 
 def strokes_to(reading: Reading, ari: float) -> float:
