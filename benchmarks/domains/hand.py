@@ -24,7 +24,7 @@ from .simulated import SEEN, TISSUES, simulate
 __all__ = ["HABITS", "Habit", "measure", "readings"]
 
 METHOD = "low-pass-mixture"
-SEEDS, MADE_SEEDS = 4, 3
+SEEDS, MADE_SEEDS = 4, 2
 FLOORS = {10: 0.70, 20: 0.80}
 SHOWN = (0, 1, 3, 5, 8, 10, 12, 15, 20, 25)
 Found = Iterator[tuple[str, Figure]]
