@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..figures import Figure
 
 SUBJECT = "domains"
-PARTS = ("accuracy", "hand", "outside", "laws", "speed", "peers")
+PARTS = ("accuracy", "hand", "window", "outside", "laws", "speed", "peers")
 CHOSEN = "NAPARI_SPATIALML_BENCHMARK_DOMAINS"
 
 

@@ -71,8 +71,9 @@ class Reader:
     """(n,) rows that need no second look: painted, or known to nobody."""
 
     def __post_init__(self) -> None:
-        graph = self.graph.astype(bool)
-        self.graph = sp.csr_matrix(graph + graph.T)
+        both = sp.csr_matrix(self.graph + self.graph.T)
+        both.data[:] = 1.0
+        self.graph = both
         self.seen = np.zeros(len(self.section.truth), bool)
 
     def most_wrong(self, labels: Labels) -> Rows:
@@ -107,7 +108,7 @@ class Reader:
         inside = np.zeros(len(self.section.truth), bool)
         inside[part] = True
         while True:
-            smaller = inside & ~(self.graph @ ~inside)
+            smaller = inside & (self.graph @ (~inside).astype(float) == 0)
             if not smaller.any() or smaller.sum() == inside.sum():
                 break
             inside = smaller
