@@ -35,13 +35,15 @@ class Habit:
     """How a reader works, and what the program does after a stroke."""
 
     careful: bool = True
-    suggested: bool = False
+    suggested: int = 0
+    """As in `read`."""
     refits: bool = True
 
 
 HABITS = {
     "re-fit, largest wrong region": Habit(),
-    "re-fit, where least certain": Habit(suggested=True),
+    "re-fit, first suggestion": Habit(suggested=1),
+    "re-fit, first suggestion that is wrong": Habit(suggested=10),
     "re-fit, careless strokes": Habit(careful=False),
     "painting without re-fit": Habit(refits=False),
 }
@@ -100,11 +102,13 @@ def _figures(on: str, found: dict[str, list[Reading]], seeds: int, floors: dict[
     said = {"lower_is_better": False, "data": f"{on}, {len(next(iter(found.values())))} readings", "seed": seeds}
     baseline = found["painting without re-fit"]
     for name, list_ in found.items():
+        if list_ is baseline:
+            continue
         for strokes in FLOORS:
             floor = (floors or {}).get(strokes) if HABITS[name] == Habit() else None
             bare = float(_curves(baseline)[:, strokes].mean())
             value = float(_curves(list_)[:, strokes].mean())
-            peer = {} if list_ is baseline else {"peer": "painting without re-fit", "peer_value": bare}
+            peer = {"peer": "painting without re-fit", "peer_value": bare}
             yield f"{on}, {name}: ARI after {strokes} strokes", Figure(value, "", floor, **said, **peer)
         if floors:
             for ari in FLOORS.values():

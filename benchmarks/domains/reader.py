@@ -2,7 +2,7 @@
 
 The map's domains are named as the truth at the start (each after the true domain it covers best). A stroke is
 fifteen rows around the innermost row of the largest connected region that is wrong, painted as what most of that
-region truly is; or, with suggestions, around the region that the program says a stroke would teach most in.
+region truly is; or, with suggestions, within a region that the program says a stroke would teach most in.
 The careful reader paints rows of that domain only; the other one paints the nearest fifteen, whatever they are.
 The re-fit goes through the same functions as the window's: `DomainDetector.refitted`.
 """
@@ -147,7 +147,7 @@ def paint_only(start: Domains) -> Refit:
     return painted
 
 
-def read(reader: Reader, start: Domains, refit: Refit, suggested: bool = False, strokes: int = STROKES) -> Reading:
+def read(reader: Reader, start: Domains, refit: Refit, suggested: int = 0, strokes: int = STROKES) -> Reading:
     """Let the reader correct a map.
 
     Parameters
@@ -157,12 +157,13 @@ def read(reader: Reader, start: Domains, refit: Refit, suggested: bool = False, 
     refit
         What happens after a stroke.
     suggested
-        Whether the reader goes where the program suggests, instead of to the largest wrong region.
+        How many of the program's suggestions the reader looks at, to paint the first that is wrong; 1 paints the
+        first, right or wrong, and 0 goes to the largest wrong region instead.
     """
     anchors = np.full(len(start.labels), -1, np.int64)
     found, ari, laid = start, [reader.section.ari(start.labels)], []
     for _ in range(strokes):
-        region = _suggested(reader, found) if suggested else reader.most_wrong(found.labels)
+        region = _suggested(reader, found, suggested) if suggested else reader.most_wrong(found.labels)
         if (reader.section.truth[region] >= 0).any():
             rows, domain = reader.stroke(region)
             anchors[rows] = domain
@@ -172,17 +173,23 @@ def read(reader: Reader, start: Domains, refit: Refit, suggested: bool = False, 
     return Reading(np.array(ari), laid)
 
 
-def _suggested(reader: Reader, found: Domains) -> Rows:
-    from napari_spatialml.core.uncertain_region import most_uncertain
+def _suggested(reader: Reader, found: Domains, number: int) -> Rows:
+    """Return the first of so many suggestions that is mostly wrong; the first of all where none is."""
+    from napari_spatialml.core.uncertain_region import uncertain_regions
 
-    region = most_uncertain(found.probabilities, reader.graph, reader.seen, size=STROKE)
-    if region is None:
-        return np.zeros(0, np.intp)
-    rows = np.asarray(region.rows, dtype=np.intp)
-    if not (reader.section.truth[rows] >= 0).any():
-        # where nobody knows, the reader goes on, and is not sent back
-        reader.seen[rows] = True
-    return rows
+    truth = reader.section.truth
+    offered = []
+    for region in uncertain_regions(found.probabilities, reader.graph, reader.seen, size=STROKE, number=number):
+        rows = np.asarray(region.rows, dtype=np.intp)
+        labelled = rows[truth[rows] >= 0]
+        if len(labelled) == 0:
+            # where nobody knows, the reader goes on, and is not sent back
+            reader.seen[rows] = True
+            continue
+        if np.mean(found.labels[labelled] != truth[labelled]) > 0.5:
+            return rows
+        offered.append(rows)
+    return offered[0] if offered else np.zeros(0, np.intp)
 
 
 def strokes_to(reading: Reading, ari: float) -> float:
