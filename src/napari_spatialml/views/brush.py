@@ -16,7 +16,7 @@ from .spots import centres_um, is_circles
 from .state import ColourBy
 from .tools import Point, Pointer, Stage, Tool
 
-__all__ = ["Brush", "near_path"]
+__all__ = ["Brush", "drawn_element", "near_path"]
 
 COLOUR = "#00c8ff"
 _PREVIEW = 50_000
@@ -41,7 +41,7 @@ class Brush(Tool):
         if not radius_um > 0:
             raise BadInput(f"The brush's radius is {radius_um} µm.", "Give a number above 0.")
         self.table, self.column, self.value, self.radius_um = table, column, str(value), float(radius_um)
-        self.element = _drawn_element(stage, table)
+        self.element = drawn_element(stage, table)
         self.place = stage.place_of(self.element)
         self.circles = stage.document.type_of(self.element) == "shapes"
         self.rows: set[int] = set()
@@ -56,6 +56,9 @@ class Brush(Tool):
     def start(self) -> None:
         if self.circles and not is_circles(self.stage.document, self.element):
             raise BadInput(f"'{self.element}' is made of polygons.", "The brush works on spots, cells and pixels.")
+        self._colour_by_column()
+
+    def _colour_by_column(self) -> None:
         colours = {**self.stage.state.colours, self.element: ColourBy(self.table, f"obs/{self.column}")}
         self.stage.show(colours=colours)
 
@@ -159,7 +162,7 @@ def near_path(points: Point, path: Point, radius: float) -> npt.NDArray[np.bool_
     return near
 
 
-def _drawn_element(stage: Stage, table: str) -> str:
+def drawn_element(stage: Stage, table: str) -> str:
     """Return the element that a table annotates and that is drawn: the original, or its warped copy."""
     document = stage.document
     names = [n for t in ("shapes", "labels") for n in document.names(t) if table in document.tables_of(n)]
