@@ -16,8 +16,10 @@ from ...errors import BadInput
 from ..changes import Change, Put
 from ..constraints import key_of
 from ..document import Document
-from ..domain_maps import DomainMap, held_map, maps_together, written
+from ..domain_maps import DomainMap, held_map, maps_together
 from ..domain_strokes import ATTRIBUTE, domain_hand_of, held_strokes, stroke_rows
+from ..domain_writing import written
+from ..selection import by_hand
 from ..store import put_entry
 from .proportions import checked_rows, instances_at, signing
 from .registry import Made, correction
@@ -159,8 +161,9 @@ def _follow(
     hands = [domain_hand_of(document, m.table, column, entries if m is first else None) for m in maps]
     if free is not None:
         hands[0] = hands[0].without(free)
-    gone = np.flatnonzero(domain_hand_of(document, table, column).given & ~hands[0].given)
-    maps[0] = first.as_computed(gone)
+    marked = document.table(table).obs.get(by_hand(column))
+    if marked is not None:
+        maps[0] = first.as_computed(np.flatnonzero(marked.to_numpy(dtype=bool) & ~hands[0].given))
     named = [name for hand in hands for name in hand.names]
     # a domain that came with a stroke goes with it; one that another program gave stays
     strange = set(first.names) - set(first.about.get("names", first.names))
