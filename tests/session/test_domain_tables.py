@@ -93,6 +93,8 @@ def test_each_domain_is_told_by_the_gene_that_was_raised_in_it(session):
     assert {name: found.found.features[best[0]] for name, best in found.top(1).items()} == {
         "upper": "gene0", "middle": "gene1", "lower": "gene2",
     }  # fmt: skip
+    listed = [j for columns in found.top(5).values() for j in columns]
+    assert len(listed) == len(set(listed)), "a feature stands at one domain"
     first = found.frame("middle").iloc[0]
     assert first["feature"] == "gene1" and first["auroc"] > 0.95 and first["log2_fold_change"] > 0.5
     assert "none here" not in set(found.frame()["domain"])

@@ -39,7 +39,6 @@ def mapped(desk):
 def opened(kind, desk, show, qtbot):
     window = show(kind(desk, TABLE, "domain"))
     window.resize(1000, 760)
-    window.compute()
     settle(window, qtbot)
     return window
 
@@ -159,7 +158,7 @@ def test_a_map_that_changes_makes_the_markers_old_until_update(mapped, show, qtb
 def test_markers_found_before_are_there_at_once(mapped, show, qtbot):
     first = opened(MarkersWindow, mapped, show, qtbot)
     second = show(MarkersWindow(mapped, TABLE, "domain"))
-    assert second.show_kept() and second.found is first.found
+    assert second.runner.state == "idle" and second.found is first.found
 
 
 def test_one_domain_is_told_in_one_sentence(mapped, show, qtbot):
@@ -259,7 +258,6 @@ def test_each_page_is_computed_when_it_is_looked_at_and_again_when_it_is_old(map
 def test_a_window_closes_with_its_section_and_leaves_nothing(kind, mapped, qtbot):
     window = kind(mapped, TABLE, "domain")
     window.show()
-    window.compute()
     settle(window, qtbot)
     gone = weakref.ref(window)
     mapped.take(Session.start(sample_section(1, **SMALL), source="another sample"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -39,6 +38,7 @@ __all__ = [
 ]
 
 _COLUMNS = ("auroc", "log2_fold_change", "cohens_d", "mean_in", "mean_out", "share_in", "share_out")
+_HALF, _TELLS = 0.5, 0.6
 _KEPT: WeakKeyDictionary[Document, dict[tuple[str, str, str], DomainMarkers]] = WeakKeyDictionary()
 """The markers found last of each map and part: a window that is opened again has them at once."""
 
@@ -83,16 +83,20 @@ class DomainMarkers:
         return pd.concat([self._of(name) for name in wanted], ignore_index=True)
 
     def top(self, n: int) -> dict[str, tuple[int, ...]]:
-        """Return by domain the columns of its ``n`` best features, each feature at its first domain only."""
-        taken: set[int] = set()
-        best: dict[str, tuple[int, ...]] = {}
-        for k, name in enumerate(self.domains.names):
-            if not self.found.sizes[k] or np.isnan(self.found.auroc[k]).all():
-                continue
-            columns = list(islice((int(j) for j in self.order[k] if int(j) not in taken), n))
-            best[name] = tuple(columns)
-            taken.update(columns)
-        return best
+        """Return by domain the columns of at most ``n`` of its best features, each feature at one domain.
+
+        A feature stands at the domain that it tells best. A domain that is the best of too few gets others that
+        tell it by an AUROC of 0.6 or more.
+        """
+        auroc = np.where(self.found.sizes[:, None] > 0, np.nan_to_num(self.found.auroc), 0.0)
+        at_home, good = auroc.argmax(0), (auroc > _HALF, auroc >= _TELLS)
+        taken: dict[int, list[int]] = {}
+        for k in np.flatnonzero(self.found.sizes):
+            taken[int(k)] = [int(j) for j in self.order[k] if at_home[j] == k and good[0][k, j]][:n]
+        for k, columns in taken.items():
+            used = {j for own in taken.values() for j in own}
+            columns += [int(j) for j in self.order[k] if int(j) not in used and good[1][k, j]][: n - len(columns)]
+        return {self.domains.names[k]: tuple(columns) for k, columns in taken.items()}
 
     def scaled(self) -> npt.NDArray[np.float64]:
         """Return (k, p) the mean of each feature: 0 in the domain where it is lowest, 1 where it is highest."""

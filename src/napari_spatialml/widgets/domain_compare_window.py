@@ -18,7 +18,7 @@ from .style import MARGIN, SPACING, tooltip
 if TYPE_CHECKING:
     from .desk import Desk
 
-__all__ = ["CompareDomainsWindow", "open_compare"]
+__all__ = ["CompareDomainsWindow"]
 
 Page = PairPage | SizesPage | AgreementPage
 
@@ -63,6 +63,10 @@ class CompareDomainsWindow(DomainWindow):
     def page(self) -> Page:
         """Return the page that is looked at."""
         return self.pages()[max(self.tabs.currentIndex(), 0)]
+
+    def start(self) -> None:
+        """Compute the first page."""
+        self.look()
 
     def look(self) -> None:
         """Compute the page that is looked at, unless it shows what there is."""
@@ -136,13 +140,3 @@ class CompareDomainsWindow(DomainWindow):
         self.export_button.setMenu(menu)
         for button in (self.back_button, self.export_button):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-
-
-def open_compare(desk: Desk, table: str, column: str = "domain", parent: QWidget | None = None) -> CompareDomainsWindow:
-    """Return a new window that compares the domains of a map, on its way."""
-    window = CompareDomainsWindow(desk, table, column, parent)
-    room = window.screen().availableSize()
-    window.resize(min(1120, room.width()), min(820, room.height() - 60))
-    window.show()
-    window.look()
-    return window

@@ -32,7 +32,7 @@ from .style import MARGIN, SPACING, Quiet, accent, tooltip
 if TYPE_CHECKING:
     from .desk import Desk
 
-__all__ = ["MarkersWindow", "open_markers"]
+__all__ = ["MarkersWindow"]
 
 CIRCULAR = (
     "These are effect sizes: they describe the domains. No p-values are given: the domains were found from the same "
@@ -75,6 +75,11 @@ class MarkersWindow(DomainWindow):
         part = str(self.part.currentData() or "X")
         self.begin(lambda: domain_markers(self.document, self.table, self.column, part), self.show_markers,
                    "markers", "Markers of domains")  # fmt: skip
+
+    def start(self) -> None:
+        """Show the markers found last, else find them."""
+        if not self.show_kept():
+            self.compute()
 
     def show_kept(self) -> bool:
         """Show the markers found last, if they are those of the map as it is; return whether they are."""
@@ -186,7 +191,7 @@ class MarkersWindow(DomainWindow):
     def _set_up(self) -> None:
         accent(self.run_button)
         self.run_button.clicked.connect(lambda _checked=False: self.compute())
-        self.part.activated.connect(lambda _i: self.show_kept() or self.compute())
+        self.part.activated.connect(lambda _i: self.start())
         self.part.setToolTip(tooltip("What is compared: genes, m/z, another layer, proportions or an embedding."))
         self.names.currentIndexChanged.connect(lambda _i: self._show_domain())
         self.names.setToolTip(tooltip("The domain whose features are listed, against all other rows."))
@@ -200,7 +205,9 @@ class MarkersWindow(DomainWindow):
         self.plot.chosen.connect(self.choose)
         self.each.setRange(1, 20)
         self.each.setValue(4)
-        self.each.setToolTip(tooltip("So many features of each domain are drawn; each stands where it comes first."))
+        self.each.setToolTip(
+            tooltip("So many features of each domain are drawn, at most; each stands at the domain that it tells best.")
+        )
         self.each.valueChanged.connect(lambda _n: self._show_dots())
         self.copy_button.setToolTip(tooltip("Copy the list as it is shown, or the rows that are marked (Ctrl+C)."))
         self.copy_button.clicked.connect(lambda _checked=False: self.copy())
@@ -248,14 +255,3 @@ class MarkersWindow(DomainWindow):
         whole.addWidget(self.message)
         whole.addWidget(split, 1)
         whole.addWidget(Quiet(CIRCULAR))
-
-
-def open_markers(desk: Desk, table: str, column: str = "domain", parent: QWidget | None = None) -> MarkersWindow:
-    """Return a new window with the markers of a map, on its way."""
-    window = MarkersWindow(desk, table, column, parent)
-    room = window.screen().availableSize()
-    window.resize(min(1120, room.width()), min(780, room.height() - 60))
-    window.show()
-    if not window.show_kept():
-        window.compute()
-    return window

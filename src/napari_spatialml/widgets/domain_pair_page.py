@@ -257,7 +257,7 @@ class PairPage(QWidget):
         for part, stretch in ((self.volcano, 1), (right, 1)):
             split.addWidget(part)
             split.setStretchFactor(split.count() - 1, stretch)
-        split.setSizes([480, 620])
+        split.setSizes([460, 640])
         split.setChildrenCollapsible(False)
         chosen = (self.one, QLabel("against"), self.other, QLabel("by"), self.part, self.run_button, None)
         layout = QVBoxLayout(self)

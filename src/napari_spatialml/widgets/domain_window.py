@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QComboBox, QDialog, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from ..core.colours import category_colours
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DomainWindow", "in_a_line"]
 
+_SIZE = (1120, 820)
+
 
 class DomainWindow(QDialog):
     """A window of its own that blocks nothing, about one column of domains.
@@ -44,12 +47,14 @@ class DomainWindow(QDialog):
 
     def __init__(self, desk: Desk, table: str, column: str = "domain", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.desk, self.table, self.column = desk, table, column
+        self.desk, self.table, self.column, self._begun = desk, table, column, False
         self.runner, self.message, self.bar = Runner(self), MessageLine(), QProgressBar()
         self.changed, self.update_button = Quiet("The map or the table has changed."), QPushButton("Update")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowFlag(Qt.WindowType.WindowMinMaxButtonsHint, True)
         self.setModal(False)
+        room = self.screen().availableSize()
+        self.resize(min(_SIZE[0], room.width()), min(_SIZE[1], room.height() - 60))
         self.setWindowTitle(f"{self.about}: {column} of {table}")
         thin_bar(self.bar)
         self.bar.hide()
@@ -62,6 +67,10 @@ class DomainWindow(QDialog):
         self.show_old(False)
 
     # for each window -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Show what was found before, else compute it; called when the window is shown first."""
+        raise NotImplementedError
 
     def compute(self) -> None:
         """Compute what the window shows, beside it."""
@@ -173,6 +182,13 @@ class DomainWindow(QDialog):
         """Select rows on the canvas, and in the plots and docks that follow it."""
         if self.desk.presenter is not None:
             self.desk.presenter.selected.take(Selected(self.table, np.asarray(rows, np.int64), said))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin."""
+        super().showEvent(event)
+        if not self._begun:
+            self._begun = True
+            self.start()
 
     def bar_row(self, *before: QWidget, after: Collection[QWidget] = ()) -> QWidget:
         """Return buttons in a row, with the progress between them."""

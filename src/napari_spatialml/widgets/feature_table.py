@@ -26,7 +26,7 @@ class Effect(NamedTuple):
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00"
 
 
 def _percent(value: float) -> str:
