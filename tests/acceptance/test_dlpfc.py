@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_spatialml.core import Cells
-from napari_spatialml.core.mixture import agreement
+from napari_spatialml.core.metrics import adjusted_rand_index as agreement
 from napari_spatialml.methods import method
 
 pytestmark = pytest.mark.acceptance

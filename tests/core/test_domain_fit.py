@@ -8,7 +8,8 @@ from napari_spatialml.core import Cells
 from napari_spatialml.core.domains import Embedded
 from napari_spatialml.core.graph import knn_graph
 from napari_spatialml.core.lowpass import components, low_pass, morans_i
-from napari_spatialml.core.mixture import agreement, fit_mixture, k_means
+from napari_spatialml.core.metrics import adjusted_rand_index as agreement
+from napari_spatialml.core.mixture import fit_mixture, k_means
 from napari_spatialml.core.noise_fractions import signal_components, signal_to_noise, smoothed_by_signal
 from napari_spatialml.core.refitted_domains import refitted
 from napari_spatialml.errors import BadInput
