@@ -7,13 +7,12 @@ import numpy.typing as npt
 
 from .arrays import require
 from .domains import Domains
-from .mixture import Mixture, fit_mixture, k_means
-from .report import Report, part, silent
+from .mixture_starts import likeliest_mixture
+from .report import Report, silent
 
 __all__ = ["in_order_of_values", "mixture_domains", "numbered_by_size"]
 
 Array = npt.NDArray[np.float64]
-_HEAVY = 1e6
 
 
 def in_order_of_values(values: Array) -> npt.NDArray[np.intp]:
@@ -23,9 +22,20 @@ def in_order_of_values(values: Array) -> npt.NDArray[np.intp]:
     return np.asarray(np.lexsort(np.round(values / scale, 9).T[::-1]))
 
 
-def numbered_by_size(probabilities: Array, values: Array) -> Domains:
-    """Return domains numbered from the largest by expected size; ``values`` (n, d) break ties."""
-    order = np.lexsort((values[:, 0] @ probabilities, -probabilities.sum(0)))
+def numbered_by_size(probabilities: Array, values: Array, counted: npt.NDArray[np.bool_]) -> Domains:
+    """Return domains numbered from the largest.
+
+    Parameters
+    ----------
+    probabilities
+        (n, k), rows sum to 1.
+    values
+        (n, d): the first column breaks ties.
+    counted
+        (n,) rows that count for the size of a domain.
+    """
+    sizes = probabilities[counted].sum(0)
+    order = np.lexsort((values[counted, 0] @ probabilities[counted], -sizes))
     probabilities = probabilities[:, order]
     return Domains(probabilities.argmax(1), probabilities)
 
@@ -36,7 +46,7 @@ def mixture_domains(
     seed: int,
     ignored: npt.NDArray[np.bool_] | None = None,
     shrinkage: float = 0.65,
-    n_starts: int = 10,
+    n_starts: int = 32,
     report: Report = silent,
 ) -> Domains:
     """Divide rows by a Gaussian mixture with one covariance, shrunk towards a sphere.
@@ -51,30 +61,20 @@ def mixture_domains(
         Of the starts.
     ignored
         (n,) rows that teach nothing; they get their likeliest domain.
-    shrinkage
-        As in `fit_mixture`.
-    n_starts
-        Starts of k-means++, of which the likeliest fit is kept.
+    shrinkage, n_starts
+        As in `likeliest_mixture`.
+
+    Raises
+    ------
+    BadInput
+        When fewer rows are left than domains.
     """
-    order = in_order_of_values(values)
-    taught = np.ones(len(values), dtype=bool) if ignored is None else ~ignored
-    order = order[taught[order]]
+    counted = np.ones(len(values), dtype=bool) if ignored is None else ~ignored
+    left = int(counted.sum())
     require(
-        len(order) >= n_domains, f"{len(order)} rows are not ignored, for {n_domains} domains.", "Choose fewer domains."
+        left >= n_domains, f"{left} rows are left for {n_domains} domains.", "Ignore less, or choose fewer domains."
     )
-    generator = np.random.default_rng(seed)
-    best: Mixture | None = None
-    for start in range(n_starts):
-        report(start / n_starts, f"Start {start + 1} of {n_starts}")
-        labels = k_means(values[order], n_domains, generator)
-        step = part(report, start / n_starts, (start + 1) / n_starts)
-        found = fit_mixture(values[order], np.eye(n_domains)[labels], shrinkage, report=step)
-        if best is None or found.log_likelihood > best.log_likelihood:
-            best = found
-    assert best is not None  # n_starts >= 1
-    posterior = np.full((len(values), n_domains), 1 / n_domains)
-    posterior[order] = best.posterior
-    if not taught.all():
-        # the others get what the fit says of them, and weigh next to nothing in it
-        posterior = fit_mixture(values, posterior, shrinkage, 2, taught, _HEAVY).posterior
-    return numbered_by_size(posterior, values)
+    values = values - values[counted].mean(0)
+    order = in_order_of_values(values[counted])
+    found = likeliest_mixture(values[counted][order], n_domains, shrinkage, n_starts, seed, report)
+    return numbered_by_size(np.ascontiguousarray(found.clouds.posterior(values).T), values, counted)
