@@ -53,11 +53,7 @@ def test_one_column_is_enough(cls):
     assert adjusted_rand_index(found.labels, TRUTH) > 0.6
 
 
-OTHERS = [cls for cls in methods("domains").values() if not cls.missing() and not cls.preferred]
-each_other = pytest.mark.parametrize("cls", OTHERS, ids=lambda cls: cls.name)
-
-
-@each_other
+@each
 def test_sections_that_differ_as_a_whole_are_divided_alike(cls):
     """Two sections on one and the same place, the second shifted and with its domains the other way round."""
     again = CENTRES[TRUTH[::-1]] + np.random.default_rng(1).normal(0, 1, EMBEDDING.shape)
@@ -66,7 +62,7 @@ def test_sections_that_differ_as_a_whole_are_divided_alike(cls):
     assert adjusted_rand_index(found.labels, np.concatenate([TRUTH, TRUTH[::-1]])) > 0.6
 
 
-@each_other
+@each
 def test_ignored_rows_teach_nothing(cls):
     ignored = np.zeros(256, bool)
     ignored[100:130] = True

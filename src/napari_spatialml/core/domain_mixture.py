@@ -22,14 +22,21 @@ def in_order_of_values(values: Array) -> npt.NDArray[np.intp]:
     return np.asarray(np.lexsort(np.round(values / scale, 9).T[::-1]))
 
 
-def numbered_by_size(probabilities: Array, values: Array, ignored: npt.NDArray[np.bool_] | None = None) -> Domains:
-    """Return domains numbered from the largest by expected size; ``values`` (n, d) break ties.
+def numbered_by_size(probabilities: Array, values: Array, counted: npt.NDArray[np.bool_]) -> Domains:
+    """Return domains numbered from the largest.
 
-    Rows that are ignored, (n,) bool, do not count.
+    Parameters
+    ----------
+    probabilities
+        (n, k), rows sum to 1.
+    values
+        (n, d): the first column breaks ties.
+    counted
+        (n,) rows that count for the size of a domain.
     """
-    counted = slice(None) if ignored is None else ~ignored
-    sizes, along = probabilities[counted].sum(0), values[counted, 0] @ probabilities[counted]
-    probabilities = probabilities[:, np.lexsort((along, -sizes))]
+    sizes = probabilities[counted].sum(0)
+    order = np.lexsort((values[counted, 0] @ probabilities[counted], -sizes))
+    probabilities = probabilities[:, order]
     return Domains(probabilities.argmax(1), probabilities)
 
 
@@ -54,24 +61,20 @@ def mixture_domains(
         Of the starts.
     ignored
         (n,) rows that teach nothing; they get their likeliest domain.
-    shrinkage
-        As in `fit_mixture`.
-    n_starts
-        Starts of k-means++, of which the likeliest fit is kept.
+    shrinkage, n_starts
+        As in `likeliest_mixture`.
 
     Raises
     ------
     BadInput
         When fewer rows are left than domains.
     """
-    counted = slice(None) if ignored is None else ~ignored
-    values = values - values[counted].mean(0)
-    taught = values[counted]
+    counted = np.ones(len(values), dtype=bool) if ignored is None else ~ignored
+    left = int(counted.sum())
     require(
-        len(taught) >= n_domains,
-        f"{len(taught)} rows are left for {n_domains} domains.",
-        "Ignore less, or choose fewer domains.",
+        left >= n_domains, f"{left} rows are left for {n_domains} domains.", "Ignore less, or choose fewer domains."
     )
-    order = in_order_of_values(taught)
-    found = likeliest_mixture(taught[order], n_domains, shrinkage, n_starts, seed, report)
-    return numbered_by_size(np.ascontiguousarray(found.clouds.posterior(values).T), values, ignored)
+    values = values - values[counted].mean(0)
+    order = in_order_of_values(values[counted])
+    found = likeliest_mixture(values[counted][order], n_domains, shrinkage, n_starts, seed, report)
+    return numbered_by_size(np.ascontiguousarray(found.clouds.posterior(values).T), values, counted)

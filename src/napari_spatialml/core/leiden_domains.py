@@ -55,24 +55,26 @@ def leiden_domains(
     """
     order = in_order_of_values(smoothed.values)
     report(0.0, "Looking for rows that are alike")
+    counted = np.ones(len(order), dtype=bool) if ignored is None else ~ignored
+    left = int(counted.sum())
+    require(
+        left >= n_domains or resolution > 0,
+        f"{left} rows are left for {n_domains} domains.",
+        "Ignore less, or choose fewer domains.",
+    )
     graph = joined(likeness_graph(smoothed.values[order], n_alike), smoothed.graph[order][:, order], space_share)
-    taught = np.arange(len(order)) if ignored is None else np.flatnonzero(~ignored[order])
+    taught = np.flatnonzero(counted[order])
     labels = np.full(len(order), -1)
     labels[taught] = _divided(graph[taught][:, taught], n_domains, resolution, seed, part(report, 0.4, 1.0))
     shares = np.empty((len(order), int(labels.max()) + 1))
     shares[order] = memberships(graph, labels)
-    return numbered_by_size(shares, smoothed.values)
+    return numbered_by_size(shares, smoothed.values, counted)
 
 
 def _divided(
     graph: sp.csr_matrix, n_domains: int, resolution: float, seed: int, report: Report
 ) -> npt.NDArray[np.int64]:
     if resolution == 0:
-        require(
-            graph.shape[0] >= n_domains,
-            f"{graph.shape[0]} rows are not ignored, for {n_domains} domains.",
-            "Choose fewer domains.",
-        )
         return communities(graph, n_domains, seed, report)
     report(0.0, "Dividing the graph")
     labels = communities_at(graph, resolution, seed)

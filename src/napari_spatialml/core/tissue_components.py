@@ -1,11 +1,10 @@
-"""Features of tissue as a few components: normalised, those with a pattern in space, centred in each section."""
+"""Features of tissue as a few components: normalised, those with a pattern in space."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from .arrays import require
@@ -14,9 +13,8 @@ from .graph import tissue_graph
 from .lowpass import components, morans_i, normalised
 from .report import Report, part, silent
 
-__all__ = ["centred_by_section", "different_rows", "patterned", "tissue_components"]
+__all__ = ["different_rows", "patterned", "tissue_components"]
 
-Array = npt.NDArray[np.float64]
 _NEIGHBOURS = 6
 
 
@@ -42,7 +40,7 @@ def patterned(
     features = normalised(cells.features, how)
     graph = tissue_graph(cells.coordinates, _NEIGHBOURS, cells.sections)
     if features.shape[1] > n_features:
-        clear = morans_i(features, graph, part(report, 0.1, 1.0))
+        clear = morans_i(features, graph, part(report, 0.1, 1.0), cells.sections)
         features = features[:, np.sort(np.argsort(-clear, kind="stable")[:n_features])]
     return features, graph
 
@@ -69,19 +67,9 @@ def tissue_components(
         When every feature is constant.
     """
     features, graph = patterned(cells, how, n_features, part(report, 0.0, 0.6))
-    scores = components(features, n_components, part(report, 0.6, 1.0))
+    scores = components(features, n_components, part(report, 0.6, 1.0), cells.sections)
     require(scores.shape[1] > 0, "Every feature is constant over the section.", "Choose another table.")
-    return Embedded(centred_by_section(scores, cells.sections), graph)
-
-
-def centred_by_section(values: Array, sections: npt.NDArray[np.int64] | None) -> Array:
-    """Return ``values`` (n, d) less the mean of their section, so that a section is not told by its shift."""
-    if sections is None:
-        return values
-    _, number = np.unique(sections, return_inverse=True)
-    sizes = np.bincount(number)
-    member = sp.csr_matrix((np.ones(len(number)), (number, np.arange(len(number)))), shape=(len(sizes), len(number)))
-    return np.asarray(values - (member @ values / sizes[:, None])[number])
+    return Embedded(scores, graph)
 
 
 def different_rows(features: Any) -> int:

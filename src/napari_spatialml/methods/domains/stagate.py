@@ -118,7 +118,8 @@ class Stagate(DomainDetector):
         for number, kept in enumerate(np.split(smoothed.values, self.n_networks, axis=1)):
             told = part(report, number / self.n_networks, (number + 1) / self.n_networks)
             maps.append(mixture_domains(kept, self.n_domains, self.seed, ignored, report=told).probabilities)
-        return numbered_by_size(vote_shares(maps), smoothed.values)
+        counted = np.ones(len(smoothed.values), dtype=bool) if ignored is None else ~ignored
+        return numbered_by_size(vote_shares(maps), smoothed.values, counted)
 
 
 def _naming(report: Report, number: int, of: int) -> Report:
