@@ -20,6 +20,7 @@ from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .comparing import compare
 from .counting import count, judge
 from .domain_tables import compare_domains, domain_agreement, domain_markers, domain_sizes
+from .domains import refit_domains, transfer_domains
 from .exchange import export, import_
 from .learning import learn
 from .proportions import co_location, composition, proportions
@@ -122,6 +123,8 @@ def _app(given: Sequence[str]) -> App:
         compare_domains,
         domain_sizes,
         domain_agreement,
+        transfer_domains,
+        refit_domains,
         composition,
         co_location,
         proportions,

@@ -15,7 +15,7 @@ from .terminal import Progress, print_table
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compare_domains", "domain_agreement", "domain_markers", "domain_sizes"]
+__all__ = ["Column", "Table", "compare_domains", "domain_agreement", "domain_markers", "domain_sizes", "only_table"]
 
 Section = Annotated[Path, Parameter(help="The saved section, a SpatialData store.")]
 Table = Annotated[str, Parameter(help="The table; found by itself where only one has such domains.")]
@@ -40,7 +40,7 @@ def domain_markers(
     from ..session import domain_tables
 
     with opened(section) as session:
-        table = table or _only_table(session.document, column)
+        table = table or only_table(session.document, column)
         found = _done(domain_tables.domain_markers(session.document, table, column, features))
     best = found.frame().groupby("domain", sort=False).head(top)
     rows = [(said.domain, said.feature, *_figures(said)) for said in best.itertuples()]
@@ -65,7 +65,7 @@ def compare_domains(
     from ..session import domain_tables
 
     with opened(section) as session:
-        table = table or _only_table(session.document, column)
+        table = table or only_table(session.document, column)
         found = _done(domain_tables.compared_domains(session.document, table, column, one, other, features))
     frame = found.frame()
     for said, part in ((found.one, frame.head(top)), (found.other, frame[::-1].head(top))):
@@ -80,7 +80,7 @@ def domain_sizes(section: Section, /, *, table: Table = "", column: Column = "do
     from ..session import domain_sizes as sizes
 
     with opened(section) as session:
-        table = table or _only_table(session.document, column)
+        table = table or only_table(session.document, column)
         found = _done(sizes.domain_sizes(session.document, table, column))
     frame, names = found.frame(), found.domains.names
     rows = [
@@ -105,7 +105,7 @@ def domain_agreement(
     from ..session.domain_agreement import agreement
 
     with opened(section) as session:
-        table = table or _only_table(session.document, column)
+        table = table or only_table(session.document, column)
         found = _done(agreement(session.document, table, column, with_))
     for figure in found.figures():
         print(f"{figure.name:6} {' : '.join(f'{v:.3f}' for v in figure.values)}  {figure.means}")
@@ -144,7 +144,7 @@ def _write(frame: pd.DataFrame, csv: Path | None) -> None:
         print(f"{len(frame):,} rows are in '{csv}'.")
 
 
-def _only_table(document: Any, column: str) -> str:
+def only_table(document: Any, column: str) -> str:
     """Return the one table that has such a column."""
     found = [t for t in document.names("tables") if column in document.table(t).obs]
     if len(found) != 1:

@@ -186,4 +186,3 @@ def k_means(values: Array, k: int, generator: np.random.Generator, rounds: int =
         # a centre that has lost all its rows stays where it is
         centres = np.where(sizes[:, None] > 0, member @ values / np.maximum(sizes, 1)[:, None], centres)
     return labels.astype(np.int64)
-
