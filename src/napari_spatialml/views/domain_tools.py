@@ -21,7 +21,8 @@ from .trust_columns import map_of
 
 __all__ = ["DomainBrush", "DomainFill", "DomainLasso", "DomainPolygon"]
 
-COLOUR = "#00c8ff"
+COLOUR, _REGION = "#00c8ff", "#ffffff"
+"""Of the brush; and of what a fill would take, as no domain is white."""
 _ALIKE = 0.2
 """Rows are alike if their posteriors are at most so far apart, by the total variation distance of 0 to 1."""
 Rows = npt.NDArray[np.int64]
@@ -233,7 +234,7 @@ class DomainFill(Tool):
             self.stage.marks.clear()
             return
         lines = layout.outline(rows) + np.array([self.place.offset, (0.0, 0.0)])
-        self.stage.marks.draw((lines, COLOUR))
+        self.stage.marks.draw((lines, _REGION))
 
     def _named(self, rows: Rows) -> str:
         return self.word[:-1] if len(rows) == 1 else self.word
