@@ -170,6 +170,12 @@ def test_one_domain_is_told_in_one_sentence(mapped, show, qtbot):
     assert not window.export_button.isEnabled()
 
 
+@pytest.mark.parametrize("kind", [MarkersWindow, CompareDomainsWindow])
+def test_a_column_that_is_not_there_is_told(kind, mapped, show):
+    window = show(kind(mapped, TABLE, "gone"))
+    assert "no column 'gone'" in window.message.text() and window.message.message.level == "error"
+
+
 # comparing -----------------------------------------------------------------------------------
 
 
@@ -196,11 +202,11 @@ def test_no_domain_on_the_right_stands_for_all_others(mapped, show, qtbot):
         action.setChecked(False)
     window.pair.run_button.click()
     settle(window, qtbot)
-    assert window.pair.found.other == ("D2", "D3") and window.pair.sides()[1] in ("all others", "D2 + D3")
+    assert window.pair.found.other == ("D2",), "D3 has no rows"
     for action in window.pair.one.menu().actions():
         action.setChecked(False)
-    for action in window.pair.other.menu().actions():
-        action.setChecked(True)
+    window.pair.run_button.click()
+    assert window.pair.one.names() == ("D1",), "none ticked on the left: the first again"
 
 
 def test_sizes_and_borders_select_on_the_canvas(mapped, show, qtbot):

@@ -53,7 +53,6 @@ class AgreementPage(QWidget):
         self.matrix.pointed.connect(self._tell)
         self.matrix.clicked.connect(self._select)
         self._lay_out()
-        self.fill()
 
     def fill(self) -> None:
         """Offer the other labellings, as they are now."""

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..errors import BadInput
+from ..errors import BadInput, SpatialMLError
 from ..session.domain_tables import DomainMarkers, domain_markers, feature_word, kept_markers, marker_token
 from .domain_window import DomainWindow, in_a_line
 from .feature_table import FeatureTable
@@ -62,7 +62,6 @@ class MarkersWindow(DomainWindow):
         super().__init__(desk, table, column, parent)
         self._set_up()
         self._lay_out()
-        self.fill_parts(self.part)
         self._follow_state()
 
     # what is done --------------------------------------------------------------------------------
@@ -78,7 +77,13 @@ class MarkersWindow(DomainWindow):
 
     def start(self) -> None:
         """Show the markers found last, else find them."""
-        if not self.show_kept():
+        try:
+            self.fill_parts(self.part)
+            kept = self.show_kept()
+        except SpatialMLError as error:  # there is no such table or column any more
+            self.fail(error)
+            return
+        if not kept:
             self.compute()
 
     def show_kept(self) -> bool:

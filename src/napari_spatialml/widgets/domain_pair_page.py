@@ -98,7 +98,6 @@ class PairPage(QWidget):
         self.made_of, self.said = QLabel("Made of"), Quiet()
         self._set_up()
         self._lay_out()
-        self.fill()
 
     # what is done --------------------------------------------------------------------------------
 
@@ -127,9 +126,6 @@ class PairPage(QWidget):
         """Compare the two sides beside the window."""
         window, part = self.window_of, str(self.part.currentData() or "X")
         one, other = self.one.names(), self.other.names()
-        if not one:
-            window.fail(BadInput("No domain is chosen on the left.", "Tick one, or several."))
-            return
         window.begin(
             lambda: compared_domains(window.document, window.table, window.column, one, other, part),
             self.show_compared, "pair", "Two domains",
@@ -164,6 +160,7 @@ class PairPage(QWidget):
         except SpatialMLError as error:
             window.fail(error)
             return
+        self._show_composed(job.shares())
         window.begin(lambda: job, self._show_composed, "composed", "Composition")
 
     def token(self) -> str:
