@@ -232,7 +232,7 @@ def test_a_square_of_the_agreement_selects_its_rows(mapped, show, qtbot, tmp_pat
     settle(window, qtbot)
     page = window.agreement
     assert page.other.currentData() == "layer"
-    assert page.figures[0][0].text() == "ARI" and "2 rows lack" in page.about.text()
+    assert page.figures[0][0].text() == "ARI" and "2 spots lack" in page.about.text()
     page.matrix.clicked.emit(0, 1)
     a, b = page.found.rows_named[0], page.found.columns_named[1]
     obs = mapped.session.document.table(TABLE).obs

@@ -197,6 +197,7 @@ class MarkersWindow(DomainWindow):
         accent(self.run_button)
         self.run_button.clicked.connect(lambda _checked=False: self.compute())
         self.part.activated.connect(lambda _i: self.start())
+        self.part.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.part.setToolTip(tooltip("What is compared: genes, m/z, another layer, proportions or an embedding."))
         self.names.currentIndexChanged.connect(lambda _i: self._show_domain())
         self.names.setToolTip(tooltip("The domain whose features are listed, against all other rows."))

@@ -137,12 +137,12 @@ class PairPage(QWidget):
         frame, (one, other) = found.frame(), self.sides()
         self.volcano.set_frame(frame, one, other, self.side_colours())
         self.features.set_frame(frame, feature_word(found.found.features, found.part))
-        beyond = self.volcano.beyond
+        beyond, word = self.volcano.beyond, self.window_of.word
         sizes = [len(found.domains.rows(side)) for side in (found.one, found.other)]
         self.said.setText(
-            f"{one}: {sizes[0]:,} rows; {other}: {sizes[1]:,}. Coloured are features by which seven in ten pairs of "
-            "rows are told apart. In the table, “in” is the left side."
-            + (f" {beyond:,} that hardly any row has lie beyond the axis: zoom out." if beyond else "")
+            f"{one}: {sizes[0]:,} {word}; {other}: {sizes[1]:,}. Coloured are features by which seven in ten pairs of "
+            f"{word} are told apart. In the table, “in” is the left side."
+            + (f" {beyond:,} that few {word} have lie beyond the axis: zoom out." if beyond else "")
             + " These are effect sizes; p-values would be circular, the domains were found from the same features."
         )
         self.compose()
@@ -231,7 +231,9 @@ class PairPage(QWidget):
         self.run_button.clicked.connect(lambda _checked=False: self.window_of.press())
         self.one.setToolTip(tooltip("One domain, or several taken as one: tick them."))
         self.other.setToolTip(tooltip("What it is compared with: one domain, several, or none ticked for all others."))
+        self.part.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.part.setToolTip(tooltip("What is compared: genes, m/z, another layer, proportions or an embedding."))
+        self.by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.by.setToolTip(tooltip("What the two sides are made of: proportions of cell types, or a column of names."))
         self.by.activated.connect(lambda _i: self.compose())
         self.search.setPlaceholderText("type a part of a name")
