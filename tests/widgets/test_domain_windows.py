@@ -191,6 +191,7 @@ def test_two_domains_are_compared_and_what_they_are_made_of(mapped, show, qtbot)
     page.volcano.clicked.emit(*at, "new")
     assert mapped.presenter.colour_of(element(mapped)).part == "X"
     assert page.bars.frame is not None and "layer" in page.by.currentText()
+    qtbot.waitUntil(lambda: page.intervals.state == "idle", timeout=60_000)
     assert "D1" in page.bars.line(0) and "%" in page.bars.line(0)
     page.select_button.click()
     assert len(mapped.presenter.selected.now) == mapped.session.document.table(TABLE).n_obs - 2

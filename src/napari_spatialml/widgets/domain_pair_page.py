@@ -28,6 +28,7 @@ from .domain_window import in_a_line
 from .feature_table import FeatureTable
 from .plots.paired_bars import PairedBars
 from .plots.volcano import Volcano
+from .runner import Runner
 from .style import SPACING, Quiet, accent, swatch, tooltip
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class PairPage(QWidget):
         super().__init__(window)
         self.window_of = window
         self.found: ComparedDomains | None = None
+        self.intervals = Runner(self)
         self.one, self.other = DomainsPicker("choose"), DomainsPicker("all others")
         self.part, self.by, self.search = QComboBox(), QComboBox(), QLineEdit()
         self.volcano, self.features, self.bars = Volcano(), FeatureTable(), PairedBars()
@@ -142,7 +144,7 @@ class PairPage(QWidget):
         self.said.setText(
             f"{one}: {sizes[0]:,} {word}; {other}: {sizes[1]:,}. Coloured are features by which seven in ten pairs of "
             f"{word} are told apart. In the table, “in” is the left side."
-            + (f" {beyond:,} that few {word} have lie beyond the axis: zoom out." if beyond else "")
+            + (f" {beyond:,} features that few {word} have lie beyond the axis: zoom out." if beyond else "")
             + " These are effect sizes; p-values would be circular, the domains were found from the same features."
         )
         self.compose()
@@ -160,8 +162,16 @@ class PairPage(QWidget):
         except SpatialMLError as error:
             window.fail(error)
             return
-        self._show_composed(job.shares())
-        window.begin(lambda: job, self._show_composed, "composed", "Composition")
+        self._show_composed(found, job.shares())
+        # in a runner of its own: many rows take a while, and the next comparison need not wait for their intervals
+        self.intervals.run(
+            job,
+            on_result=lambda frame: self._show_composed(found, frame),
+            on_error=window.fail,
+            title="Intervals of the composition",
+            key="composed",
+            replace=True,
+        )
 
     def token(self) -> str:
         """Return what is another one when what is shown is old; "" while nothing is shown."""
@@ -217,8 +227,8 @@ class PairPage(QWidget):
 
     # how it looks --------------------------------------------------------------------------------
 
-    def _show_composed(self, frame: pd.DataFrame) -> None:
-        if self.found is not None:
+    def _show_composed(self, found: ComparedDomains, frame: pd.DataFrame) -> None:
+        if self.found is found:
             self.bars.set_frame(frame, self.sides(), self.side_colours())
 
     def _select(self) -> None:
