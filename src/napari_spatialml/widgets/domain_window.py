@@ -237,6 +237,7 @@ class DomainWindow(QDialog):
     def _follow_state(self) -> None:
         idle = self.runner.state == "idle"
         self.bar.setVisible(not idle)
+        self.update_button.setEnabled(idle)
         self.follow_state(idle)
 
 
