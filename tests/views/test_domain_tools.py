@@ -76,6 +76,29 @@ def test_spots_under_the_brush_have_the_colour_of_the_domain_while_the_mouse_mov
     assert np.array_equal(layer.face_color, before) and not presenter.taken and not len(presenter.marks.lines)
 
 
+def test_spots_that_are_drawn_from_tiles_have_its_colour_too(opened, monkeypatch):
+    from napari_spatialml.views import spots
+
+    monkeypatch.setattr(spots, "_DOTS", 100)
+    presenter, mouse = opened
+    presenter.show()
+    presenter.use("domain-brush", table=TABLE, domain="a", radius_um=10.0)
+    level = presenter.layer_of(SPOTS).data[-3]
+    before, shown = level.colours.copy(), level[:, :].copy()
+    mouse.press(at(0, 0))
+    mouse.move(at(0, 2))
+    assert np.array_equal(level.colours[:3], before[[place(4, 2)] * 3]) and np.array_equal(
+        level.colours[3:], before[3:]
+    )
+    assert (level[:, :] != shown).any()
+    presenter.cancel()
+    assert np.array_equal(level.colours, before) and np.array_equal(level[:, :], shown)
+    mouse.release(at(0, 2))
+    mouse.drag(at(0, 0), at(0, 2))
+    now = presenter.layer_of(SPOTS).data[0].colours
+    assert np.array_equal(now[:3], before[[place(4, 2)] * 3]) and np.array_equal(now[3:], before[3:])
+
+
 def test_a_click_takes_what_is_under_the_brush_and_never_nothing_on_a_spot(opened):
     presenter, mouse = opened
     presenter.use("domain-brush", table=TABLE, domain="a", radius_um=3.0)
@@ -89,7 +112,7 @@ def test_a_click_takes_what_is_under_the_brush_and_never_nothing_on_a_spot(opene
 def test_an_outline_gives_what_it_holds_a_new_domain(opened, tool):
     presenter, mouse = opened
     corners = [(-20.0, -20.0), (-20.0, 80.0), (80.0, 80.0), (80.0, -20.0)]
-    presenter.use(tool, table=TABLE, domain="fold line", radius_um=50.0)
+    presenter.use(tool, table=TABLE, domain="fold line", radius_um=50.0, reason="seen in H&E")
     if tool.endswith("lasso"):
         mouse.drag(*corners)
     else:
@@ -99,7 +122,7 @@ def test_an_outline_gives_what_it_holds_a_new_domain(opened, tool):
     assert presenter.taken == [(TABLE, [0, 1, WIDE, WIDE + 1])]
     found = names(presenter.session)
     assert set(found[[0, 1, WIDE, WIDE + 1]]) == {"fold line"} and "fold line" not in found[[2, WIDE + 2]]
-    assert presenter.selected.now is None
+    assert presenter.selected.now is None and strokes(presenter.session)[0]["reason"] == "seen in H&E"
     (legend,) = presenter.legends()
     assert {name: n for name, _, n in legend.categories}["fold line"] == 4
 

@@ -39,10 +39,13 @@ class _Stroke:
         The map of domains.
     domain
         What the rows are, by a name that is there or a new one; "" for tissue to be ignored.
+    reason
+        Why, in the words of the person.
     """
 
-    def __init__(self, stage: Any, table: str, column: str, domain: str) -> None:
-        self._stage, self._table, self._column, self.domain = stage, table, column, domain
+    def __init__(self, stage: Any, table: str, column: str, domain: str, reason: str) -> None:
+        self._stage, self._table, self.domain = stage, table, domain
+        self._said = {"table": table, "column": column, "reason": reason}
 
     @property
     def said(self) -> str:
@@ -54,9 +57,8 @@ class _Stroke:
         if not len(rows):
             return
         taken = np.unique(np.asarray(rows, np.int64))
-        given: dict[str, Any] = {"table": self._table, "rows": packed(taken), "column": self._column}
-        name = "stroke-domain" if self.domain else "ignore-tissue"
-        if self._stage.correct(name, **given, **({"domain": self.domain} if self.domain else {})):
+        name, into = ("stroke-domain", {"domain": self.domain}) if self.domain else ("ignore-tissue", {})
+        if self._stage.correct(name, rows=packed(taken), **self._said, **into):
             self._stage.rows_taken.emit(self._table, taken)
 
 
@@ -67,17 +69,23 @@ class DomainBrush(Brush):
     ----------
     stage
         The presenter.
-    table, column, domain
+    table, column, domain, reason
         See `_Stroke`.
     radius_um
         Half the brush's width, > 0.
     """
 
     def __init__(
-        self, stage: Stage, table: str, column: str = "domain", domain: str = "", radius_um: float = 50.0
+        self,
+        stage: Stage,
+        table: str,
+        column: str = "domain",
+        domain: str = "",
+        radius_um: float = 50.0,
+        reason: str = "",
     ) -> None:
         super().__init__(stage, table, column, domain, radius_um)
-        self.stroke = _Stroke(stage, table, column, domain)
+        self.stroke = _Stroke(stage, table, column, domain, reason)
         word = word_for(stage.document, self.element)
         self.hint = f"Drag over {word} to {self.stroke.said}; each stroke is one step that can be undone."
 
@@ -111,7 +119,7 @@ class DomainLasso(Select):
 
     Parameters
     ----------
-    stage, table, column, domain
+    stage, table, column, domain, reason
         As of `DomainBrush`.
     radius_um
         Of the brush; a lasso needs none.
@@ -120,9 +128,15 @@ class DomainLasso(Select):
     hint = "Drag around {word} to {said}, or click one; each gesture is one step that can be undone."
 
     def __init__(
-        self, stage: Stage, table: str, column: str = "domain", domain: str = "", radius_um: float = 0.0
+        self,
+        stage: Stage,
+        table: str,
+        column: str = "domain",
+        domain: str = "",
+        radius_um: float = 0.0,
+        reason: str = "",
     ) -> None:
-        self.stroke = _Stroke(stage, table, column, domain)
+        self.stroke = _Stroke(stage, table, column, domain, reason)
         element = drawn_element(stage, table)
         self.hint = type(self).hint.format(word="{word}", said=self.stroke.said)
         super().__init__(stage, element, table)
@@ -143,16 +157,22 @@ class DomainFill(Tool):
 
     Parameters
     ----------
-    stage, table, column, domain, radius_um
+    stage, table, column, domain, radius_um, reason
         As of `DomainLasso`.
     """
 
     def __init__(
-        self, stage: Stage, table: str, column: str = "domain", domain: str = "", radius_um: float = 0.0
+        self,
+        stage: Stage,
+        table: str,
+        column: str = "domain",
+        domain: str = "",
+        radius_um: float = 0.0,
+        reason: str = "",
     ) -> None:
         super().__init__(stage)
         self.table, self.column, self.element = table, column, drawn_element(stage, table)
-        self.stroke = _Stroke(stage, table, column, domain)
+        self.stroke = _Stroke(stage, table, column, domain, reason)
         self.word = word_for(stage.document, self.element)
         self.place = stage.place_of(self.element)
         self._regions = _Regions(self)
