@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..core.graph import tissue_graph
 from ..errors import BadInput, DocumentError
 from .constraints import key_of
 from .document import Document
 from .domain_strokes import DomainHand
+from .gather import coordinates_of
+from .selection import places_slots
 
-__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "held_map", "maps_together"]
+__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "held_map", "maps_together", "neighbours"]
 
 ATTRIBUTE = "domain_maps"
 MOST = 1000
 """Categories: a column of more names rows, not domains."""
+_NEIGHBOURS = 6
 Ints = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
@@ -126,6 +131,29 @@ class DomainMap:
             names_computed=tuple(names_computed),
             computed=_summed(self.computed, [names_computed.index(n) for n in before], len(names_computed)),
         )
+
+    def split(self, name: str, parts: Ints, into: Sequence[str]) -> DomainMap:
+        """Return the map in which a domain is several: ``parts`` (n,) says which of ``into`` a row's share of it is."""
+        names, p = _split(self.names, self.probabilities, name, parts, into)
+        names_computed, computed = _split(self.names_computed, self.computed, name, parts, into)
+        place = np.array([*(names.index(n) if n in names else 0 for n in self.names), -1], dtype=np.int64)
+        inside = self.codes == self.number(name)
+        codes = place[self.codes]
+        codes[inside] = names.index(into[0]) + parts[inside]
+        return replace(
+            self, names=names, codes=codes, probabilities=p, names_computed=names_computed, computed=computed
+        )
+
+
+def _split(
+    names: tuple[str, ...], values: Array, name: str, parts: Ints, into: Sequence[str]
+) -> tuple[tuple[str, ...], Array]:
+    if name not in names:
+        return names, values
+    at = names.index(name)
+    shares = values[:, at, None] * np.eye(len(into), dtype=values.dtype)[parts]
+    wide = np.concatenate([values[:, :at], shares, values[:, at + 1 :]], axis=1)
+    return (*names[:at], *into, *names[at + 1 :]), wide
 
 
 def _summed(values: Array, to: Sequence[int], k: int) -> Array:
@@ -252,3 +280,16 @@ def maps_together(document: Document, found: DomainMap) -> list[DomainMap]:
     known = ("tables", "fingerprint", "names_computed")
     same = [t for t, about in maps if about and all(about.get(k) == found.about.get(k) for k in known)]
     return [found, *(held_map(document, t, found.column) for t in same)]
+
+
+_GRAPHS: WeakKeyDictionary[Document, dict[str, tuple[Any, Any]]] = WeakKeyDictionary()
+
+
+def neighbours(document: Document, table: str) -> Any:
+    """Return (n, n) which rows of a table lie beside each other, as CSR of ones: the same one until they move."""
+    slots = places_slots(document, table)
+    key = (document.table(table).n_obs, *((slot, document.revision(slot)) for slot in (*slots, ("tables", table, "X"))))
+    known = _GRAPHS.setdefault(document, {})
+    if table not in known or known[table][0] != key:
+        known[table] = (key, tissue_graph(coordinates_of(document, table), _NEIGHBOURS))
+    return known[table][1]

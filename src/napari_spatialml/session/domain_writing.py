@@ -4,38 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..core.domain_trust import boundary, margin
-from ..core.graph import tissue_graph
 from .changes import Change, EditColumn, EditValues, Put, Slot
 from .constraints import key_of
 from .document import Document
-from .domain_maps import ATTRIBUTE, DomainMap, held_map
+from .domain_maps import ATTRIBUTE, DomainMap, held_map, neighbours
 from .domain_strokes import DomainHand
-from .gather import coordinates_of
-from .selection import by_hand, places_slots
+from .selection import by_hand
 
-__all__ = ["neighbours", "written"]
+__all__ = ["written"]
 
-_NEIGHBOURS = 6
 Array = npt.NDArray[Any]
-
-_GRAPHS: WeakKeyDictionary[Document, dict[str, tuple[Any, Any]]] = WeakKeyDictionary()
-
-
-def neighbours(document: Document, table: str) -> Any:
-    """Return (n, n) which rows of a table lie beside each other, as CSR of ones: the same one until they move."""
-    slots = places_slots(document, table)
-    key = (document.table(table).n_obs, *((slot, document.revision(slot)) for slot in (*slots, ("tables", table, "X"))))
-    known = _GRAPHS.setdefault(document, {})
-    if table not in known or known[table][0] != key:
-        known[table] = (key, tissue_graph(coordinates_of(document, table), _NEIGHBOURS))
-    return known[table][1]
 
 
 def written(
@@ -105,7 +89,7 @@ def _margin(made: DomainMap, before: DomainMap | None, held: Any) -> Array:
 
 def _boundary(made: DomainMap, before: DomainMap | None, held: Any, graph: Any) -> Array:
     if before is None or made.names[: len(before.names)] != before.names:
-        return boundary(made.codes, graph).astype(np.float32)
+        return np.asarray(boundary(made.codes, graph), dtype=np.float32)
     share = held.to_numpy(dtype=np.float32, copy=True)
     moved = made.codes != before.codes
     beside = moved | (graph @ moved.astype(np.float64) > 0)

@@ -24,7 +24,7 @@ from ..store import put_entry
 from .proportions import checked_rows, instances_at, signing
 from .registry import Made, correction
 
-__all__ = ["joined_domains", "relabelled", "released", "reordered"]
+__all__ = ["joined_domains", "relabelled", "released", "reordered", "restroked"]
 
 Entry = dict[str, Any]
 Rows = npt.NDArray[np.int64]
@@ -170,7 +170,7 @@ def _follow(
     own = [n for n in first.names if n in {*first.names_computed, *named, *strange}]
     names = list(dict.fromkeys([*own, *named]))
     shown = [_untested(m.of_names(names).under(hand)) for m, hand in zip(maps, hands, strict=True)]
-    kept = _restroked(document, column, {table: entries})
+    kept = restroked(document, column, {table: entries})
     return [*kept, *written(document, list(zip(shown, hands, strict=True)))]
 
 
@@ -195,7 +195,7 @@ def joined_domains(document: Document, found: DomainMap, into: Mapping[str, str]
     }
     made = [_untested(m.joined(into)) for m in maps]
     return [
-        *_restroked(document, found.column, strokes),
+        *restroked(document, found.column, strokes),
         *_with_hands(document, made, into),
         *_recoloured(document, found, into),
     ]
@@ -211,7 +211,7 @@ def _with_hands(document: Document, maps: Sequence[DomainMap], into: Mapping[str
     return written(document, pairs)
 
 
-def _restroked(document: Document, column: str, strokes: Strokes) -> list[Change]:
+def restroked(document: Document, column: str, strokes: Strokes) -> list[Change]:
     """Return the change that keeps other strokes on several tables."""
     held = document.attribute(ATTRIBUTE)
     given = {key_of(table, column): list(entries) for table, entries in strokes.items()}
