@@ -19,7 +19,8 @@ _CLEAR = 0.3
 _LEAST, _MOST = 10, 30
 _PATIENCE = 3
 _MOST_ROUNDS = 100
-_PROBES = 10
+_PROBES = 40_000
+"""Signs that are averaged for a trace: ten vectors of them at 4,000 rows, two at 20,000 and more."""
 _WITHIN = 0.2
 """Within a domain a component varies by its noise and by this share of its signal: gradients."""
 
@@ -117,8 +118,9 @@ def _cross_validated(values: Array, graph: sp.csr_matrix, report: Report) -> Arr
     mean = averaging(graph)
     # the signs of the probes go with the values: shuffling the rows of the table changes nothing
     order = np.lexsort(values.T[2::-1])
-    signs = np.empty((n, _PROBES))
-    signs[order] = np.random.default_rng(0).choice([-1.0, 1.0], (n, _PROBES))
+    probes = int(np.clip(_PROBES // n, 2, 10))
+    signs = np.empty((n, probes))
+    signs[order] = np.random.default_rng(0).choice([-1.0, 1.0], (n, probes))
     best, out, last = np.full(d, np.inf), values.copy(), 0
     both = np.hstack([values, signs])
     for done in range(1, _MOST_ROUNDS):

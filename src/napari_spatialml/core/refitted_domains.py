@@ -18,14 +18,16 @@ Array = npt.NDArray[np.float64]
 _SHRINKAGE = 0.65
 _ANCHOR_WEIGHT = 30.0
 """A corrected row teaches as much as so many free ones."""
-_MOST_WEIGHT = 2.0
-_TEACHING_ROUNDS = 2
+_MOST_WEIGHT = 1.0
+_TEACHING_ROUNDS = 3
 """More rounds drift away from the map that was corrected, towards another one as likely."""
 _ASKING_ROUNDS = 3
 _TEMPERATURE = 2.0
 """Averaged features of neighbours repeat each other: as evidence, so many rows count as one."""
 _PULL = 6.0
 """How much all neighbours together count against the features, in units of the log density."""
+_LEAST_SHARE = 0.5
+"""A new domain is expected on at least this share of what each domain would have if all were as large."""
 _MOST_DOMAINS = 1000
 _KEEP_NUMBER = 0.5
 """Domains keep their numbers unless anchors near more than this share of a domain say otherwise."""
@@ -86,7 +88,8 @@ def refitted(
         report(done / _TEACHING_ROUNDS, "Learning from the corrections")
         clouds = estimated(values, posterior.T * weight, scatter, float(weight.sum()), _SHRINKAGE)
         density = values @ (clouds.slopes.T / _TEMPERATURE)
-        density += clouds.offsets / _TEMPERATURE + clouds.sizes
+        density += clouds.offsets / _TEMPERATURE
+        density += np.maximum(clouds.sizes, np.log(_LEAST_SHARE / len(clouds.sizes)))
         for _ in range(_ASKING_ROUNDS):
             ask_neighbours(graph.indptr, graph.indices, left_out, fixed, density, pull, posterior, after)
             posterior, after = after, posterior
@@ -97,8 +100,8 @@ def refitted(
 def _weights(posterior: Array, fixed: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> Array:
     """Return (n,) how much each row teaches: corrected ones more than free ones, those left out nothing.
 
-    Together the anchors of a domain weigh at most twice as much as its free rows: on a section of a
-    few hundred spots a single stroke would else speak louder than all the tissue.
+    Together the anchors of a domain weigh at most as much as its free rows: on a section of a few
+    hundred spots a single stroke would else speak louder than all the tissue.
     """
     free = posterior[~fixed & ~left_out].sum(0)
     given = np.maximum(posterior[fixed & ~left_out].sum(0), 1)
