@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spatialml.core.connected_rows import lattice_graph, near_graph, pieces
-from napari_spatialml.core.row_outlines import area_of, hatching
+from napari_spatialml.core.row_outlines import area_of, hatching, mask_edges
 
 
 def array(kind, side=12):
@@ -50,6 +50,17 @@ def test_an_outline_is_closed_and_hatching_stays_within_it():
     lines = hatching(area.mask, 4)
     middles = (lines[:, 0] + 0.5 * lines[:, 1]) * area.step + area.origin
     assert len(lines) > 10 and enclosed(middles, area.lines).all()
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=10, deadline=None)
+def test_the_edges_of_a_mask_are_its_border_in_straight_pieces(seed):
+    mask = np.random.default_rng(seed).random((7, 9)) < 0.5
+    lines = mask_edges(mask)
+    assert np.array_equal(enclosed(np.argwhere(np.ones_like(mask)) + 0.5, lines), mask.ravel())
+    padded = np.pad(mask, 1)
+    border = (padded[1:] != padded[:-1]).sum() + (padded[:, 1:] != padded[:, :-1]).sum()
+    assert np.linalg.norm(lines[:, 1], axis=1).sum() == border > len(lines)
 
 
 def test_cells_that_lie_unevenly_have_one_outline_without_gaps():

@@ -198,10 +198,13 @@ def test_pixels_and_cells_are_taken_like_spots(tool, element):
     presenter.show(coordinate_system=system)
     mouse = Mouse(presenter.viewer)
     affine = presenter.place_of(element).affine
-    where = affine.apply(np.array([[0.5, 1.5]] if element == "pixels" else [[8.0, 6.0]]))[0]
+    where = affine.apply(np.array([[0.5, 1.5]] if element == "pixels" else [[8.5, 6.5]]))[0]
     presenter.use(tool, table=table, domain="new", radius_um=0.1)
     mouse.hover(where)
-    mouse.click(where)
+    mouse.press(where)
+    if tool == "domain-brush":  # what it takes is outlined, in the colour of the domain
+        assert len(presenter.marks.lines) > 50
+    mouse.release(where)
     if tool != "domain-fill":
         assert taken == [[0]]
     elif element == "cells":

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .arrays import as_coordinates, require
 
-__all__ = ["Area", "area_of", "hatching", "usual_distance"]
+__all__ = ["Area", "area_of", "hatching", "mask_edges", "usual_distance"]
 
 Floats = npt.NDArray[np.float64]
 _ROUND, _NEIGHBOURS, _ASKED = 0.6, 4, 500
@@ -116,6 +116,23 @@ def hatching(mask: npt.NDArray[np.bool_], every: int) -> Floats:
     ends += [0.5, -0.5]
     starts -= [0.5, -0.5]
     return np.stack([starts, ends - starts], axis=1)
+
+
+def mask_edges(mask: npt.NDArray[np.bool_]) -> Floats:
+    """Return the edges of a mask, (m, 2, 2) starts and directions in pixel corners: a line for each straight piece."""
+    padded = np.pad(mask, 1)
+    flat = _runs(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    upright = _runs((padded[1:-1, 1:] != padded[1:-1, :-1]).T)
+    return np.concatenate([flat, upright[:, :, ::-1]])
+
+
+def _runs(edges: npt.NDArray[np.bool_]) -> Floats:
+    """Return the runs of true along the second axis as lines."""
+    steps = np.diff(np.pad(edges, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    row, first = np.nonzero(steps > 0)
+    _, last = np.nonzero(steps < 0)
+    starts = np.column_stack([row, first]).astype(np.float64)
+    return np.stack([starts, np.column_stack([np.zeros(len(row)), last - first])], axis=1)
 
 
 def _distances(where: Floats, low: Floats, step: float, shape: tuple[int, ...]) -> Floats:

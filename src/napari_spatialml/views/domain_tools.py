@@ -13,16 +13,15 @@ from ..errors import BadInput
 from ..session.corrections import packed
 from .brush import Brush, drawn_element
 from .choices import colour_of
+from .marks import circle
 from .row_layout import RowLayout, layout_of
 from .selecting import Select, SelectPolygon, rows_at, word_for
-from .tools import Pointer, Stage, Tool
+from .tools import Point, Pointer, Stage, Tool
 from .trust_columns import map_of
 
 __all__ = ["DomainBrush", "DomainFill", "DomainLasso", "DomainPolygon"]
 
 COLOUR = "#00c8ff"
-_OUTLINED = 10_000
-"""A region of more rows is named under the mouse, and not outlined: that would lag."""
 _ALIKE = 0.2
 """Rows are alike if their posteriors are at most so far apart, by the total variation distance of 0 to 1."""
 Rows = npt.NDArray[np.int64]
@@ -98,6 +97,16 @@ class DomainBrush(Brush):
         document = self.stage.document
         if map_of(document, colour_of(document, self.stage.state, self.element)) != self.column:
             super()._colour_by_column()
+
+    def _extend(self, segment: Point) -> None:
+        super()._extend(segment)
+        if self.circles or not self.rows:
+            return
+        layout = layout_of(self.stage.document, self.table, self.element, self.place.system, self.stage.memory)
+        if len(self.rows) <= layout.outlined:  # pixels and cells are outlined in the colour that spots take
+            lines = layout.outline(np.array(sorted(self.rows), np.int64))
+            own = circle(segment[-1], self.radius_um)
+            self.stage.marks.draw((lines + np.array([self.place.offset, (0.0, 0.0)]), self._colour()), (own, COLOUR))
 
     def release(self, at: Pointer) -> None:
         if not self.path:
@@ -219,10 +228,11 @@ class DomainFill(Tool):
             self.stage.say(self.hint)
             return
         self.stage.say(f"Click to take these {len(rows):,} {self._named(rows)} and {self.stroke.said}.")
-        if len(rows) > _OUTLINED:
+        layout = self._regions.layout
+        if len(rows) > layout.outlined:  # it is named, and not outlined: that would lag
             self.stage.marks.clear()
             return
-        lines = self._regions.layout.outline(rows) + np.array([self.place.offset, (0.0, 0.0)])
+        lines = layout.outline(rows) + np.array([self.place.offset, (0.0, 0.0)])
         self.stage.marks.draw((lines, COLOUR))
 
     def _named(self, rows: Rows) -> str:

@@ -44,8 +44,8 @@ class Marks:
         """Whether the layer is in the viewer."""
         return self._layer is not None and self._layer in self._viewer.layers
 
-    def draw(self, *parts: tuple[Lines, str]) -> None:
-        """Draw lines, each part in its colour, instead of those before."""
+    def draw(self, *parts: tuple[Lines, Any]) -> None:
+        """Draw lines, each part in its colour (a name, "#rrggbb" or four numbers), instead of those before."""
         from napari.utils.colormaps.standardize_color import transform_color
 
         lines = np.concatenate([p for p, _ in parts]) if parts else np.zeros((0, 2, 2))

@@ -13,11 +13,10 @@ import scipy.sparse as sp
 
 from ..core.colours import lookup_table
 from ..core.connected_rows import lattice_graph, near_graph
-from ..core.row_outlines import Area, area_of, hatching, usual_distance
+from ..core.row_outlines import Area, area_of, hatching, mask_edges, usual_distance
 from ..core.transform import Affine
 from ..session import Document
 from ..session.row_places import row_places
-from .marks import outline_of
 from .memory import Memory
 from .places import as_matrix
 from .rasters import EDITABLE, is_pixel_grid
@@ -31,6 +30,8 @@ _HATCH = 1.1
 """Of the usual distance to the next row: from one line of the hatching to the next, along an axis."""
 _LINES = 150
 """So many lines hatch the whole of a grid of pixels along its longer side, at most."""
+_QUICK = 20_000, 500_000
+"""Of spots or cells, and of pixels."""
 Lines = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -73,6 +74,11 @@ class RowLayout:
         ends = self.rows[among.row], self.rows[among.col]
         return sp.csr_matrix((among.data, ends), shape=(self._n, self._n))
 
+    @property
+    def outlined(self) -> int:
+        """Of so many rows the outline is found while the mouse moves."""
+        return _QUICK[0] if self._lattice is None else _QUICK[1]
+
     def outline(self, rows: Rows) -> Lines:
         """Return the outline of what rows cover together, (m, 2, 2) starts and directions in µm."""
         return self._get(("outline", rows.tobytes()), lambda: self._outline(rows))
@@ -84,22 +90,24 @@ class RowLayout:
     def _outline(self, rows: Rows) -> Lines:
         if self._lattice is not None:
             mask, offset = self._mask(rows)
-            return outline_of(mask, offset, self._affine) if mask.size else np.zeros((0, 2, 2))
+            return self._placed(mask_edges(mask), offset)
         area = self._area(rows)
         return np.zeros((0, 2, 2)) if area is None else area.lines
 
     def _hatched(self, rows: Rows) -> Lines:
         if self._lattice is not None:
             mask, offset = self._mask(rows)
-            lines = hatching(mask, max(3, max(self._lattice.shape) // _LINES))
-            starts, ends = lines[:, 0] + np.array(offset) + 0.5, lines.sum(1) + np.array(offset) + 0.5
-            placed = self._affine.apply(starts)
-            return np.stack([placed, self._affine.apply(ends) - placed], axis=1)
+            return self._placed(hatching(mask, max(3, max(self._lattice.shape) // _LINES)), offset + 0.5)
         area = self._area(rows)
         if area is None:
             return np.zeros((0, 2, 2))
         every = max(1, round(_HATCH * self.distance / area.step))
         return np.asarray(hatching(area.mask, every) * area.step + np.array([area.origin, (0.0, 0.0)]))
+
+    def _placed(self, lines: Lines, offset: Lines) -> Lines:
+        """Return lines in pixels from an offset as lines in µm."""
+        starts = self._affine.apply(lines[:, 0] + offset)
+        return np.stack([starts, self._affine.apply(lines.sum(1) + offset) - starts], axis=1)
 
     def _area(self, rows: Rows) -> Area | None:
         where = self.where[rows[self.placed[rows]]]
@@ -119,7 +127,7 @@ class RowLayout:
         """The usual distance in µm from a row to the next ones."""
         return usual_distance(self._tree, self.where[self.rows]) or 1.0
 
-    def _mask(self, rows: Rows) -> tuple[npt.NDArray[np.bool_], tuple[int, int]]:
+    def _mask(self, rows: Rows) -> tuple[npt.NDArray[np.bool_], Lines]:
         """Return the pixels of rows within the box around them, and its first pixel."""
         assert self._lattice is not None
         there = np.append(np.zeros(self._n, bool), False)
@@ -127,8 +135,8 @@ class RowLayout:
         whole = there[self._lattice]
         y, x = np.flatnonzero(whole.any(1)), np.flatnonzero(whole.any(0))
         if not len(y):
-            return np.zeros((0, 0), bool), (0, 0)
-        return whole[y[0] : y[-1] + 1, x[0] : x[-1] + 1], (int(y[0]), int(x[0]))
+            return np.zeros((0, 0), bool), np.zeros(2)
+        return whole[y[0] : y[-1] + 1, x[0] : x[-1] + 1], np.array([y[0], x[0]], dtype=np.float64)
 
     def _get(self, key: Hashable, make: Callable[[], Lines]) -> Lines:
         if key not in self._kept:
