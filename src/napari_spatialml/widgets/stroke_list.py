@@ -39,7 +39,7 @@ class StrokeList(ConstraintList):
         self.setHeaderLabels(["Stroke into", "Rows", "Reason", "By"])
         self.setAccessibleName("Strokes")
         self.setToolTip(
-            "What you laid down. A click selects its rows on the canvas, a double click edits the reason, a right "
+            "What you laid down. A click shows it on the canvas, a double click edits the reason, a right "
             "click moves it to another domain. A later line wins over an earlier one."
         )
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -36,7 +36,9 @@ class StabilityPlot(Board):
         self.box.setMouseEnabled(x=False, y=False)
         self.setMenuEnabled(False)
         self.label("domains", "stability")
-        self.getAxis("bottom").setStyle(maxTickLevel=0)
+        self.getAxis("bottom").setHeight(36)
+        for side in ("left", "bottom"):
+            self.getAxis(side).setStyle(maxTickLevel=0)
         self.bars = pg.ErrorBarItem(x=np.zeros(1), y=np.zeros(1), top=np.zeros(1), bottom=np.zeros(1), beam=0.2)
         self.line = pg.PlotDataItem(symbol="o", symbolSize=6)
         self.ring = pg.ScatterPlotItem(size=15, brush=None)
@@ -87,6 +89,8 @@ class StabilityPlot(Board):
         self.set_current(self.current)
         finite = np.isfinite(y)
         lowest = float((y - spread)[finite].min()) if finite.any() else 0.0
+        step = max(1, round(len(x) / 8))
+        self.getAxis("bottom").setTicks([[(float(v), f"{v:g}") for v in x[::step]]])
         self.span((float(x.min()) - 0.5, float(x.max()) + 0.5), (min(max(lowest - 0.05, 0.0), 0.9), 1.02))
         self.fit()
 
