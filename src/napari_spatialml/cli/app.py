@@ -19,6 +19,7 @@ from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .comparing import compare
 from .counting import count, judge
+from .domains import compare_domains, domain_markers, refit_domains, transfer_domains
 from .exchange import export, import_
 from .learning import learn
 from .proportions import co_location, composition, proportions
@@ -117,6 +118,10 @@ def _app(given: Sequence[str]) -> App:
         candidates,
         compare_registrations,
         transfer,
+        domain_markers,
+        compare_domains,
+        transfer_domains,
+        refit_domains,
         composition,
         co_location,
         proportions,

@@ -55,7 +55,8 @@ def _alike(document: Document, table: str, parts: Rows) -> Rows:
     if ids.is_unique:
         return parts
     codes, _ = ids.factorize()
-    return parts[np.unique(codes, return_index=True)[1]][codes]
+    first = np.unique(codes, return_index=True)[1]
+    return np.asarray(parts[first[codes]], dtype=np.int64)
 
 
 def _given_parts(made: DomainMap, hand: DomainHand, into: Sequence[str]) -> DomainHand:
@@ -89,7 +90,7 @@ def _divided(
     gone = {place for one in elsewhere for place in _places(one)}
     keep = [place not in gone for place in _places(said)]
     sides = [key for key in ("instances", "regions") if key in said]
-    lists = {key: [v for v, k in zip(said[key], keep, strict=True) if k] for key in sides}
+    lists: dict[str, Any] = {key: [v for v, k in zip(said[key], keep, strict=True) if k] for key in sides}
     made = [{**said, **lists}, *({**said, "domain": n, **one} for n, one in zip(into[1:], elsewhere, strict=True))]
     return [one for one in made if one["instances"]]
 
