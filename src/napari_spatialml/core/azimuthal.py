@@ -24,24 +24,31 @@ __all__ = ["Around", "around", "weighted_components"]
 Array = npt.NDArray[np.float64]
 _BLOCK = 1 << 23
 """Numbers of a block: 64 MB."""
+_LARGE_PRODUCT = 5e10
 _SMALL = 500
 
 
 @dataclass(frozen=True)
 class Around:
-    """Linear operators on the rows, all (n, n) CSR.
+    """Linear operators on the rows, on one pattern of neighbours: (n, n) in CSR.
 
     Parameters
     ----------
-    mean
-        The mean over the neighbours; rows sum to 1.
-    cosine, sine
-        The azimuthal Gabor filter, less what a constant would give; rows sum to 0.
+    pointer, column
+        (n + 1,) and (edges,).
+    weight
+        (edges, 3): the mean over the nearest neighbours, whose rows sum to 1; the cosine and the sine part of
+        the azimuthal Gabor filter, less what a constant would give: rows sum to 0.
     """
 
-    mean: sp.csr_matrix
-    cosine: sp.csr_matrix
-    sine: sp.csr_matrix
+    pointer: npt.NDArray[np.int32]
+    column: npt.NDArray[np.int32]
+    weight: Array
+
+    def operator(self, which: int) -> sp.csr_matrix:
+        """Return the mean (0), the cosine (1) or the sine (2) part as a matrix."""
+        n = len(self.pointer) - 1
+        return sp.csr_matrix((self.weight[:, which], self.column, self.pointer), shape=(n, n))
 
 
 def around(coordinates: Array, n_mean: int, n_direction: int, sections: npt.NDArray[np.int64] | None = None) -> Around:
@@ -52,7 +59,8 @@ def around(coordinates: Array, n_mean: int, n_direction: int, sections: npt.NDAr
     coordinates
         (n, 2) as (y, x) in µm.
     n_mean, n_direction
-        >= 1 neighbours, for the mean and for the filter; more where several are as near as the last.
+        1 <= n_mean <= n_direction neighbours, for the mean and for the filter; more where several are as near
+        as the last.
     sections
         (n,) the section that a row lies on; no neighbours across.
 
@@ -61,35 +69,48 @@ def around(coordinates: Array, n_mean: int, n_direction: int, sections: npt.NDAr
     Singhal et al. (2024), doi:10.1038/s41588-024-01664-3: weights exp(−d²/σ²) with σ the median distance to
     the neighbours; filter Σ w e^{iθ} (x_j − Σ w x).
     """
-    near = _weights(coordinates, n_mean, sections)
-    wide = _weights(coordinates, n_direction, sections)
-    step = coordinates[wide.indices] - np.repeat(coordinates, np.diff(wide.indptr), axis=0)
-    length = np.hypot(step[:, 0], step[:, 1])
-    # rows on one place lie in no direction
-    unit = np.divide(step, length[:, None], out=np.zeros_like(step), where=length[:, None] > 0)
-    parts = []
-    for axis in (1, 0):
-        turned = sp.csr_matrix((wide.data * unit[:, axis], wide.indices, wide.indptr), shape=wide.shape)
-        offset = np.asarray(turned.sum(1)).ravel()
-        parts.append(sp.csr_matrix(turned - sp.diags(offset) @ wide))
-    return Around(near, *parts)
-
-
-def _weights(coordinates: Array, k: int, sections: npt.NDArray[np.int64] | None) -> sp.csr_matrix:
-    """Return (n, n) weights of the neighbours; rows sum to 1. A row alone is its own neighbour."""
-    graph = tissue_graph(coordinates, k, sections)
+    graph = tissue_graph(coordinates, n_direction, sections)
+    # a row alone is its own neighbour
     alone = sp.diags((np.diff(graph.indptr) == 0).astype(np.float64))
     graph = sp.csr_matrix(graph + alone)
     graph.eliminate_zeros()
-    row = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
-    square = ((coordinates[graph.indices] - coordinates[row]) ** 2).sum(1)
+    n = graph.shape[0]
+    row = np.repeat(np.arange(n), np.diff(graph.indptr))
+    step = coordinates[graph.indices] - coordinates[row]
+    square = (step**2).sum(1)
+    length = np.sqrt(square)[:, None]
+    # rows on one place lie in no direction
+    unit = np.divide(step, length, out=np.zeros_like(step), where=length > 0)
+    weight = np.empty((len(row), 3))
+    weight[:, 0] = _weights(square, row, graph.indptr, n_mean)
+    wide = _weights(square, row, graph.indptr, n_direction)
+    for kind, axis in ((1, 1), (2, 0)):
+        turned = wide * unit[:, axis]
+        weight[:, kind] = turned - np.bincount(row, turned, n)[row] * wide
+    return Around(graph.indptr, graph.indices, weight)
+
+
+def _weights(square: Array, row: npt.NDArray[np.int64], pointer: npt.NDArray[np.int32], k: int) -> Array:
+    """Return (edges,) weights that sum to 1 for each row: of its ``k`` nearest neighbours and those as near.
+
+    Parameters
+    ----------
+    square, row
+        (edges,) squared length of an edge, and its row.
+    pointer
+        (n + 1,) where the edges of each row begin.
+    k
+        >= 1.
+    """
     ordered = square[np.lexsort((square, row))]
-    middle = graph.indptr[:-1] + (np.diff(graph.indptr) - 1) // 2
-    width = ordered[middle][row]
+    number = np.diff(pointer)
+    last = ordered[pointer[:-1] + np.minimum(k, number) - 1][row]
+    near = square <= last * (1 + 1e-6)
+    counted = np.bincount(row, near, len(number)).astype(np.int64)
+    width = ordered[pointer[:-1] + (counted - 1) // 2][row]
     weight = np.exp(-np.divide(square, width, out=np.zeros_like(square), where=width > 0))
-    weight = np.where((width > 0) | (square == 0), weight, 0.0)
-    total = np.bincount(row, weight, graph.shape[0])
-    return sp.csr_matrix((weight / total[row], graph.indices, graph.indptr), shape=graph.shape)
+    weight = np.where(near & ((width > 0) | (square == 0)), weight, 0.0)
+    return np.asarray(weight / np.bincount(row, weight, len(number))[row])
 
 
 def weighted_components(
@@ -153,12 +174,15 @@ def _scatter(table: Any, operators: Around, number: npt.NDArray[np.int64], repor
     n, p = table.shape
     sizes = np.bincount(number)
     member = sp.csr_matrix((np.ones(n), (number, np.arange(n))), shape=(len(sizes), n))
-    own = _dense(member @ table) / sizes[:, None]
+    sums = member @ table
+    own = np.asarray(sums.toarray() if sp.issparse(sums) else sums) / sizes[:, None]
     # a first guess of the means, so that little is subtracted of the scatter in the end
     shift = np.hstack([own, own, np.zeros_like(own)])
     gram, sums = np.zeros((3 * p, 3 * p)), np.zeros((len(sizes), 3 * p))
-    for rows, block in _blocks(table, operators, report):
-        block -= shift[number[rows]]
+    # single precision takes half the time; small tables can have both
+    precision = np.float32 if n * (3 * p) ** 2 > _LARGE_PRODUCT else np.float64
+    for rows, block in _blocks(table, operators, report, precision):
+        block -= shift.astype(precision)[number[rows]]
         gram += block.T @ block
         sums += member[:, rows] @ block
     rest = sums / sizes[:, None]
@@ -180,19 +204,23 @@ def _leading(covariance: Array, d: int) -> Array:
     return np.asarray(vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])]))
 
 
-def _blocks(table: Any, operators: Around, report: Report) -> Iterator[tuple[slice, Array]]:
+def _blocks(
+    table: Any, operators: Around, report: Report, precision: Any = np.float64
+) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
     """Yield blocks of rows of [own, mean, magnitude], (rows, 3p)."""
+    from .azimuthal_kernels import describe
+
     n, p = table.shape
     size = max(1, _BLOCK // (3 * p))
+    whole = None if sp.issparse(table) else [operators.operator(which) for which in range(3)]
     for start in range(0, n, size):
         report(start / n, "Describing the surroundings")
         rows = slice(start, min(start + size, n))
-        block = np.empty((rows.stop - start, 3 * p))
-        block[:, :p] = _dense(table[rows])
-        block[:, p : 2 * p] = _dense(operators.mean[rows] @ table)
-        block[:, 2 * p :] = np.hypot(_dense(operators.cosine[rows] @ table), _dense(operators.sine[rows] @ table))
+        block = np.empty((rows.stop - start, 3 * p), precision)
+        if whole is None:
+            given = (operators.pointer, operators.column, operators.weight, table.indptr, table.indices, table.data)
+            describe(start, rows.stop, *given, block)
+        else:
+            mean, cosine, sine = (matrix[rows] @ table for matrix in whole)
+            block[:, :p], block[:, p : 2 * p], block[:, 2 * p :] = table[rows], mean, np.hypot(cosine, sine)
         yield rows, block
-
-
-def _dense(block: Any) -> Array:
-    return np.asarray(block.toarray() if sp.issparse(block) else block, dtype=np.float64)
