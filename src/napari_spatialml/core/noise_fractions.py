@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from scipy.linalg import eigh
 
 from .graph import averaging
+from .lowpass import low_pass
 from .report import Report, silent
 
 __all__ = ["signal_components", "signal_to_noise", "smoothed_by_signal"]
@@ -101,16 +102,8 @@ def smoothed_by_signal(
     doi:10.1080/03610919008812866.
     """
     ratio = signal_to_noise(values, graph)
-    found = _averaged(values, graph, rounds, report) if rounds is not None else _cross_validated(values, graph, report)
+    found = _cross_validated(values, graph, report) if rounds is None else low_pass(values, graph, rounds, report)
     return np.asarray(found / np.sqrt(1 + _WITHIN * ratio))
-
-
-def _averaged(values: Array, graph: sp.csr_matrix, rounds: int, report: Report) -> Array:
-    mean = averaging(graph)
-    for done in range(rounds):
-        report(done / rounds, "Smoothing over neighbours")
-        values = mean @ values
-    return values
 
 
 def _cross_validated(values: Array, graph: sp.csr_matrix, report: Report) -> Array:
