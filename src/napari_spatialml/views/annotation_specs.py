@@ -44,7 +44,7 @@ CASING, STROKES, STROKE, HATCH = "edge of strokes", "strokes", "stroke", "ignore
 UNCLASSIFIED = "no class"
 """What the legend calls regions without a class."""
 _PLAIN = "#ffd24d"
-_WIDTH = {OUTLINE: 2.2, MARKED: 4.5, DONE_FRAME: 1.6, CASING: 3.4, STROKES: 1.4, STROKE: 3.0, HATCH: 1.2}
+_WIDTH = {OUTLINE: 2.2, MARKED: 4.5, DONE_FRAME: 1.6, CASING: 3.4, STROKES: 1.4, STROKE: 3.0, HATCH: 1.6}
 """Of lines, in pixels of the screen."""
 _WHITE = np.ones(4, np.float32)
 Colours = npt.NDArray[np.float32]

@@ -23,7 +23,7 @@ from .trust_columns import map_of
 __all__ = ["stroke_signs", "stroke_specs"]
 
 _DARK, _LIGHT = (0.04, 0.04, 0.06, 0.9), (1.0, 1.0, 1.0, 1.0)
-_CHOSEN, _IGNORED = (1.0, 0.9, 0.0, 1.0), (0.62, 0.62, 0.66, 0.95)
+_CHOSEN, _IGNORED = (1.0, 0.9, 0.0, 1.0), (0.45, 0.45, 0.5, 1.0)
 _ORDERS = {HATCH: 64, CASING: 65, STROKES: 66, STROKE: 67}
 Lines = npt.NDArray[np.float64]
 Drawn = tuple[Lines, npt.NDArray[np.float32]]

@@ -21,7 +21,8 @@ from .trust_columns import map_of
 
 __all__ = ["DomainBrush", "DomainFill", "DomainLasso", "DomainPolygon"]
 
-COLOUR = "#00c8ff"
+COLOUR, _DASHES = "#00c8ff", ("#ffffff", "#101014")
+"""Of the brush; and of what a fill would take: dashes that are seen on any domain and any tissue."""
 _ALIKE = 0.2
 """Rows are alike if their posteriors are at most so far apart, by the total variation distance of 0 to 1."""
 Rows = npt.NDArray[np.int64]
@@ -104,7 +105,7 @@ class DomainBrush(Brush):
             return
         layout = layout_of(self.stage.document, self.table, self.element, self.place.system, self.stage.memory)
         if len(self.rows) <= layout.outlined:  # pixels and cells are outlined in the colour that spots take
-            lines = layout.outline(np.array(sorted(self.rows), np.int64))
+            lines = layout.outline(np.array(sorted(self.rows), np.int64), keep=False)
             own = circle(segment[-1], self.radius_um)
             self.stage.marks.draw((lines + np.array([self.place.offset, (0.0, 0.0)]), self._colour()), (own, COLOUR))
 
@@ -232,8 +233,9 @@ class DomainFill(Tool):
         if len(rows) > layout.outlined:  # it is named, and not outlined: that would lag
             self.stage.marks.clear()
             return
-        lines = layout.outline(rows) + np.array([self.place.offset, (0.0, 0.0)])
-        self.stage.marks.draw((lines, COLOUR))
+        lines = layout.outline(rows, keep=False) + np.array([self.place.offset, (0.0, 0.0)])
+        dash = np.arange(len(lines)) // 4 % 2
+        self.stage.marks.draw(*((lines[dash == k], colour) for k, colour in enumerate(_DASHES)))
 
     def _named(self, rows: Rows) -> str:
         return self.word[:-1] if len(rows) == 1 else self.word

@@ -79,8 +79,18 @@ class RowLayout:
         """Of so many rows the outline is found while the mouse moves."""
         return _QUICK[0] if self._lattice is None else _QUICK[1]
 
-    def outline(self, rows: Rows) -> Lines:
-        """Return the outline of what rows cover together, (m, 2, 2) starts and directions in µm."""
+    def outline(self, rows: Rows, *, keep: bool = True) -> Lines:
+        """Return the outline of what rows cover together, (m, 2, 2) starts and directions in µm.
+
+        Parameters
+        ----------
+        rows
+            (k,) rows of the table.
+        keep
+            Whether it will be asked for again; what is seen only while the mouse moves is not.
+        """
+        if not keep:
+            return self._outline(rows)
         return self._get(("outline", rows.tobytes()), lambda: self._outline(rows))
 
     def hatched(self, rows: Rows) -> Lines:
