@@ -12,12 +12,14 @@ from qtpy.QtWidgets import QPushButton
 from napari_spatialml.io.sample import sample_section
 from napari_spatialml.methods import method
 from napari_spatialml.session import DomainsSelection, Session, correct, run
+from napari_spatialml.session.document import _ATTRS
 from napari_spatialml.session.domain_strokes import held_strokes
 from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.views.domains_preview import NAME
 from napari_spatialml.views.state import ColourBy
 from napari_spatialml.views.tools import Pointer
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
+from napari_spatialml.widgets.desk import desk_of
 from napari_spatialml.widgets.domains import DomainsDock
 
 from .conftest import SMALL
@@ -454,3 +456,81 @@ def test_windows_of_markers_and_comparison_open_on_the_map(dock):
         window = open_one()
         assert window.isVisible() and (window.table, window.column) == (TABLE, "domain")
         window.close()
+
+
+# several sections ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(viewer):
+    """Return a desk with two sections whose spots have the same genes, beside each other."""
+    first, second = (sample_section(seed, **SMALL) for seed in (0, 1))
+    shapes, table = second.shapes["spots"], second.tables[TABLE].copy()
+    first.shapes["spots_2"] = shapes
+    table.obs["region"] = "spots_2"
+    table.obs["region"] = table.obs["region"].astype("category")
+    table.uns["spatialdata_attrs"] = {**table.uns["spatialdata_attrs"], "region": "spots_2"}
+    first.tables["second"] = table
+    made = desk_of(viewer)
+    made.take(Session.start(first, source="two sections"))
+    return made
+
+
+def test_a_map_is_used_on_another_section_and_shown_there(two, show, qtbot):
+    run(two.session, mixture(), DomainsSelection(TABLE))
+    dock = show(DomainsDock(two.viewer))
+    dock.refresh_now()
+    dock.further_fold.button.click()
+    assert dock.further.targets.currentData() == "second"
+    press(dock, "Use on another section…")
+    qtbot.waitUntil(lambda: dock.further.use.state == "idle", timeout=30_000)
+    there = two.session.document.table("second").obs
+    assert "domain" in there, dock.further.use.message.text()
+    assert set(there["domain"].dropna()) <= set(column(two).cat.categories)
+    assert dock.inputs.table == "second" and two.presenter.colour_of("spots_2").table == "second"
+
+
+def test_further_sections_are_divided_together_with_the_same_names(two, show, ran):
+    dock = show(DomainsDock(two.viewer))
+    dock.panel.set_method(mixture())
+    dock.refresh_now()
+    dock.inputs.tables.setCurrentIndex(dock.inputs.tables.findData(TABLE))
+    assert dock.inputs.others.text() == "this one alone"
+    dock.inputs.others.tick(("second",))
+    assert dock.inputs.others.text() == "second"
+    ran(dock)
+    both = [two.session.document.table(t).obs["domain"] for t in (TABLE, "second")]
+    assert list(both[0].cat.categories) == list(both[1].cat.categories) and both[1].notna().all()
+    dock.inputs.tables.setCurrentIndex(dock.inputs.tables.findData("second"))
+    assert dock.inputs.others.ticked() == (TABLE,), "a map of two sections stays one of two"
+
+
+def test_a_map_is_taken_from_a_saved_section(desk, dock, show, qtbot, tmp_path):
+    store = tmp_path / "first.zarr"
+    desk.session.save(store)
+    names = set(column(desk).cat.categories)
+    desk.take(Session.start(sample_section(1, **SMALL), source="second"))
+    dock.refresh_now()
+    dock.further.take_from(store)
+    qtbot.waitUntil(lambda: dock.further.take.state == "idle", timeout=60_000)
+    assert "domain" in desk.session.document.table(TABLE).obs, dock.further.take.message.text()
+    assert set(column(desk).dropna()) <= names
+    assert [e for e in desk.session.history][-1].record["name"] == "transfer-domains"
+
+
+def test_what_describes_rows_is_named_and_found_columns_are_not_offered(desk, dock):
+    keys = [dock.inputs.features.itemData(i) for i in range(dock.inputs.features.count())]
+    words = [dock.inputs.features.itemText(i) for i in range(dock.inputs.features.count())]
+    assert keys[0] == "X" and words[0].endswith("features of the table")
+    assert not [k for k in keys if "domain_" in k or k in ("obsm/spatial", "obs/domain", "obs/region")]
+
+
+def test_strokes_that_cannot_be_read_are_told_and_the_dock_stays(viewer, desk, show):
+    document = desk.session.document
+    document.sdata.attrs[_ATTRS]["domain_strokes"] = {f"{TABLE}/domain": [{"rows": 3}]}
+    told = []
+    desk.told.connect(lambda level, sentence: told.append((level, sentence)))
+    dock = show(DomainsDock(viewer))
+    dock.refresh_now()
+    assert any("cannot be read" in sentence for _, sentence in told), document.attribute("domain_strokes")
+    assert dock.inputs.table and dock.panel.button.isEnabled()

@@ -11,11 +11,12 @@ from ..core.domains import DomainDetector
 from ..errors import BadInput
 from ..session import DomainsSelection, Selection
 from .domains_further import FurtherPart
-from .domains_hand import StrokesPart, is_divided
+from .domains_hand import StrokesPart
 from .domains_inputs import DomainsInputs
 from .domains_map import MapPart
 from .domains_number import NumberPart
 from .domains_preview import DomainsPreviewRow
+from .domains_strokes import is_divided
 from .domains_trust import TrustPart
 from .folded import Folded
 from .step import MethodStep
@@ -46,7 +47,7 @@ class DomainsDock(MethodStep):
             "How sure is it", "Where the map is unsure, and what the strokes and other seeds say.", self.trust
         )
         self.further_fold = Folded(
-            "Markers and comparison", "What defines a domain, and how well the map agrees with others.", self.further
+            "Markers and other sections", "What defines a domain, and the same domains elsewhere.", self.further
         )
         self.correct = QWidget()
         layout = QVBoxLayout(self.correct)
@@ -73,26 +74,26 @@ class DomainsDock(MethodStep):
         self.inputs.changed.connect(self._on_inputs)
         self.map.chosen.connect(lambda _name: self.by_hand.options_changed())
         self.map.begun.connect(self.by_hand.take_brush)
+        self.further.applied.connect(self._go_to)
         self._on_method()
         return panel
 
     def fill(self) -> None:
         """Offer the tables and features, and show the map, its strokes and how sure it is."""
+        self.desk.attempt(self._fill)  # what a file says of its strokes may be anything
+
+    def _fill(self) -> None:
         self.inputs.fill()
         table, column = self.inputs.table, self.inputs.name
-        document = self.session.document
-        divided = bool(table) and is_divided(document, table, column)
-        self.map.set_place(table, column, divided)
+        there = bool(table)
+        for part in (self.map, self._hand_heading, self.by_hand, self.preview, self.further_fold):
+            part.setVisible(there)
+        self.number.suggest.set_ready(there)
+        self.map.set_place(table, column, there and is_divided(self.session.document, table, column))
+        self.trust_fold.setVisible(there and bool(self.map.categories.rows()))
         self.by_hand.set_place(table, column, self.map.colours())
         self.trust.set_place(table, column)
         self.further.set_place(table, column)
-        there = bool(table)
-        for part in (self.map, self._hand_heading, self.by_hand):
-            part.setVisible(there)
-        for part in (self.trust_fold, self.further_fold):
-            part.setVisible(there and bool(self.map.categories.rows()))
-        self.preview.setVisible(there)
-        self.number.suggest.set_ready(there)
 
     def waiting_for(self) -> str:
         """Return what is missing."""
@@ -139,6 +140,12 @@ class DomainsDock(MethodStep):
         form = self.panel.form
         if form is not None and "n_domains" in form.fields:
             form.fields["n_domains"].set_value(number)
+
+    def _go_to(self, table: str) -> None:
+        """Show the map that a table has got from another one."""
+        self.inputs.tables.setCurrentIndex(self.inputs.tables.findData(table))
+        self.refresh_now()
+        self.trust.show_domains(table, self.inputs.name)
 
     def _on_inputs(self) -> None:
         self.number.clear()

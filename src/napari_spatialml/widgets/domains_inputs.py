@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from ..session import DomainsSelection
+from ..session.domain_maps import about_map
 from .step import choose
 from .style import Rows, tooltip
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..session import Document
     from .desk import Desk
 
-__all__ = ["DomainsInputs", "TableTicks", "feature_words"]
+__all__ = ["DomainsInputs", "TableTicks", "feature_words", "goes_with"]
 
 DEFAULT_COLUMN = "domain"
 _MOST_TYPES = 200
@@ -48,17 +49,18 @@ class TableTicks(QToolButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._menu = QMenu(self)
-        self._offered: tuple[str, ...] = ()
+        self.offered: tuple[str, ...] = ()
+        """The tables of the menu."""
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setMenu(self._menu)
         self._follow()
 
     def set_tables(self, names: tuple[str, ...]) -> None:
         """Offer tables; those that were ticked stay so."""
-        if names == self._offered:
+        if names == self.offered:
             return
         ticked = self.ticked()
-        self._offered = names
+        self.offered = names
         self._menu.clear()
         for name in names:
             action = self._menu.addAction(name)
@@ -103,6 +105,7 @@ class DomainsInputs(QWidget):
         self.desk = desk
         self.tables, self.features, self.column = QComboBox(), QComboBox(), QLineEdit(DEFAULT_COLUMN)
         self.others = TableTicks()
+        self._shown_map: tuple[str, str, tuple[str, ...]] = ("", "", ())
         for box in (self.tables, self.features):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(10)
@@ -136,16 +139,27 @@ class DomainsInputs(QWidget):
         assert self.desk.session is not None
         document = self.desk.session.document
         on = {t: document.type_of(document.annotated(t)) for t in document.names("tables") if document.annotated(t)}
-        table = choose(self.tables, sorted(on, key=lambda t: (on[t] != "shapes", t)))
+        offered = sorted(on, key=lambda t: (on[t] != "shapes", t))
+        divided = next((t for t in offered if self.name in document.table(t).obs), "")
+        table = choose(self.tables, offered, divided)
         parts = _parts(document, table, self.name) if table else []
         choose(self.features, parts, "X")
         for i, key in enumerate(parts):
             self.features.setItemText(i, feature_words(document, table, key))
         key = str(self.features.currentData() or "")
-        self.others.set_tables(tuple(t for t in on if t != table and key and _goes_with(document, t, table, key)))
-        offered = bool(self.others._offered)
+        self.others.set_tables(tuple(t for t in on if t != table and key and goes_with(document, t, table, key)))
+        self._follow_map(document, table)
         for part in (self.others, self._others_label):
-            part.setVisible(offered)
+            part.setVisible(bool(self.others.offered))
+
+    def _follow_map(self, document: Document, table: str) -> None:
+        """Tick the sections that a map was divided together with, whenever it is another one."""
+        made = tuple(about_map(document, table, self.name).get("tables", ())) if table else ()
+        if (table, self.name, made) != self._shown_map:
+            self._shown_map = (table, self.name, made)
+            blocked = self.others.blockSignals(True)
+            self.others.tick(tuple(t for t in made if t != table))
+            self.others.blockSignals(blocked)
 
     def selection(self) -> DomainsSelection:
         """Return what a run works on."""
@@ -175,7 +189,7 @@ def _names_types(obs: pd.DataFrame, column: str) -> bool:
     return grouped and column not in _KEYS
 
 
-def _goes_with(document: Document, other: str, table: str, key: str) -> bool:
+def goes_with(document: Document, other: str, table: str, key: str) -> bool:
     """Return whether another table has the same features: most of them by name, or an array as wide."""
     a, b, (part, _, name) = document.table(table), document.table(other), key.partition("/")
     if part == "obs":

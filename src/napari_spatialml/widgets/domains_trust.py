@@ -14,7 +14,7 @@ from ..session.domain_maps import about_map, held_map
 from ..session.domain_strokes import domain_hand_of
 from ..session.domain_writing import neighbours
 from .correction_row import CorrectionRow
-from .domains_hand import is_divided
+from .domains_strokes import is_divided, rows_are
 from .step import choose
 from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip
 
@@ -150,8 +150,6 @@ class TrustPart(QWidget):
 
     def _found(self) -> list[Region]:
         assert self.desk.session is not None
-        from ..views.selecting import word_for
-
         document = self.desk.session.document
         found, hand = held_map(document, self.table, self.column), domain_hand_of(document, self.table, self.column)
         known = np.isfinite(found.probabilities).all(1)
@@ -162,7 +160,7 @@ class TrustPart(QWidget):
             hand.codes >= 0,
             hand.ignored | ~known,
             names=found.names,
-            rows_are=word_for(document, document.annotated(self.table)),
+            rows_are=rows_are(document, self.table),
             number=_MOST,
         )
 
