@@ -130,8 +130,8 @@ def test_strokes_spread_over_the_tissue_outweigh_the_map():
     before = 0.9 * np.eye(K)[wrong] + 0.1 / K
     anchors = np.where(np.random.default_rng(0).random(len(truth)) < 0.1, truth, -1)
     free = anchors < 0
-    assert agreement(wrong[free], truth[free]) < 0.6
-    assert agreement(refitted(tissue, before, anchors).labels[free], truth[free]) > 0.85
+    assert adjusted_rand_index(wrong[free], truth[free]) < 0.6
+    assert adjusted_rand_index(refitted(tissue, before, anchors).labels[free], truth[free]) > 0.85
 
 
 def test_marks_on_every_row_are_the_map():
