@@ -35,6 +35,15 @@ def test_several_tables_are_divided_together(section, capsys):
     assert main(["composition", str(section), "--table", "nowhere"]) == 2
 
 
+def test_the_number_of_domains_is_suggested_with_its_stability(section, capsys):
+    arguments = ["suggest-domains", str(section), "--table", TABLE, "--least", "2", "--most", "4"]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "stability" in said and said.count("suggested") == 1
+    assert main([*arguments[:-1], "1"]) == 2
+    assert "2 to 1 domains were asked for" in capsys.readouterr().err
+
+
 def test_markers_of_each_domain_are_shown_and_written(section, tmp_path, capsys):
     divide(section)
     out = tmp_path / "markers.csv"

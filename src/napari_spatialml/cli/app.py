@@ -19,7 +19,7 @@ from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .comparing import compare
 from .counting import count, judge
-from .domains import compare_domains, domain_markers, refit_domains, transfer_domains
+from .domains import compare_domains, domain_markers, refit_domains, suggest_domains, transfer_domains
 from .exchange import export, import_
 from .learning import learn
 from .proportions import co_location, composition, proportions
@@ -118,6 +118,7 @@ def _app(given: Sequence[str]) -> App:
         candidates,
         compare_registrations,
         transfer,
+        suggest_domains,
         domain_markers,
         compare_domains,
         transfer_domains,

@@ -12,10 +12,45 @@ from ..errors import BadInput
 from .proportions import Csv, Section, opened, write_csv
 from .terminal import Progress, print_table
 
-__all__ = ["compare_domains", "domain_markers", "refit_domains", "transfer_domains"]
+__all__ = ["compare_domains", "domain_markers", "refit_domains", "suggest_domains", "transfer_domains"]
 
 Table = Annotated[str, Parameter(help="The table; found by itself where only one has such a column.")]
 Column = Annotated[str, Parameter(help="The column of domains.")]
+
+
+def suggest_domains(
+    section: Section,
+    /,
+    *,
+    table: Annotated[str, Parameter(help="The table of cells, spots, bins or pixels.")],
+    features: Annotated[str, Parameter(help='"X", "layers/<name>", "obsm/<name>" or "obs/<column>" of types.')] = "X",
+    others: Annotated[tuple[str, ...], Parameter(help="Tables divided with it.", negative_iterable=())] = (),
+    method: Annotated[str, Parameter(help="The method that divides.")] = "low-pass-mixture",
+    least: Annotated[int, Parameter(help="The least number that is tried.")] = 2,
+    most: Annotated[int, Parameter(help="The greatest number that is tried.")] = 15,
+) -> None:
+    """Suggest the number of domains: that at which parts of the tissue, divided by themselves, agree best."""
+    from ..core.domain_number import domain_number
+    from ..methods import method as method_named
+    from ..session import DomainsSelection
+    from ..session.domain_cache import stages
+
+    if not 2 <= least <= most:
+        raise BadInput(f"{least} to {most} domains were asked for.", "Give 2 or more, the least first.")
+    chosen: Any = method_named("domains", method)(n_domains=least)
+    progress = Progress()
+    try:
+        with opened(section) as session:
+            smoothed = stages(session.document, chosen, DomainsSelection(table, features, others=others), progress)
+        found = domain_number(chosen, smoothed, range(least, most + 1), report=progress)
+    finally:
+        progress.clear()
+    rows = [
+        (k, f"{stable:.3f}", f"{spread:.3f}", "suggested" if k == found.suggested else "")
+        for k, stable, spread in zip(found.numbers.tolist(), found.stability, found.spread, strict=True)
+    ]
+    print_table(("domains", "stability", "spread", ""), rows, numbers=("domains", "stability", "spread"))
+    print(found.sentence)
 
 
 def domain_markers(

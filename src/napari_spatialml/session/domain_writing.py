@@ -17,7 +17,7 @@ from .domain_maps import ATTRIBUTE, DomainMap, held_map, neighbours
 from .domain_strokes import DomainHand
 from .selection import by_hand
 
-__all__ = ["written"]
+__all__ = ["neighbours", "written"]
 
 Array = npt.NDArray[Any]
 
