@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from napari_spatialml.core import Affine, Cells, parameters
-from napari_spatialml.core.mixture import agreement
+from napari_spatialml.core.metrics import adjusted_rand_index as agreement
 from napari_spatialml.errors import BadInput, Cancelled
 from napari_spatialml.methods import methods
 
