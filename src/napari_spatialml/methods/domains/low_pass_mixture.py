@@ -13,7 +13,7 @@ from ...core.domain_mixture import mixture_domains
 from ...core.domains import Cells, DomainDetector, Domains, Embedded
 from ...core.graph import tissue_graph
 from ...core.lowpass import components, morans_i, normalised, rounds_for
-from ...core.method import Advanced, Interval, Unit, method
+from ...core.method import Advanced, Interval, Means, Unit, method
 from ...core.noise_fractions import signal_components, smoothed_by_signal
 from ...core.report import Report, part, silent
 
@@ -34,7 +34,7 @@ class LowPassMixture(DomainDetector):
 
     n_domains: Annotated[int, Interval(ge=2, le=100)] = 7
     """Number of domains; a correction with a higher number adds one."""
-    smoothing_um: Annotated[float, Interval(ge=0, le=1e6), Unit("µm")] = 0.0
+    smoothing_um: Annotated[float, Interval(ge=0, le=1e6), Unit("µm"), Means(0, "by itself", 100.0)] = 0.0
     """How far features are averaged (standard deviation of the blur); 0 lets each component choose."""
     n_features: Annotated[int, Interval(ge=2, le=100_000), Advanced()] = 1500
     """At most so many features are used: those with the clearest pattern in space."""
