@@ -19,7 +19,8 @@ _CLEAR = 0.3
 """Components of a higher signal-to-noise ratio are kept."""
 _LEAST, _MOST = 10, 30
 _PATIENCE = 3
-_MOST_ROUNDS = 100
+_MOST_ROUNDS = 50
+"""Blurs by 4.6 spacings on a hexagonal grid of spots."""
 _PROBES = 40_000
 """Signs that are averaged for a trace: ten vectors of them at 4,000 rows, two at 20,000 and more."""
 _WITHIN = 0.2
