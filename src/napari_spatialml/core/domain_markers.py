@@ -77,29 +77,33 @@ class Markers:
     share_in: Array
     share_out: Array
 
-    def top(self, domain: int, n: int | None = None, *, lower: bool = False) -> list[Marker]:
-        """Return the features that are highest in a domain, best first.
+    def order(self, domain: int, *, lower: bool = False) -> Ints:
+        """Return (p,) the columns of the features that are highest in a domain, best first; lowest if so asked.
 
         Parameters
         ----------
         domain
             0 <= domain < k.
-        n
-            At most so many; all if None.
         lower
             Those that are lowest instead.
 
         Notes
         -----
-        Sorted by AUROC; equal ones by fold change, then by name.
+        Sorted by AUROC; equal ones by fold change, then by Cohen's d, then by name.
         """
         k = len(self.sizes)
         require(0 <= domain < k, f"There is no domain {domain}.", f"Give a number of 0 to {k - 1}.")
         sign = -1.0 if lower else 1.0
-        keys = [np.nan_to_num(sign * a[domain], nan=-100.0) for a in (self.auroc, self.log2_fold_change)]
+        keys = [
+            np.nan_to_num(sign * a[domain], nan=-np.inf) for a in (self.auroc, self.log2_fold_change, self.cohens_d)
+        ]
         # what differs by rounding is equal, so that the order of the rows does not decide
         order = np.lexsort([np.array(self.features), *(-np.round(key / _EQUAL) for key in keys[::-1])])
-        return [self._marker(domain, int(j)) for j in order[:n]]
+        return np.asarray(order, np.int64)
+
+    def top(self, domain: int, n: int | None = None, *, lower: bool = False) -> list[Marker]:
+        """Return the features that are highest in a domain, best first: at most ``n`` of `order`, all if None."""
+        return [self._marker(domain, int(j)) for j in self.order(domain, lower=lower)[:n]]
 
     def _marker(self, domain: int, j: int) -> Marker:
         figures = (self.mean_in, self.mean_out, self.log2_fold_change, self.auroc, self.cohens_d, self.share_in)
