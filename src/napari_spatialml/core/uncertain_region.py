@@ -116,8 +116,8 @@ def uncertain_regions(
 
     Chosen by a simulated reader on simulated tissues (layers, blobs, islands, gradients), who paints 15 rows at each
     place. Of what 20 strokes on the largest wrong regions gain, which nobody can know, 20 strokes here gain about
-    six tenths, at the smallest margin four to five tenths, and at random three. Where thin layers lie on each other
-    the smallest margin is as good. Who goes through the list and paints the first place that is wrong gains more.
+    two thirds, at the smallest margin four tenths, and at random a third. Where thin layers lie on each other the
+    smallest margin is as good. Who goes through the list and paints the first place that is wrong gains more.
 
     O(n k) in all, and O(n) for each region.
     """
