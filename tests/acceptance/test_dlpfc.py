@@ -9,7 +9,7 @@ from napari_spatialml.methods import method
 
 pytestmark = pytest.mark.acceptance
 SLICES = ("151673", "151675")
-FLOOR = 0.50
+FLOOR = 0.60
 """Published medians on four slices: GraphST 0.609, ADEPT 0.589, STAGATE 0.541, SpaGCN 0.373."""
 
 
@@ -28,7 +28,7 @@ def score(cells, layers, known, **settings) -> float:
 
 
 def test_the_layers_are_found_with_the_defaults(data):
-    """Nothing is set but the number of layers. Seen: 0.579 and 0.491."""
+    """Nothing is set but the number of layers. Seen: 0.636 and 0.623."""
     found = [score(*read(data, name)) for name in SLICES]
     print("adjusted Rand index:", dict(zip(SLICES, np.round(found, 3), strict=True)))
     assert np.mean(found) > FLOOR
