@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from napari_spatialml.core.graph import averaging
-from napari_spatialml.core.mixture import agreement
+from napari_spatialml.core.metrics import adjusted_rand_index
 from napari_spatialml.methods import method
 
 from .test_dlpfc import SLICES, read
@@ -46,13 +46,13 @@ def read_by_hand(cells, layers, known):
     np.add.at(table, (layers[known], free.labels[known]), 1)
     truth = np.where(known, linear_sum_assignment(-table)[1][layers], -1)
     labels, anchors = free.labels, np.full(len(layers), -1)
-    found = [agreement(labels[known], layers[known])]
+    found = [adjusted_rand_index(labels[known], layers[known])]
     for _ in range(STROKES):
         wrong = known & (labels != truth) & (anchors < 0)
         rows = stroke(largest_wrong_region(wrong, truth, smoothed.graph), smoothed.graph, cells.coordinates)
         anchors[rows] = truth[rows]
         labels = detector.refitted(smoothed, free.probabilities, anchors).labels
-        found.append(agreement(labels[known], layers[known]))
+        found.append(adjusted_rand_index(labels[known], layers[known]))
     return np.array(found)
 
 

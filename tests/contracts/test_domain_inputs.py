@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from napari_spatialml.core import Cells, parameters
-from napari_spatialml.core.mixture import agreement
+from napari_spatialml.core.metrics import adjusted_rand_index
 from napari_spatialml.methods import methods
 
 each = pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def made(cls, **settings):
 def test_whatever_a_table_holds_is_divided(cls, what):
     found = made(cls)(Cells(INPUTS[what], WHERE))
     assert found.probabilities.shape == (256, 3)
-    assert agreement(found.labels, TRUTH) > 0.6
+    assert adjusted_rand_index(found.labels, TRUTH) > 0.6
 
 
 @each
 def test_one_column_is_enough(cls):
     found = made(cls)(Cells(TRUTH[:, None] * 6.0 + GENERATOR.normal(0, 1, (256, 1)), WHERE))
-    assert agreement(found.labels, TRUTH) > 0.6
+    assert adjusted_rand_index(found.labels, TRUTH) > 0.6
 
 
 @each
@@ -59,7 +59,7 @@ def test_sections_that_differ_as_a_whole_are_divided_alike(cls):
     again = CENTRES[TRUTH[::-1]] + np.random.default_rng(1).normal(0, 1, EMBEDDING.shape)
     both = Cells(np.vstack([EMBEDDING, again + 3]), np.vstack([WHERE, WHERE]), sections=np.repeat([4, 7], 256))
     found = made(cls)(both)
-    assert agreement(found.labels, np.concatenate([TRUTH, TRUTH[::-1]])) > 0.6
+    assert adjusted_rand_index(found.labels, np.concatenate([TRUTH, TRUTH[::-1]])) > 0.6
 
 
 @each
@@ -72,6 +72,6 @@ def test_ignored_rows_teach_nothing(cls):
     wild = smoothed.values.copy()
     wild[ignored] += 1e3
     here, there = (method.divided(replace(smoothed, values=v), ignored) for v in (smoothed.values, wild))
-    assert agreement(here.labels[~ignored], TRUTH[~ignored]) > 0.6
-    assert agreement(here.labels[~ignored], there.labels[~ignored]) > 0.95
+    assert adjusted_rand_index(here.labels[~ignored], TRUTH[~ignored]) > 0.6
+    assert adjusted_rand_index(here.labels[~ignored], there.labels[~ignored]) > 0.95
     assert np.allclose(there.probabilities.sum(1), 1)

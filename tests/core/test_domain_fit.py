@@ -8,7 +8,8 @@ from napari_spatialml.core import Cells
 from napari_spatialml.core.domains import Embedded
 from napari_spatialml.core.graph import knn_graph
 from napari_spatialml.core.lowpass import components, low_pass, morans_i
-from napari_spatialml.core.mixture import agreement, fit_mixture, k_means
+from napari_spatialml.core.metrics import adjusted_rand_index
+from napari_spatialml.core.mixture import fit_mixture, k_means
 from napari_spatialml.core.noise_fractions import signal_components, signal_to_noise, smoothed_by_signal
 from napari_spatialml.core.refitted_domains import refitted
 from napari_spatialml.errors import BadInput
@@ -43,7 +44,7 @@ def test_what_ignored_rows_hold_changes_nothing_of_the_others(seed):
     detector = LowPassMixture(n_domains=K, n_starts=3)
     clean, dirty = detector.divided(tissue, ignored), detector.divided(other, ignored)
     assert np.allclose(clean.probabilities[~ignored], dirty.probabilities[~ignored], atol=1e-9)
-    assert agreement(clean.labels[~ignored], truth[~ignored]) > 0.9
+    assert adjusted_rand_index(clean.labels[~ignored], truth[~ignored]) > 0.9
     anchors = np.full(len(truth), -1)
     anchors[np.flatnonzero(~ignored & (truth == 2))[:9]] = clean.labels[~ignored & (truth == 0)][0]
     before = clean.probabilities.copy()
@@ -68,8 +69,8 @@ def test_a_gene_effect_of_a_section_is_no_domain():
     places = np.vstack([where, where[::-1]])
     detector = LowPassMixture(n_domains=K, normalise="none", n_features=30)
     apart = detector(Cells(shifted, places, sections=sections))
-    assert agreement(apart.labels, both) > 0.9
-    assert agreement(detector(Cells(shifted, places + 1e6 * (sections == 9)[:, None])).labels, both) < 0.8
+    assert adjusted_rand_index(apart.labels, both) > 0.9
+    assert adjusted_rand_index(detector(Cells(shifted, places + 1e6 * (sections == 9)[:, None])).labels, both) < 0.8
     # each section is centred on itself, so that the effect leaves no trace at all
     here = components(table, 5, sections=sections)
     assert np.allclose(components(shifted, 5, sections=sections), here, atol=1e-6)
@@ -129,8 +130,8 @@ def test_strokes_spread_over_the_tissue_outweigh_the_map():
     before = 0.9 * np.eye(K)[wrong] + 0.1 / K
     anchors = np.where(np.random.default_rng(0).random(len(truth)) < 0.1, truth, -1)
     free = anchors < 0
-    assert agreement(wrong[free], truth[free]) < 0.6
-    assert agreement(refitted(tissue, before, anchors).labels[free], truth[free]) > 0.85
+    assert adjusted_rand_index(wrong[free], truth[free]) < 0.6
+    assert adjusted_rand_index(refitted(tissue, before, anchors).labels[free], truth[free]) > 0.85
 
 
 def test_marks_on_every_row_are_the_map():
@@ -177,7 +178,7 @@ def test_the_mixture_climbs_and_gives_new_rows_their_probabilities():
     likelihoods = [fit_mixture(tissue.values, start, 0.0, rounds).log_likelihood for rounds in (1, 3, 10, 40)]
     assert (np.diff(likelihoods) > -1e-6).all()
     found = fit_mixture(tissue.values + 1e4, start, 0.0)
-    assert agreement(found.labels, truth) > 0.95
+    assert adjusted_rand_index(found.labels, truth) > 0.95
     assert np.allclose(found.clouds.posterior(tissue.values + 1e4).T, found.posterior, atol=1e-6)
 
 
@@ -226,4 +227,4 @@ def test_one_or_two_columns_and_copies_of_a_column_have_components(columns):
 def test_the_likeliest_of_many_starts_does_not_depend_on_the_seed():
     tissue, _, _ = clouds(6, apart=3.0)
     maps = [LowPassMixture(n_domains=K, seed=seed).divided(tissue, None).labels for seed in range(4)]
-    assert all(agreement(maps[0], other) > 0.99 for other in maps[1:])
+    assert all(adjusted_rand_index(maps[0], other) > 0.99 for other in maps[1:])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .mixture import agreement
+from .metrics import adjusted_rand_index
 
 __all__ = ["vote_shares"]
 
@@ -34,7 +34,7 @@ def vote_shares(maps: Sequence[Array]) -> Array:
     from scipy.optimize import linear_sum_assignment
 
     labels = [posterior.argmax(1) for posterior in maps]
-    alike = np.array([[agreement(a, b) for b in labels] for a in labels])
+    alike = np.array([[adjusted_rand_index(a, b) for b in labels] for a in labels])
     typical = maps[int(np.round(alike.sum(1), 12).argmax())]
     votes = np.zeros_like(typical)
     for posterior in maps:

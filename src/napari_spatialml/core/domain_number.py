@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from .arrays import frozen, require
 from .domains import DomainDetector, Embedded
 from .method import parameters
-from .mixture import agreement
+from .metrics import adjusted_rand_index
 from .report import Report, silent
 
 __all__ = ["DomainNumber", "domain_number"]
@@ -136,7 +136,7 @@ def _agreements(maps: list[npt.NDArray[np.int64]]) -> Array:
     found = []
     for first, second in itertools.combinations(maps, 2):
         both = (first >= 0) & (second >= 0)
-        found.append(agreement(first[both], second[both]) if both.any() else 0.0)
+        found.append(adjusted_rand_index(first[both], second[both]) if both.any() else 0.0)
     return np.array(found)
 
 

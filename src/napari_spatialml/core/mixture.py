@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .report import Report, silent
 
-__all__ = ["Clouds", "Mixture", "agreement", "estimated", "fit_mixture", "k_means"]
+__all__ = ["Clouds", "Mixture", "estimated", "fit_mixture", "k_means"]
 
 Array = npt.NDArray[np.float64]
 
@@ -186,17 +186,3 @@ def k_means(values: Array, k: int, generator: np.random.Generator, rounds: int =
         # a centre that has lost all its rows stays where it is
         centres = np.where(sizes[:, None] > 0, member @ values / np.maximum(sizes, 1)[:, None], centres)
     return labels.astype(np.int64)
-
-
-def agreement(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> float:
-    """Return the adjusted Rand index of two labellings (Hubert & Arabie 1985, doi:10.1007/BF01908075)."""
-    table = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
-    np.add.at(table, (first, second), 1)
-
-    def pairs(counts: Array) -> float:
-        return float((counts * (counts - 1) / 2).sum())
-
-    both, a, b = pairs(table), pairs(table.sum(1)), pairs(table.sum(0))
-    chance = a * b / max(pairs(np.array([float(len(first))])), 1.0)
-    spread = (a + b) / 2 - chance
-    return 1.0 if spread == 0 else (both - chance) / spread
