@@ -17,9 +17,10 @@ Array = npt.NDArray[np.float64]
 
 def in_order_of_values(values: Array) -> npt.NDArray[np.intp]:
     """Return (n,) row numbers in an order that comes from the values: shuffling the rows changes nothing."""
-    # rounded: what rounding tells apart in one column must not decide the order
-    scale = max(float(np.abs(values).max(initial=0.0)), 1e-300)
-    return np.asarray(np.lexsort(np.round(values / scale, 9).T[::-1]))
+    # rounded, and by the next column where that ties: rounding errors must not decide the order
+    first = values[:, :3]
+    scale = max(float(np.abs(first).max(initial=0.0)), 1e-300)
+    return np.asarray(np.lexsort(np.round(first / scale, 9).T[::-1]))
 
 
 def numbered_by_size(probabilities: Array, values: Array, counted: npt.NDArray[np.bool_]) -> Domains:

@@ -18,6 +18,7 @@ __all__ = ["communities", "communities_at", "joined", "likeness_graph", "members
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+_BLOCK = 4096
 _ROUNDS = 2
 _TRIALS = 12
 _ENDS = (-14.0, 14.0)
@@ -27,7 +28,7 @@ _TURN = Lock()
 """The random generator of igraph is one for the whole process."""
 
 
-def likeness_graph(values: Array, k: int) -> sp.csr_matrix:
+def likeness_graph(values: Array, k: int, report: Report = silent) -> sp.csr_matrix:
     """Return the graph of rows that are alike, weighted by how many of their nearest rows they share.
 
     Parameters
@@ -44,7 +45,7 @@ def likeness_graph(values: Array, k: int) -> sp.csr_matrix:
 
     Notes
     -----
-    Exact; O(n² d) in blocks, half a minute for 100,000 rows of 30 numbers.
+    Exact; O(n² d) in blocks, forty seconds for 100,000 rows of 30 numbers.
 
     References
     ----------
@@ -54,17 +55,20 @@ def likeness_graph(values: Array, k: int) -> sp.csr_matrix:
     from sklearn.neighbors import NearestNeighbors
 
     n = len(values)
-    k = min(k, n - 1)
-    if k < 1:
-        return sp.csr_matrix((n, n))
     # single precision: what only rounding tells apart stays the same
-    points = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(values.astype(np.float32))
-    near = sp.csr_matrix(points.kneighbors_graph(mode="connectivity")).astype(np.float32)
-    edges = sp.csr_matrix(near + near.T)
-    own = sp.csr_matrix(near + sp.identity(n, np.float32, format="csr"))
+    points = values.astype(np.float32)
+    near = NearestNeighbors(n_neighbors=min(k + 1, n), algorithm="brute").fit(points)
+    found = []
+    for start in range(0, n, _BLOCK):
+        report(start / n, "Looking for rows that are alike")
+        found.append(near.kneighbors_graph(points[start : start + _BLOCK], mode="connectivity"))
+    own = sp.csr_matrix(sp.vstack(found) + sp.identity(n)).sign().astype(np.float32)
+    edges = sp.csr_matrix(own + own.T)
+    edges.setdiag(0)
+    edges.eliminate_zeros()
     shared = sp.csr_matrix(own @ own.T).multiply(edges > 0).tocoo()
-    weight = shared.data.astype(np.float64)
-    weight /= 2 * (k + 1) - weight
+    sizes = np.asarray(own.sum(1), dtype=np.float64).ravel()
+    weight = shared.data / (sizes[shared.row] + sizes[shared.col] - shared.data)
     return sp.csr_matrix((weight, (shared.row, shared.col)), shape=(n, n))
 
 

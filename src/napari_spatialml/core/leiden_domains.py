@@ -54,7 +54,6 @@ def leiden_domains(
         When more than a thousand domains come.
     """
     order = in_order_of_values(smoothed.values)
-    report(0.0, "Looking for rows that are alike")
     counted = np.ones(len(order), dtype=bool) if ignored is None else ~ignored
     left = int(counted.sum())
     require(
@@ -62,7 +61,8 @@ def leiden_domains(
         f"{left} rows are left for {n_domains} domains.",
         "Ignore less, or choose fewer domains.",
     )
-    graph = joined(likeness_graph(smoothed.values[order], n_alike), smoothed.graph[order][:, order], space_share)
+    alike = likeness_graph(smoothed.values[order], n_alike, part(report, 0.0, 0.4))
+    graph = joined(alike, smoothed.graph[order][:, order], space_share)
     taught = np.flatnonzero(counted[order])
     labels = np.full(len(order), -1)
     labels[taught] = _divided(graph[taught][:, taught], n_domains, resolution, seed, part(report, 0.4, 1.0))

@@ -34,8 +34,8 @@ class Banksy(DomainDetector):
     n_domains: Annotated[int, Interval(ge=2, le=100)] = 7
     """Number of domains; a correction with a higher number adds one."""
     space_share: Annotated[float, Interval(ge=0, le=1)] = 0.8
-    """λ: the part of the variance that comes from the surroundings. 0.8 finds domains of single cells, 0.2 cell
-    types, or domains of spots that hold several cells; 0 leaves out space."""
+    """λ: the part of the variance that comes from the surroundings: 0.8 finds domains, 0.2 cell types, 0 leaves
+    out space."""
     divide_by: Annotated[Literal["mixture", "Leiden"], Advanced()] = "mixture"
     """How the components are divided; "Leiden" needs the package igraph, as the method Leiden does."""
     n_neighbours: Annotated[int, Interval(ge=1, le=200), Advanced()] = 15

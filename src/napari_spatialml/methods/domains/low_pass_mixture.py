@@ -8,16 +8,13 @@ from typing import Annotated, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...core.arrays import require
 from ...core.domain_mixture import mixture_domains
 from ...core.domains import Cells, DomainDetector, Domains, Embedded
-from ...core.graph import tissue_graph
-from ...core.lowpass import components, morans_i, normalised, rounds_for
+from ...core.lowpass import rounds_for
 from ...core.method import Advanced, Interval, Means, Unit, method
 from ...core.noise_fractions import signal_components, smoothed_by_signal
-from ...core.report import Report, part, silent
-
-_NEIGHBOURS = 6
+from ...core.report import Report, silent
+from ...core.tissue_components import tissue_components
 
 
 @method(title="Low-pass mixture")
@@ -61,15 +58,8 @@ class LowPassMixture(DomainDetector):
         BadInput
             When every feature is constant.
         """
-        report(0.0, "Normalising")
-        features = normalised(cells.features, self.normalise)
-        graph = tissue_graph(cells.coordinates, _NEIGHBOURS, cells.sections)
-        if features.shape[1] > self.n_features:
-            clear = morans_i(features, graph, part(report, 0.1, 0.6), cells.sections)
-            features = features[:, np.sort(np.argsort(-clear, kind="stable")[: self.n_features])]
-        scores = components(features, self.n_components, part(report, 0.6, 1.0), cells.sections)
-        require(scores.shape[1] > 0, "Every feature is constant over the section.", "Choose another table.")
-        return Embedded(signal_components(scores, graph), graph)
+        given = tissue_components(cells, self.normalise, self.n_features, self.n_components, report)
+        return Embedded(signal_components(given.values, given.graph), given.graph)
 
     def smoothed(self, embedded: Embedded, cells: Cells, report: Report = silent) -> Embedded:
         """Return the components averaged over neighbours, as often as it pays, and evened out."""
