@@ -14,6 +14,7 @@ from napari_spatialml.errors import BadInput, Stale
 from napari_spatialml.session import (
     DomainsSelection,
     Session,
+    correct,
     domain_cache,
     finish_domain_refit,
     outdated,
@@ -294,3 +295,24 @@ def test_cell_types_and_proportions_are_features(section):
         run(section, MIXTURE(n_domains=3), DomainsSelection(TABLE, features="obs/truth"))
     with pytest.raises(BadInput, match="no column 'x'"):
         run(section, MIXTURE(n_domains=3), DomainsSelection(TABLE, features="obs/x"))
+
+
+def test_strokes_on_cells_survive_cells_that_are_merged_and_deleted(session):
+    """``session`` has nine cells in three columns."""
+    run(session, MIXTURE(n_domains=2), DomainsSelection("nuclei_table"))
+    start, first = state_of(session), session.position
+    cells = session.document.instances("nuclei_table").tolist()
+    do(session, "stroke-domain", table="nuclei_table", rows=[cells.index(5), cells.index(6)], domain="rim")
+    refit_domains_now(session, "nuclei_table")
+    session.execute(correct(session.document, "delete-cells", labels="nuclei", cells=[1, 6]))
+    session.execute(correct(session.document, "merge-cells", labels="nuclei", cells=[2, 3]))
+    do(session, "stroke-domain", table="nuclei_table", rows=[0], domain="D1")
+    refit_domains_now(session, "nuclei_table")
+    now, left = names(session, "nuclei_table"), session.document.instances("nuclei_table").tolist()
+    assert now[left.index(5)] == "rim" and now[0] == "D1" and (now != "").all()
+    assert [len(e["instances"]) for e in strokes(session, "nuclei_table")] == [2, 1]
+    end, position = state_of(session), session.position
+    session.jump(first)
+    assert state_of(session) == start
+    session.jump(position)
+    assert state_of(session) == end

@@ -30,7 +30,7 @@ __all__ = ["Divided", "DomainsJob", "divided_line", "domains_job", "fitted_under
 
 Ints = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
-_STEPS = 65_536
+_STEPS = 8192
 _UNSURE, _UNSURE_BELOW = 0.2, 0.6
 """A margin below the first needs a probability below the second."""
 _FREE = 0.9
@@ -138,7 +138,7 @@ def fitted_under(
 
 
 def rounded(p: Array) -> Array:
-    """Return (n, k) probabilities to 1.5e-5, rows that sum to 1 to the bit: what a fit leaves as it was stays so."""
+    """Return (n, k) probabilities to 1.2e-4, rows that sum to 1 to the bit: what a fit leaves as it was stays so."""
     made = np.rint(p * _STEPS)
     rows, most = np.arange(len(made)), p.argmax(1)
     made[rows, most] += _STEPS - made.sum(1)

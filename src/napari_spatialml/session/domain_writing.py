@@ -97,7 +97,7 @@ def _boundary(made: DomainMap, before: DomainMap | None, held: Any, graph: Any) 
     if len(rows):
         near = np.flatnonzero(beside[rows])
         share[rows[near]] = boundary(made.codes[rows], graph[rows][:, rows])[near]
-    return share
+    return np.asarray(share)
 
 
 def _column(document: Document, made: DomainMap) -> pd.Series[Any]:
