@@ -43,6 +43,14 @@ def test_the_larger_of_two_unsure_pieces_comes_first_and_is_said_in_words():
     assert box(8, 17, 8, 22)[regions[0].centre]
 
 
+def test_where_strokes_lie_the_next_is_where_the_piece_is_least_sure_away_from_them():
+    p = map_with((box(*LARGE), 1, 2, 0.8))
+    for weak in (box(7, 10, 6, 9), box(15, 18, 20, 23)):
+        p[weak, 1:3] = 0.55, 0.45
+    found = most_uncertain(p, GRAPH, anchored=box(10, 13, 6, 10), names="ABCD")
+    assert box(15, 18, 20, 23)[found.centre] and found.sentence.endswith("spots between B and C")
+
+
 def test_one_unsure_row_is_said_in_the_singular():
     p = map_with((box(5, 6, 5, 6), 1, 2, 0.5))
     assert uncertain_regions(p, GRAPH, anchored=~box(5, 6, 5, 6))[0].sentence == "1 spot between D2 and D3"
@@ -81,6 +89,11 @@ def test_a_map_of_zeros_and_ones_has_places_to_look_at_too():
     assert all(len(r.rows) >= 15 for r in regions)
     # the rival is the domain around it
     assert next(r for r in regions if r.domains[0] == 1).domains[1] == 0
+
+
+def test_a_piece_as_large_as_the_section_is_looked_at_part_by_part():
+    regions = uncertain_regions(map_with(), GRAPH, number=3)
+    assert [len(r.rows) for r in regions] == [300, 300, 300]
 
 
 @settings(max_examples=20)

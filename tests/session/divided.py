@@ -46,7 +46,7 @@ def _spots(name: str, n: int, seed: int, shift: float, genes: int) -> dict[str, 
 def banded(n: int = 64, *, second: bool = False) -> SpatialData:
     parts = _spots(TABLE, n, 0, 0.0, 24)
     if second:
-        parts |= _spots(OTHER, 49, 1, 5000.0, 30)
+        parts |= _spots(OTHER, 100, 1, 5000.0, 30)
     return SpatialData.init_from_elements(parts, attrs={"spatialml": {"version": 1, "um_per_unit": {"global": 1.0}}})
 
 
@@ -63,8 +63,8 @@ def divided(k: int = 3, **made: Any) -> Session:
     return session
 
 
-def do(session: Session, name: str, table: str = TABLE, **arguments: Any) -> None:
-    session.execute(correct(session.document, name, table=table, **arguments))
+def do(session: Session, what: str, /, table: str = TABLE, **arguments: Any) -> None:
+    session.execute(correct(session.document, what, table=table, **arguments))
 
 
 def names(session: Session, table: str = TABLE, column: str = "domain") -> np.ndarray:

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from napari_spatialml.core.domain_trust import boundary, margin
+from napari_spatialml.core.graph import tissue_graph
 from napari_spatialml.errors import BadInput, DocumentError
-from napari_spatialml.session import Session, correct
+from napari_spatialml.session import DomainsSelection, Session, correct, refit_domains_now, run
+from napari_spatialml.session.gather import coordinates_of
 
 from .conftest import state_of
-from .divided import TABLE, about, divided, do, names, probabilities, started, strokes
+from .divided import MIXTURE, TABLE, about, divided, do, names, probabilities, started, strokes
 
 warnings.simplefilter("ignore")
 
@@ -38,6 +41,9 @@ def whole(session: Session) -> None:
     inside = obs["domain"].notna().to_numpy()
     assert (p.argmax(1) == obs["domain"].cat.codes)[inside].all()
     assert np.isnan(obs["domain_margin"]).to_numpy().tolist() == (~inside).tolist()
+    beside = boundary(obs["domain"].cat.codes, tissue_graph(coordinates_of(session.document, TABLE), 6))
+    assert np.allclose(obs["domain_boundary"], beside, equal_nan=True)
+    assert np.allclose(obs["domain_margin"][inside], margin(p)[inside])
     last: dict[int, str] = {}
     for entry in strokes(session):
         last |= dict.fromkeys(entry["instances"], entry["domain"])
@@ -212,6 +218,8 @@ def test_damaged_attributes_are_told_in_one_sentence(section, damage):
     with pytest.raises(DocumentError, match="cannot be read") as told:
         do(section, "stroke-domain", rows=[1], domain="D1")
     assert str(told.value).count("\n") == 0
+    run(section, MIXTURE(n_domains=3), DomainsSelection(TABLE, keep_corrections=False))
+    whole(section)
 
 
 some_rows = st.lists(st.integers(0, 63), min_size=1, max_size=6)
@@ -233,7 +241,7 @@ steps = st.one_of(
     step("reorder-categories", column=st.just("domain"), names=st.permutations(["D1", "D2"])),
     step("relabel", column=st.just("domain"), rows=some_rows, value=domains),
     step("release", column=st.just("domain"), rows=some_rows),
-    st.tuples(st.sampled_from(["undo", "redo"]), st.just({})),
+    st.tuples(st.sampled_from(["undo", "redo", "fit"]), st.just({})),
 )
 
 
@@ -251,6 +259,8 @@ def test_any_sequence_keeps_the_map_whole_and_ends_where_it_began(state: Any, se
         if name in ("undo", "redo"):
             if name == "redo" or session.position > first:
                 getattr(session, name)()
+        elif name == "fit":
+            refit_domains_now(session, TABLE)
         else:
             try:
                 do(session, name, **arguments)

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from .arrays import require
 from .graph import averaging
+from .lowpass import low_pass
 
 __all__ = ["Region", "most_uncertain", "uncertain_regions"]
 
@@ -24,10 +25,14 @@ _RIGHT = 0.85
 probabilities are evened out until their largest ones say no more than this on average."""
 _ROUNDS = 3
 """Means over neighbours, so that a stroke's worth of unsure rows counts, and not a single one."""
+_REACH = 15
+"""Means over neighbours, as far as a stroke has told about its surroundings."""
 _HELD = 2.0
 """A piece in which one stroke lies already counts a third, with two a fifth."""
 _AS_UNSURE = 0.5
-"""A region goes on as far as rows are at least half as unsure as its midst."""
+"""A region goes on as far as rows are at least half as unsure as its midst …"""
+_STROKES = 20
+"""… but holds no more rows than so many strokes, so that there is something to look at, and to do next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +50,7 @@ class Region:
     sentence
         "131 spots between D2 and D5".
     centre
-        Where it is least sure: paint here.
+        Paint here.
     """
 
     rows: Ints
@@ -105,9 +110,13 @@ def uncertain_regions(
     Every connected piece P of a domain gets the score :math:`\sum_{i \in P} u_i^2 / (1 + 2 a / s)`, with u one
     minus the largest probability (evened out, over rows that no stroke covers), a the rows of the piece under
     strokes and s the size of a stroke: a large piece that no stroke has confirmed teaches more than a thin unsure
-    seam, for a mixture that is wrong is often sure of it. Within the best piece the region lies where the rows are
-    least sure. It then counts as painted, and the next is sought. A map of zeros and ones is a map too: its pieces
-    count by their size.
+    seam, for a mixture that is wrong is often sure of it. In the best piece the place to paint is where it is least
+    sure, away from its rim and from the strokes; the region is what is about as unsure around it. It then counts as
+    painted, and the next is sought. A map of zeros and ones is a map too: its pieces count by their size.
+
+    Found by a simulated reader on simulated tissues (layers, blobs, islands, gradients), who paints 15 rows at each
+    place: of what 20 strokes on the largest wrong regions gain, which nobody can know, 20 strokes here gain about
+    two thirds, at the smallest margin half, and at random a quarter.
 
     O(n k) in all, and O(n) for each region.
     """
@@ -127,7 +136,9 @@ def uncertain_regions(
     found = []
     for rows, score, centre in _greedily(graph, piece, unsure, free, laid, size, number):
         domains = _rivals(p, even, graph, rows, centre)
-        found.append(Region(rows, score, domains, _sentence(len(rows), rows_are, named, domains), centre))
+        what = f"{len(rows)} {rows_are.removesuffix('s') if len(rows) == 1 else rows_are}"
+        sentence = f"{what} between {named[domains[0]]} and {named[domains[1]]}"
+        found.append(Region(rows, score, domains, sentence, centre))
     return found
 
 
@@ -169,10 +180,9 @@ def _greedily(
     graph: sp.csr_matrix, piece: Ints, unsure: Array, free: Bools, laid: Bools, size: int, number: int
 ) -> list[tuple[Ints, float, int]]:
     """Return rows, score and centre of region after region, each of which then counts as painted."""
+    told = low_pass(laid.astype(np.float64), graph, _REACH)
+    untold = unsure * (1 - told / max(float(told.max()), 1e-300)) ** 2
     mean = averaging(graph)
-    around = unsure
-    for _ in range(_ROUNDS):
-        around = mean @ around
     gain = np.bincount(piece, weights=unsure**2)
     held = np.bincount(piece, weights=laid)
     free = free.copy()
@@ -186,7 +196,7 @@ def _greedily(
         rows = rows[free[rows]]
         if not len(rows) or score[best] <= 1e-12:
             break
-        centre = int(rows[around[rows].argmax()])
+        centre = _least_sure(mean, rows, untold)
         region = _around(graph, rows, centre, unsure, size)
         found.append((region, float(score[best]), centre))
         free[region] = False
@@ -195,15 +205,28 @@ def _greedily(
     return found
 
 
+def _least_sure(mean: sp.csr_matrix, rows: Ints, unsure: Array) -> int:
+    """Return the row with the least sure neighbourhood among ``rows``; what is not among them counts as sure."""
+    inner, around = mean[rows][:, rows], unsure[rows]
+    for _ in range(_ROUNDS):
+        around = inner @ around
+    return int(rows[around.argmax()])
+
+
 def _around(graph: sp.csr_matrix, rows: Ints, centre: int, unsure: Array, size: int) -> Ints:
     """Return the rows connected to ``centre`` that are about as unsure, and at least those nearest to it."""
     inner = sp.csr_matrix(graph[rows][:, rows])
     start = int(np.searchsorted(rows, centre))
-    near = breadth_first_order(inner, start, directed=False, return_predecessors=False)[:size]
     alike = unsure[rows] >= _AS_UNSURE * unsure[centre]
-    alike[near] = True
-    label = connected_components(inner.multiply(alike[:, None]).multiply(alike[None, :]), directed=False)[1]
-    return np.asarray(rows[label == label[start]])
+    alike[_nearest(inner, start)[:size]] = True
+    some = np.flatnonzero(alike)
+    near = _nearest(sp.csr_matrix(inner[some][:, some]), int(np.searchsorted(some, start)))
+    return np.sort(rows[some[near[: _STROKES * size]]])
+
+
+def _nearest(graph: sp.csr_matrix, start: int) -> Ints:
+    """Return the rows connected to one, in order of steps from it."""
+    return np.asarray(breadth_first_order(graph, start, directed=False, return_predecessors=False), dtype=np.int64)
 
 
 def _rivals(p: Array, even: Array, graph: sp.csr_matrix, rows: Ints, centre: int) -> tuple[int, int]:
@@ -214,8 +237,3 @@ def _rivals(p: Array, even: Array, graph: sp.csr_matrix, rows: Ints, centre: int
     mass = np.round(mass, 9) + 1e-10 * border / max(int(border.sum()), 1)
     mass[own] = -1.0
     return own, int(mass.argmax())
-
-
-def _sentence(m: int, rows_are: str, names: Sequence[str], domains: tuple[int, int]) -> str:
-    what = rows_are.removesuffix("s") if m == 1 else rows_are
-    return f"{m} {what} between {names[domains[0]]} and {names[domains[1]]}"

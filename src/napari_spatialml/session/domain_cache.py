@@ -26,7 +26,7 @@ from .gather import coordinates_of, features_of
 from .selection import DomainsSelection
 from .shared_features import names_of_features, nothing_shared, one_hot
 
-__all__ = ["DomainInputs", "domain_inputs", "stages"]
+__all__ = ["DomainInputs", "domain_inputs", "inputs_of", "stacked_features", "stages"]
 
 _LARGEST = 1_000_000_000
 """Bytes of stages that are kept; the last one in any case."""
@@ -155,21 +155,24 @@ def stages(
 def _gathered(document: Document, selection: DomainsSelection) -> DomainInputs:
     tables = selection.tables
     where = [coordinates_of(document, table) for table in tables]
+    features = stacked_features([(document, table) for table in tables], selection.features)
+    return inputs_of(features, where, tables)
+
+
+def inputs_of(features: Any, where: Sequence[npt.NDArray[np.float64]], tables: tuple[str, ...]) -> DomainInputs:
+    """Return rows of several tables, each on a section of its own, from their features and coordinates."""
     sizes = tuple(len(w) for w in where)
-    features = stacked_features(document, tables, selection.features)
     sections = None if len(tables) == 1 else np.repeat(np.arange(len(tables)), sizes)
     return DomainInputs(Cells(features, np.concatenate(where), sections=sections), tables, sizes)
 
 
-def stacked_features(document: Document, tables: Sequence[str], features: str) -> Any:
+def stacked_features(places: Sequence[tuple[Document, str]], features: str) -> Any:
     """Return (n, p) what describes the rows of all tables alike, one table after the other.
 
     Parameters
     ----------
-    document
-        The document.
-    tables
-        Their names. Of several, the features are taken that all name alike.
+    places
+        Documents and the names of their tables. Of several, the features are taken that all name alike.
     features
         "X", "layers/<name>", "obsm/<name>", or "obs/<column>" of cell types: one column a type.
 
@@ -178,14 +181,14 @@ def stacked_features(document: Document, tables: Sequence[str], features: str) -
     BadInput
         When a table lacks it, or the tables share nothing.
     """
-    frames = [document.table(table) for table in tables]
+    tables = [table for _, table in places]
     kind, _, name = features.partition("/")
     if kind == "obs":
-        return _types(frames, tables, name)
-    held = [features_of(document, table, features) for table in tables]
+        return _types([document.table(table) for document, table in places], tables, name)
+    held = [features_of(document, table, features) for document, table in places]
     if len(tables) == 1:
         return held[0]
-    names = [names_of_features(document, t, kind, name, v.shape[1]) for t, v in zip(tables, held, strict=True)]
+    names = [names_of_features(*at, kind, name, v.shape[1]) for at, v in zip(places, held, strict=True)]
     shared = names[0][~names[0].duplicated()]
     for other, table in zip(names[1:], tables[1:], strict=True):
         shared = shared.intersection(other, sort=False)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.colours import match_labels
+from ..core.domain_trust import margin
 from ..core.domains import DomainDetector, Embedded
 from ..core.report import Report, part, silent
 from ..errors import BadInput
@@ -18,9 +19,10 @@ from .changes import Change, Put
 from .constraints import key_of
 from .document import Document
 from .domain_cache import DomainInputs, domain_inputs
-from .domain_maps import DomainMap, written
+from .domain_maps import DomainMap
 from .domain_strokes import ATTRIBUTE as STROKES
 from .domain_strokes import DomainHand, domain_hand_of
+from .domain_writing import written
 from .run import Finished, Job, fingerprint
 from .selection import DomainsSelection
 
@@ -28,6 +30,9 @@ __all__ = ["Divided", "DomainsJob", "divided_line", "domains_job", "fitted_under
 
 Ints = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
+_STEPS = 65_536
+_UNSURE, _UNSURE_BELOW = 0.2, 0.6
+"""A margin below the first needs a probability below the second."""
 _FREE = 0.9
 """The share of a run that the map before the hand takes."""
 
@@ -86,7 +91,7 @@ class DomainsJob(Job):
             if ignored is not None and ignored.all():
                 raise BadInput("All rows are ignored.", "Leave some tissue.")
             free = method.divided(smoothed, ignored, part(report, 0.6, _FREE))
-            computed = free.probabilities.astype(np.float32)
+            computed = rounded(free.probabilities)
             names_computed = _names(self.before, self.before_names, free.labels, computed.shape[1])
             names, p = fitted_under(method, smoothed, names_computed, computed, self.hand, part(report, _FREE, 1.0))
         seconds = time.perf_counter() - start
@@ -129,7 +134,15 @@ def fitted_under(
     start[unknown] = 1 / start.shape[1]
     start /= start.sum(1, keepdims=True)
     found = method.refitted(smoothed, start, anchors, ignored, report)
-    return wide, found.probabilities.astype(np.float32)
+    return wide, rounded(found.probabilities)
+
+
+def rounded(p: Array) -> Array:
+    """Return (n, k) probabilities to 1.5e-5, rows that sum to 1 to the bit: what a fit leaves as it was stays so."""
+    made = np.rint(p * _STEPS)
+    rows, most = np.arange(len(made)), p.argmax(1)
+    made[rows, most] += _STEPS - made.sum(1)
+    return np.asarray(made / _STEPS, dtype=np.float32)
 
 
 def _names(before: Ints, before_names: Sequence[str], labels: Ints, k: int) -> tuple[str, ...]:
@@ -209,7 +222,7 @@ def stored_domains(document: Document, selection: DomainsSelection, done: Divide
     names = list(dict.fromkeys(n for made, hand in pairs for n in (*made.names, *hand.names)))
     shown = [(made.of_names(names).under(hand), hand) for made, hand in pairs]
     beside = [(("tables", table, "obs", f"{column}_stability"), None) for table in selection.tables]
-    changes = written(document, shown, beside)
+    changes = written(document, shown, beside, afresh=True)
     if not selection.keep_corrections:
         changes = [*_forgotten(document, selection), *changes]
     return changes, divided_line([made for made, _ in shown])
@@ -228,17 +241,17 @@ def _forgotten(document: Document, selection: DomainsSelection) -> list[Change]:
     """Return the changes after which the hand has said nothing."""
     held = document.attribute(STROKES)
     keys = {key_of(table, selection.column) for table in selection.tables}
-    if not isinstance(held, dict) or not keys & set(held):
+    left = {key: v for key, v in held.items() if key not in keys} if isinstance(held, dict) else None
+    if left == held:
         return []
-    left = {key: v for key, v in held.items() if key not in keys}
     return [Put(("attrs", STROKES), held, left or None)]
 
 
 def divided_line(maps: Sequence[DomainMap]) -> str:
     """Return maps in one line: how many domains, and how many rows to look at."""
     codes, p = np.concatenate([m.codes for m in maps]), np.concatenate([m.probabilities for m in maps])
-    two = np.sort(p[codes >= 0], axis=1)[:, -2:]
-    unsure = int((two[:, -1] - two[:, 0] < 0.2).sum()) if two.shape[1] > 1 else 0
+    near = (codes >= 0) & (p.max(1) < _UNSURE_BELOW)
+    unsure = int((margin(p[near]) < _UNSURE).sum()) if near.any() else 0
     sure = "all are sure" if unsure == 0 else "1 is unsure" if unsure == 1 else f"{unsure:,} are unsure"
     ignored = int((codes < 0).sum())
     left = f", {ignored:,} ignored" if ignored else ""

@@ -1,12 +1,11 @@
-"""A map of domains in the document: the table's parts that hold it, named here and nowhere else.
+"""A map of domains as it stands in the document, and what becomes of it when the hand says something.
 
-What stands there follows from three things: what the method said, the last fit, and what the hand says. A
-change of one gives the changes of the parts, of the rows that differ.
+What stands there follows from three things: what the method said, the last fit, and what the hand says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,17 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core.domain_trust import boundary, margin
 from ..core.graph import tissue_graph
 from ..errors import BadInput, DocumentError
-from .changes import Change, EditColumn, EditValues, Put, Slot
 from .constraints import key_of
 from .document import Document
 from .domain_strokes import DomainHand
 from .gather import coordinates_of
-from .selection import by_hand, places_slots
+from .selection import places_slots
 
-__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "held_map", "maps_together", "neighbours", "written"]
+__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "held_map", "maps_together", "neighbours"]
 
 ATTRIBUTE = "domain_maps"
 MOST = 1000
@@ -134,6 +131,29 @@ class DomainMap:
             names_computed=tuple(names_computed),
             computed=_summed(self.computed, [names_computed.index(n) for n in before], len(names_computed)),
         )
+
+    def split(self, name: str, parts: Ints, into: Sequence[str]) -> DomainMap:
+        """Return the map in which a domain is several: ``parts`` (n,) says which of ``into`` a row's share of it is."""
+        names, p = _split(self.names, self.probabilities, name, parts, into)
+        names_computed, computed = _split(self.names_computed, self.computed, name, parts, into)
+        place = np.array([*(names.index(n) if n in names else 0 for n in self.names), -1], dtype=np.int64)
+        inside = self.codes == self.number(name)
+        codes = place[self.codes]
+        codes[inside] = names.index(into[0]) + parts[inside]
+        return replace(
+            self, names=names, codes=codes, probabilities=p, names_computed=names_computed, computed=computed
+        )
+
+
+def _split(
+    names: tuple[str, ...], values: Array, name: str, parts: Ints, into: Sequence[str]
+) -> tuple[tuple[str, ...], Array]:
+    if name not in names:
+        return names, values
+    at = names.index(name)
+    shares = values[:, at, None] * np.eye(len(into), dtype=values.dtype)[parts]
+    wide = np.concatenate([values[:, :at], shares, values[:, at + 1 :]], axis=1)
+    return (*names[:at], *into, *names[at + 1 :]), wide
 
 
 def _summed(values: Array, to: Sequence[int], k: int) -> Array:
@@ -273,108 +293,3 @@ def neighbours(document: Document, table: str) -> Any:
     if table not in known or known[table][0] != key:
         known[table] = (key, tissue_graph(coordinates_of(document, table), _NEIGHBOURS))
     return known[table][1]
-
-
-# writing ---------------------------------------------------------------------------------------
-
-
-def written(
-    document: Document, maps: Sequence[tuple[DomainMap, DomainHand]], beside: Iterable[tuple[Slot, Any]] = ()
-) -> list[Change]:
-    """Return the changes that put maps into the document, of what differs; nothing is left of one without domains.
-
-    Parameters
-    ----------
-    document
-        The document.
-    maps
-        Each with what the hand says of its rows.
-    beside
-        More addresses of tables, and what is to stand there.
-    """
-    values = [pair for made, hand in maps for pair in _parts(document, made, hand)]
-    changes = [_values(document, slot, value) for slot, value in (*values, *beside)]
-    changes.append(_entries(document, [(made, bool(made.names) or bool(hand.given.any())) for made, hand in maps]))
-    return [change for change in changes if change is not None]
-
-
-def _parts(document: Document, made: DomainMap, hand: DomainHand) -> Iterable[tuple[Slot, Any]]:
-    """Yield what stands at each address of a map; None where nothing does."""
-    part, column = ("tables", made.table), made.column
-    there = bool(made.names) or bool(hand.given.any())
-    yield (*part, "obs", column), _column(document, made) if there else None
-    for end, values in _about_rows(document, made, hand):
-        yield (*part, "obs", f"{column}_{end}"), values
-    for end, values in (("probabilities", made.probabilities), ("computed", made.computed)):
-        yield (*part, "obsm", f"{column}_{end}"), values if values.shape[1] else None
-
-
-def _about_rows(document: Document, made: DomainMap, hand: DomainHand) -> Iterable[tuple[str, Array | None]]:
-    """Yield what is known of each row."""
-    if not made.names:
-        yield from ((end, None) for end in ("margin", "boundary"))
-    else:
-        known = (made.codes >= 0) & np.isfinite(made.probabilities).all(1)
-        sure = np.full(len(made.codes), np.nan, np.float32)
-        sure[known] = margin(made.probabilities[known])
-        yield "margin", sure
-        yield "boundary", boundary(made.codes, neighbours(document, made.table)).astype(np.float32)
-    mark = hand.given if hand.given.any() or by_hand(made.column) in document.table(made.table).obs else None
-    yield "by_hand", mark if mark is not None and (made.names or mark.any()) else None
-
-
-def _column(document: Document, made: DomainMap) -> pd.Series[Any]:
-    frame = document.table(made.table)
-    held = frame.obs.get(made.column)
-    ordered = bool(held.cat.ordered) if held is not None and isinstance(held.dtype, pd.CategoricalDtype) else False
-    names = pd.Index(list(made.names), dtype=object)
-    return pd.Series(pd.Categorical.from_codes(made.codes, categories=names, ordered=ordered), index=frame.obs.index)
-
-
-def _values(document: Document, slot: Slot, new: Any) -> Change | None:
-    """Return the change that sets a part of a table: of the rows that differ, where they are the fewer."""
-    held = document.get(slot)
-    if new is None or held is None:
-        return None if new is held else Put(slot, held, None if new is None else _standing(document, slot, new))
-    if isinstance(new, pd.Series) and isinstance(new.dtype, pd.CategoricalDtype):  # codes are small, names are slow
-        return None if _same_column(held, new) else Put(slot, held, new)
-    old, now = np.asarray(held), np.asarray(new)
-    if old.shape != now.shape or old.dtype != now.dtype:
-        return Put(slot, held, _standing(document, slot, now))
-    differ = (old != now) & ~((old != old) & (now != now))
-    rows = np.flatnonzero(differ.any(1) if differ.ndim == 2 else differ)
-    if not len(rows):
-        return None
-    if slot[2] == "obsm":
-        return EditValues(slot[1], slot[3], rows, old[rows], now[rows], slot[2])
-    if 2 * len(rows) > len(old):
-        return Put(slot, held, _standing(document, slot, now))
-    return EditColumn(slot[1], slot[3], rows, pd.Series(old[rows]), pd.Series(now[rows]))
-
-
-def _standing(document: Document, slot: Slot, values: Array) -> Any:
-    """Return values as they stand at an address."""
-    if slot[2] != "obs" or isinstance(values, pd.Series):
-        return values
-    return pd.Series(values, index=document.table(slot[1]).obs.index)
-
-
-def _same_column(held: pd.Series[Any], new: pd.Series[Any]) -> bool:
-    if not isinstance(held.dtype, pd.CategoricalDtype) or list(held.cat.categories) != list(new.cat.categories):
-        return False
-    return bool((held.cat.codes.to_numpy() == new.cat.codes.to_numpy()).all())
-
-
-def _entries(document: Document, maps: Sequence[tuple[DomainMap, bool]]) -> Put | None:
-    """Return the change that says how maps were made, and of those that are gone nothing."""
-    held = document.attribute(ATTRIBUTE)
-    new: dict[str, Any] = dict(held) if isinstance(held, dict) else {}
-    for made, there in maps:
-        new.pop(key_of(made.table, made.column), None)
-        if not there:
-            continue
-        known = {"table": made.table, "column": made.column, "method": "", "parameters": {}, "tables": [made.table]}
-        about = {**known, "features": "", "fingerprint": "", **made.about}
-        lists = {"names": list(made.names), "names_computed": list(made.names_computed)}
-        new[key_of(made.table, made.column)] = {**about, **lists}
-    return None if new == (held or {}) else Put(("attrs", ATTRIBUTE), held, new or None)

@@ -24,9 +24,10 @@ from .document import Document
 from .domain_cache import DomainInputs, domain_inputs
 from .domain_dividing import divided_line, fitted_under, together
 from .domain_maps import ATTRIBUTE as MAPS
-from .domain_maps import DomainMap, held_map, maps_together, written
+from .domain_maps import DomainMap, held_map, maps_together
 from .domain_strokes import ATTRIBUTE as STROKES
 from .domain_strokes import DomainHand, domain_hand_of, held_strokes
+from .domain_writing import written
 from .run import Finished, Job, device, fingerprint, versions
 from .selection import DomainsSelection, plain
 from .session import Session

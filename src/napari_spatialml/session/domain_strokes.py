@@ -129,29 +129,26 @@ def domain_hand_of(
     n = document.table(table).n_obs
     stroke = np.full(n, -1, np.int64) if ids is None else _which_counts(ids, entries)
     names = {str(e["domain"]): None for e in entries if e["domain"]}
-    relabelled = _relabelled(document, table, column)
-    if held and ids is not None:
-        relabelled[_which_counts(ids, held) >= 0] = None
-    relabelled[stroke >= 0] = None
-    kept = relabelled.notna().to_numpy()
-    names |= dict.fromkeys(relabelled[kept].unique())
+    free = stroke < 0 if ids is None or not held else (stroke < 0) & (_which_counts(ids, held) < 0)
+    rows, relabelled = _relabelled(document, table, column, free)
+    names |= dict.fromkeys(relabelled)
     at = {name: i for i, name in enumerate(names)}
     number = np.array([*(at.get(str(e["domain"]), -1) for e in entries), -1], dtype=np.int64)
     codes = number[stroke]
-    codes[kept] = relabelled[kept].map(at).to_numpy(dtype=np.int64)
+    codes[rows] = [at[name] for name in relabelled]
     ignored = np.array([*(not e["domain"] for e in entries), False])[stroke]
     return DomainHand(tuple(names), codes, ignored, stroke)
 
 
-def _relabelled(document: Document, table: str, column: str) -> pd.Series[Any]:
-    """Return the names that were given to rows by hand, None for other rows."""
+def _relabelled(document: Document, table: str, column: str, free: npt.NDArray[np.bool_]) -> tuple[Ints, list[str]]:
+    """Return the rows under no stroke that were given their domain by hand all the same, and its names."""
     obs = document.table(table).obs
-    empty = pd.Series(np.full(len(obs), None, dtype=object))
     if by_hand(column) not in obs or column not in obs:
-        return empty
-    rows = obs[by_hand(column)].to_numpy(dtype=bool) & obs[column].notna().to_numpy()
-    empty[rows] = obs[column].to_numpy(dtype=object)[rows].astype(str)
-    return empty
+        return np.empty(0, np.int64), []
+    rows = np.flatnonzero(free & obs[by_hand(column)].to_numpy(dtype=bool))
+    values = obs[column].iloc[rows]
+    there = values.notna().to_numpy()
+    return rows[there], [str(v) for v in values[there]]
 
 
 def _which_counts(ids: pd.Index[Any], entries: Sequence[Mapping[str, Any]]) -> Ints:

@@ -1,4 +1,4 @@
-"""A matrix of pairs as coloured squares, with stars where chance hardly explains it; names along both sides."""
+"""A matrix as coloured squares, with stars or numbers in them; names along both sides."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from .style import mix
+from .style import is_dark, mix
 
 __all__ = ["MatrixMap", "diverging"]
 
 _ENDS = ((33, 102, 172), (247, 247, 247), (178, 24, 43))
 """Blue, white and red, told apart by all kinds of colour vision (ColorBrewer's RdBu)."""
-_LEAST, _MOST, _PAD, _KEY = 16.0, 44.0, 8.0, 46.0
-_LONGEST = 190.0
+_ALL = ((99, 173, 242), (8, 81, 156))
+"""What a share of one is drawn in on a dark and on a light ground; nothing is the ground."""
+_LEAST, _MOST, _LARGE, _PAD, _KEY = 16.0, 44.0, 60.0, 8.0, 46.0
+_LONGEST, _GAMMA = 190.0, 0.7
 
 
 def diverging(value: float, limit: float) -> QColor:
@@ -31,14 +33,24 @@ def diverging(value: float, limit: float) -> QColor:
 
 
 class MatrixMap(QWidget):
-    """Squares for pairs of names; the one under the mouse is told by `pointed`."""
+    """Squares for pairs of names; the one under the mouse is told by `pointed`, one that is clicked by `clicked`.
+
+    Parameters
+    ----------
+    shares
+        Whether the values are shares, from 0 to the limit; else they lie on both sides of 0.
+    """
 
     pointed = Signal(int, int)
     """The row and the column under the mouse; −1 for none."""
+    clicked = Signal(int, int)
+    """The row and the column of a square that was clicked."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, shares: bool = False) -> None:
         super().__init__(parent)
+        self._shares = shares
         self.names: tuple[str, ...] = ()
+        self.columns: tuple[str, ...] = ()
         self.values: npt.NDArray[np.float64] = np.zeros((0, 0))
         self.limit = 1.0
         self._stars: Callable[[int, int], str] = lambda _i, _j: ""
@@ -47,22 +59,33 @@ class MatrixMap(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Matrix")
 
-    def set_matrix(self, names: Sequence[str], values: Any, stars: Callable[[int, int], str], limit: float) -> None:
-        """Show (t, t) values between −limit and limit, and what stands in each square."""
+    def set_matrix(
+        self,
+        names: Sequence[str],
+        values: Any,
+        stars: Callable[[int, int], str],
+        limit: float,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        """Show (r, c) values up to a limit, and what stands in each square; the columns are the rows if not named."""
         self.names, self.values = tuple(names), np.asarray(values, float)
+        self.columns = self.names if columns is None else tuple(columns)
         self._stars, self.limit, self._at = stars, limit, (-1, -1)
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
         """Return room for squares of a comfortable size."""
-        side = 2 * _PAD + self._label() + 30.0 * max(len(self.names), 6)
-        return QSize(int(side), int(side + _KEY))
+        return self._size(30.0, 6)
 
     def minimumSizeHint(self) -> QSize:
         """Return room for the smallest squares."""
-        side = 2 * _PAD + self._label() + _LEAST * max(len(self.names), 4)
-        return QSize(int(side), int(side + _KEY))
+        return self._size(_LEAST, 4)
+
+    def _size(self, side: float, least: int) -> QSize:
+        wide = 2 * _PAD + self._label(self.names) + side * max(len(self.columns), least)
+        high = 2 * _PAD + self._label(self.columns) + side * max(len(self.names), least) + _KEY
+        return QSize(int(wide), int(high))
 
     def picture(self, scale: float = 3.0) -> QImage:
         """Return what is shown, with so many pixels for one of the screen."""
@@ -78,8 +101,7 @@ class MatrixMap(QWidget):
         """Return the row and the column at a place of the widget; −1 for none."""
         left, top, side = self._place()
         column, row = int((x - left) // side), int((y - top) // side)
-        n = len(self.names)
-        return (row, column) if 0 <= row < n and 0 <= column < n else (-1, -1)
+        return (row, column) if 0 <= row < len(self.names) and 0 <= column < len(self.columns) else (-1, -1)
 
     def middle_of(self, row: int, column: int) -> QPointF:
         """Return the middle of a square, in the widget's pixels."""
@@ -89,6 +111,12 @@ class MatrixMap(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Tell the pair under the mouse."""
         self._point(self.pair_at(event.position().x(), event.position().y()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Tell the pair that was clicked."""
+        at = self.pair_at(event.position().x(), event.position().y())
+        if at[0] >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(*at)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Tell that the mouse is gone."""
@@ -106,30 +134,44 @@ class MatrixMap(QWidget):
             self.pointed.emit(*at)
             self.update()
 
-    def _label(self) -> float:
+    def _label(self, names: Sequence[str]) -> float:
         metrics = self.fontMetrics()
-        return min(max((float(metrics.horizontalAdvance(n)) for n in self.names), default=40.0) + 6, _LONGEST)
+        return min(max((float(metrics.horizontalAdvance(n)) for n in names), default=40.0) + 6, _LONGEST)
 
     def _place(self) -> tuple[float, float, float]:
         """Return the left and upper edge of the squares and the side of one."""
-        label, n = self._label(), max(len(self.names), 1)
-        room = min(self.width() - label, self.height() - label - _KEY) - 2 * _PAD
-        return _PAD + label, _PAD + label, float(np.clip(room / n, _LEAST, _MOST))
+        beside, above = self._label(self.names), self._label(self.columns)
+        across = (self.width() - beside - 2 * _PAD) / max(len(self.columns), 1)
+        down = (self.height() - above - _KEY - 2 * _PAD) / max(len(self.names), 1)
+        return _PAD + beside, _PAD + above, float(np.clip(min(across, down), _LEAST, _LARGE if self._shares else _MOST))
 
     def _draw(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(self.font())
         left, top, side = self._place()
+        square = len(self.names) == len(self.columns) and self.names == self.columns
         for row, name in enumerate(self.names):
-            self._name(painter, name, QRectF(_PAD, top + row * side, left - _PAD - 5, side), row in self._at)
-            painter.save()
-            painter.translate(left + (row + 0.5) * side, top - 5)
-            painter.rotate(-90)
-            self._name(painter, name, QRectF(0, -side / 2, self._label(), side), row in self._at, left=True)
-            painter.restore()
-            for column in range(len(self.names)):
+            strong = row in self._at if square else row == self._at[0]
+            self._name(painter, name, QRectF(_PAD, top + row * side, left - _PAD - 5, side), strong)
+            for column in range(len(self.columns)):
                 self._square(painter, row, column, QRectF(left + column * side, top + row * side, side, side))
+        for column, name in enumerate(self.columns):
+            strong = column in self._at if square else column == self._at[1]
+            painter.save()
+            painter.translate(left + (column + 0.5) * side, top - 5)
+            painter.rotate(-90)
+            self._name(painter, name, QRectF(0, -side / 2, top - _PAD - 5, side), strong, left=True)
+            painter.restore()
         self._key(painter, left, top + side * len(self.names) + _PAD)
+
+    def _fill(self, value: float) -> QColor:
+        if not self._shares:
+            return diverging(value, self.limit)
+        if not np.isfinite(value):
+            return QColor(0, 0, 0, 0)
+        ground, end = mix(self, 0.08), np.asarray(_ALL[0] if is_dark(self) else _ALL[1], float)
+        low, share = np.asarray(ground.getRgb()[:3], float), float(np.clip(value / self.limit, 0, 1))
+        return QColor(*(int(c) for c in np.rint(low + share**_GAMMA * (end - low))))
 
     def _name(self, painter: QPainter, name: str, room: QRectF, strong: bool, *, left: bool = False) -> None:
         painter.setPen(mix(self, 1.0 if strong else 0.8))
@@ -138,7 +180,7 @@ class MatrixMap(QWidget):
         painter.drawText(room, int(side | Qt.AlignmentFlag.AlignVCenter), text)
 
     def _square(self, painter: QPainter, row: int, column: int, room: QRectF) -> None:
-        fill = diverging(float(self.values[row, column]), self.limit)
+        fill = self._fill(float(self.values[row, column]))
         painter.fillRect(room.adjusted(0.5, 0.5, -0.5, -0.5), fill)
         stars = self._stars(row, column)
         if stars:
@@ -149,15 +191,16 @@ class MatrixMap(QWidget):
             painter.drawRect(room)
 
     def _key(self, painter: QPainter, left: float, top: float) -> None:
-        wide, steps = 160.0, 64
+        wide, steps, low = 160.0, 64, 0.0 if self._shares else -self.limit
         for k in range(steps):
             part = QRectF(left + k * wide / steps, top, wide / steps + 0.5, 10)
-            painter.fillRect(part, diverging((2 * (k + 0.5) / steps - 1) * self.limit, self.limit))
+            painter.fillRect(part, self._fill(low + (k + 0.5) / steps * (self.limit - low)))
         painter.setPen(mix(self, 0.7))
         below = QRectF(left, top + 11, wide, 16)
         for side, value in (
-            (Qt.AlignmentFlag.AlignLeft, -self.limit),
-            (Qt.AlignmentFlag.AlignHCenter, 0.0),
+            (Qt.AlignmentFlag.AlignLeft, low),
+            (Qt.AlignmentFlag.AlignHCenter, (low + self.limit) / 2),
             (Qt.AlignmentFlag.AlignRight, self.limit),
         ):
-            painter.drawText(below, int(side | Qt.AlignmentFlag.AlignTop), f"{value:.2g}".replace("-", "−"))
+            said = f"{100 * value:.0f} %" if self._shares else f"{value:.2g}".replace("-", "−")
+            painter.drawText(below, int(side | Qt.AlignmentFlag.AlignTop), said)

@@ -16,13 +16,15 @@ from ...errors import BadInput
 from ..changes import Change, Put
 from ..constraints import key_of
 from ..document import Document
-from ..domain_maps import DomainMap, held_map, maps_together, written
+from ..domain_maps import DomainMap, held_map, maps_together
 from ..domain_strokes import ATTRIBUTE, domain_hand_of, held_strokes, stroke_rows
+from ..domain_writing import written
+from ..selection import by_hand
 from ..store import put_entry
 from .proportions import checked_rows, instances_at, signing
 from .registry import Made, correction
 
-__all__ = ["joined_domains", "relabelled", "released", "reordered"]
+__all__ = ["joined_domains", "relabelled", "released", "reordered", "restroked"]
 
 Entry = dict[str, Any]
 Rows = npt.NDArray[np.int64]
@@ -159,15 +161,16 @@ def _follow(
     hands = [domain_hand_of(document, m.table, column, entries if m is first else None) for m in maps]
     if free is not None:
         hands[0] = hands[0].without(free)
-    gone = np.flatnonzero(domain_hand_of(document, table, column).given & ~hands[0].given)
-    maps[0] = first.as_computed(gone)
+    marked = document.table(table).obs.get(by_hand(column))
+    if marked is not None:
+        maps[0] = first.as_computed(np.flatnonzero(marked.to_numpy(dtype=bool) & ~hands[0].given))
     named = [name for hand in hands for name in hand.names]
     # a domain that came with a stroke goes with it; one that another program gave stays
     strange = set(first.names) - set(first.about.get("names", first.names))
     own = [n for n in first.names if n in {*first.names_computed, *named, *strange}]
     names = list(dict.fromkeys([*own, *named]))
     shown = [_untested(m.of_names(names).under(hand)) for m, hand in zip(maps, hands, strict=True)]
-    kept = _restroked(document, column, {table: entries})
+    kept = restroked(document, column, {table: entries})
     return [*kept, *written(document, list(zip(shown, hands, strict=True)))]
 
 
@@ -192,7 +195,7 @@ def joined_domains(document: Document, found: DomainMap, into: Mapping[str, str]
     }
     made = [_untested(m.joined(into)) for m in maps]
     return [
-        *_restroked(document, found.column, strokes),
+        *restroked(document, found.column, strokes),
         *_with_hands(document, made, into),
         *_recoloured(document, found, into),
     ]
@@ -208,7 +211,7 @@ def _with_hands(document: Document, maps: Sequence[DomainMap], into: Mapping[str
     return written(document, pairs)
 
 
-def _restroked(document: Document, column: str, strokes: Strokes) -> list[Change]:
+def restroked(document: Document, column: str, strokes: Strokes) -> list[Change]:
     """Return the change that keeps other strokes on several tables."""
     held = document.attribute(ATTRIBUTE)
     given = {key_of(table, column): list(entries) for table, entries in strokes.items()}
