@@ -24,7 +24,9 @@ __all__ = ["Tried", "measure", "tried"]
 DEFAULT = "low-pass-mixture"
 BESIDE = ("banksy", "cellcharter-hops", *CLUSTERERS)
 ONE_SEED = ("stagate",)
-"""A network: minutes a run on one thread."""
+"""A network: minutes a run on one thread; on the first slice only."""
+PATIENCE_S = 30.0
+"""Of the processor, for the seeds of another way than the default; the table says how many there were."""
 SEEDS, ARI, SPREAD = 10, 0.60, 0.01
 Found = Iterator[tuple[str, Figure]]
 
@@ -62,7 +64,10 @@ def every(section: Known) -> dict[str, Tried]:
     """Return what each way finds, by its name."""
     found = {}
     for name in methods("domains"):
-        found[name] = tried(section, name, 1 if name in ONE_SEED else SEEDS)
+        if name not in ONE_SEED:
+            found[name] = tried(section, name, SEEDS)
+        elif SLICES[0] in section.name:
+            found[name] = tried(section, name, 1)
     start = time.process_time()
     values = averaged(section)
     before = time.process_time() - start
@@ -85,16 +90,19 @@ def tried(section: Known, name: str, seeds: int) -> Tried:
         seeded = replace(chosen, seed=seed)
         return (seeded(section.cells) if smoothed is None else seeded.divided(smoothed, None)).labels
 
-    return _scored(section, [functools.partial(run, seed) for seed in range(seeds)], before)
+    patience = np.inf if name == DEFAULT else PATIENCE_S
+    return _scored(section, [functools.partial(run, seed) for seed in range(seeds)], before, patience)
 
 
-def _scored(section: Known, runs: list[Callable[[], np.ndarray]], before: float) -> Tried:
+def _scored(section: Known, runs: list[Callable[[], np.ndarray]], before: float, patience: float = PATIENCE_S) -> Tried:
     all_scores, taken = [], []
     for run in runs:
         start = time.process_time()
         labels = run()
         taken.append(time.process_time() - start)
         all_scores.append(scores(section, labels))
+        if sum(taken) > patience:
+            break
     by_name = {key: np.array([one[key] for one in all_scores]) for key in all_scores[0]}
     return Tried(by_name, before + taken[0], float(np.mean(taken[1:])) if len(taken) > 1 else float("nan"))
 

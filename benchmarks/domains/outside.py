@@ -32,6 +32,19 @@ def measure() -> Iterator[tuple[str, Figure]]:
     everything = _gathered(list(tables.values()))
     plain = max(float(np.mean(everything[name])) for name in CLUSTERERS)
     yield _figure("all technologies", everything, plain)
+    yield from _drift()
+
+
+def _drift() -> Iterator[tuple[str, Figure]]:
+    """Yield the same sections without the drift of their totals, beside those with it."""
+    for seen in SEEN:
+        mean = {}
+        for drift in (0.0, 1.0):
+            made = [simulate(tissue, seen, seed, drift) for tissue in TISSUES for seed in range(SEEDS)]
+            mean[drift] = float(np.mean([tried(section, DEFAULT, 1).ari[0] for section in made]))
+        said = {"peer": "with the drift", "peer_value": mean[1.0], "lower_is_better": False}
+        data = f"made, {', '.join(TISSUES)}, {SEEDS} sections each"
+        yield f"{seen}, the default without drift of the totals: mean ARI", Figure(mean[0.0], "", data=data, **said)
 
 
 def _tissue(tissue: str, seen: str) -> Scores:

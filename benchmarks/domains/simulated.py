@@ -60,8 +60,11 @@ SEEN = {
 }
 
 
-def simulate(tissue: str, seen: str, seed: int) -> Known:
-    """Return a tissue (of `TISSUES`) as a technology (of `SEEN`) sees it."""
+def simulate(tissue: str, seen: str, seed: int, drift: float = 1.0) -> Known:
+    """Return a tissue (of `TISSUES`) as a technology (of `SEEN`) sees it.
+
+    ``drift`` is how far the total of a row wanders over the section, whatever the tissue: reagents, focus, matrix.
+    """
     rng = np.random.default_rng([seed, *map(ord, tissue + seen)])
     technology = SEEN[seen]
     where = _places(technology, rng)
@@ -70,7 +73,7 @@ def simulate(tissue: str, seen: str, seed: int) -> Known:
     shares = _shares(int(truth.max()) + 1, rng)
     composition = rng.multinomial(technology.cells, shares[truth]) / technology.cells
     measure = _counts if technology.depth > 0 else _intensities
-    features = measure(composition, unit, technology, rng)
+    features = measure(composition, unit, technology, drift, rng)
     name = f"made: {tissue} seen as {seen}, {len(truth):,} × {technology.features:,}"
     return Known(name, Cells(features, where), truth, technology.pitch_um)
 
@@ -154,10 +157,10 @@ def _profiles(seen: Seen, rng: np.random.Generator) -> Array:
     return np.asarray(profiles / profiles.sum(1, keepdims=True))
 
 
-def _counts(composition: Array, unit: Array, seen: Seen, rng: np.random.Generator) -> sp.csr_matrix:
+def _counts(composition: Array, unit: Array, seen: Seen, drift: float, rng: np.random.Generator) -> sp.csr_matrix:
     """Return negative binomial counts; depth varies from row to row and drifts over the section."""
     n = len(unit)
-    depth = seen.depth * np.exp(rng.normal(0, 0.35, n) + 0.4 * np.sin(3 * unit @ rng.normal(0, 1, 2)))
+    depth = seen.depth * np.exp(rng.normal(0, 0.35, n) + 0.4 * drift * np.sin(3 * unit @ rng.normal(0, 1, 2)))
     rates = composition @ _profiles(seen, rng) * depth[:, None]
     rates *= rng.gamma(1 / 0.3, 0.3, rates.shape)
     if seen.cells == 1:
@@ -166,11 +169,11 @@ def _counts(composition: Array, unit: Array, seen: Seen, rng: np.random.Generato
     return sp.csr_matrix(rng.poisson(rates).astype(np.float64))
 
 
-def _intensities(composition: Array, unit: Array, seen: Seen, rng: np.random.Generator) -> Array:
+def _intensities(composition: Array, unit: Array, seen: Seen, drift: float, rng: np.random.Generator) -> Array:
     """Return dense intensities above a floor of noise, whose total varies by pixel, by line and over the section."""
     line = np.unique(unit[:, 0], return_inverse=True)[1]
     total = rng.normal(0, 0.4, len(unit)) + rng.normal(0, 0.15, line.max() + 1)[line]
-    total += 0.5 * np.sin(4 * unit @ rng.normal(0, 1, 2))
+    total += 0.5 * drift * np.sin(4 * unit @ rng.normal(0, 1, 2))
     signal = composition @ _profiles(seen, rng) * seen.features
     signal *= np.exp(rng.normal(0, 0.35, signal.shape) + total[:, None])
     floor = rng.gamma(2.0, 0.05, signal.shape)
