@@ -47,7 +47,7 @@ def mixture_domains(
     seed: int,
     ignored: npt.NDArray[np.bool_] | None = None,
     shrinkage: float = 0.65,
-    n_starts: int = 32,
+    n_starts: int = 64,
     report: Report = silent,
 ) -> Domains:
     """Divide rows by a Gaussian mixture with one covariance, shrunk towards a sphere.

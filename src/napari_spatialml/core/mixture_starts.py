@@ -12,7 +12,7 @@ __all__ = ["likeliest_mixture"]
 
 Array = npt.NDArray[np.float64]
 
-_SAMPLE_ROWS = 2000
+_SAMPLE_ROWS = 1200
 """Starts are compared on so many rows, evenly over their values; the likeliest go on with all of them."""
 _ROUNDS = 5
 _FINALISTS = 4
@@ -33,8 +33,9 @@ def likeliest_mixture(
     shrinkage
         As in `fit_mixture`.
     n_starts
-        All run a few rounds on some rows; by likelihood the better half goes on, until four are left to
-        run on all rows; the best of them converges.
+        So many, and in proportion more of tables of a few hundred rows. All run a few rounds on some
+        rows; by likelihood the better half goes on, until four are left to run on all rows; the best of
+        them converges.
     seed
         Of the starts.
 
@@ -45,6 +46,8 @@ def likeliest_mixture(
     """
     some = np.ascontiguousarray(values[:: -(-len(values) // max(_SAMPLE_ROWS, 20 * k))])
     some_centred = some - some.mean(0)
+    # a small table has as many hills as a large one, and its starts cost less
+    n_starts *= max(1, _SAMPLE_ROWS // len(values))
     held = _plus_plus(some_centred, k, n_starts, np.random.default_rng(seed))
     clouds, likelihood = _run(some_centred, held, shrinkage, _ROUNDS, part(report, 0.0, 0.2))
     while len(likelihood) > _FINALISTS:
