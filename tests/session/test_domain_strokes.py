@@ -226,8 +226,8 @@ some_rows = st.lists(st.integers(0, 63), min_size=1, max_size=6)
 domains = st.sampled_from(["D1", "D2", "D3", "tumour", "rim"])
 
 
-def step(name: str, **arguments: Any) -> Any:
-    return st.tuples(st.just(name), st.fixed_dictionaries(arguments))
+def step(what: str, /, **arguments: Any) -> Any:
+    return st.tuples(st.just(what), st.fixed_dictionaries(arguments))
 
 
 steps = st.one_of(
@@ -237,6 +237,7 @@ steps = st.one_of(
     step("remove-domain-stroke", number=st.integers(0, 4)),
     step("edit-domain-stroke", number=st.integers(0, 4), domain=st.sampled_from(["D1", "rim", ""])),
     step("merge-domains", names=st.lists(domains, min_size=2, max_size=3)),
+    step("split-domain", name=domains, parts=st.integers(2, 3)),
     step("rename-category", column=st.just("domain"), old=domains, new=domains),
     step("reorder-categories", column=st.just("domain"), names=st.permutations(["D1", "D2"])),
     step("relabel", column=st.just("domain"), rows=some_rows, value=domains),

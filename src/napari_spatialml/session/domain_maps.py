@@ -117,17 +117,24 @@ class DomainMap:
         return replace(made, codes=codes, probabilities=p)
 
     def joined(self, into: Mapping[str, str]) -> DomainMap:
-        """Return the map whose domains have other names; those that get the same one become one."""
+        """Return the map whose domains have other names; those that get the same one become one.
+
+        A row whose likeliest domain is another one now goes there.
+        """
         number = [into.get(name, name) for name in self.names]
         names = list(dict.fromkeys(number))
         before = [into.get(name, name) for name in self.names_computed]
         names_computed = list(dict.fromkeys(before))
-        place = np.array([*(names.index(name) for name in number), -1], dtype=np.int64)
+        codes = np.array([*(names.index(name) for name in number), -1], dtype=np.int64)[self.codes]
+        p = _summed(self.probabilities, [names.index(n) for n in number], len(names))
+        if len(names) < len(self.names):
+            likeliest = (self.codes >= 0) & (np.nan_to_num(self.probabilities).argmax(1) == self.codes)
+            codes[likeliest] = np.nan_to_num(p[likeliest]).argmax(1)
         return replace(
             self,
             names=tuple(names),
-            codes=place[self.codes],
-            probabilities=_summed(self.probabilities, [names.index(n) for n in number], len(names)),
+            codes=codes,
+            probabilities=p,
             names_computed=tuple(names_computed),
             computed=_summed(self.computed, [names_computed.index(n) for n in before], len(names_computed)),
         )
