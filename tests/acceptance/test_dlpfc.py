@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from napari_spatialml.core import Cells
-from napari_spatialml.core.mixture import agreement
+from napari_spatialml.core.metrics import adjusted_rand_index
 from napari_spatialml.methods import method
 
 pytestmark = pytest.mark.acceptance
 SLICES = ("151673", "151675")
-FLOOR = 0.50
+FLOOR = 0.60
 """Published medians on four slices: GraphST 0.609, ADEPT 0.589, STAGATE 0.541, SpaGCN 0.373."""
 
 
@@ -24,11 +24,11 @@ def read(folder, name):
 
 def score(cells, layers, known, **settings) -> float:
     found = method("domains", "low-pass-mixture")(n_domains=7, **settings)(cells)
-    return agreement(found.labels[known], layers.to_numpy()[known].astype(np.int64))
+    return adjusted_rand_index(found.labels[known], layers.to_numpy()[known].astype(np.int64))
 
 
 def test_the_layers_are_found_with_the_defaults(data):
-    """Nothing is set but the number of layers. Seen: 0.579 and 0.491."""
+    """Nothing is set but the number of layers. Seen: 0.636 and 0.623."""
     found = [score(*read(data, name)) for name in SLICES]
     print("adjusted Rand index:", dict(zip(SLICES, np.round(found, 3), strict=True)))
     assert np.mean(found) > FLOOR
@@ -52,7 +52,7 @@ def test_corrections_carry_further_than_where_they_are_painted(data):
     rest = known & ~painted
     free = method("domains", "low-pass-mixture")()(cells)
     taught = method("domains", "low-pass-mixture")()(Cells(cells.features, cells.coordinates, anchors))
-    before, after = (agreement(found.labels[rest], truth[rest]) for found in (free, taught))
+    before, after = (adjusted_rand_index(found.labels[rest], truth[rest]) for found in (free, taught))
     print(f"on spots not painted: {before:.3f} -> {after:.3f}")
     assert (taught.labels[painted] == truth[painted]).all()
     assert after > before + 0.05

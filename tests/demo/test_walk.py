@@ -42,7 +42,7 @@ def test_each_correction_of_a_cell_brings_it_nearer_to_the_truth(walked):
         assert after > before, text
 
 
-def test_corrected_domains_are_kept_by_the_next_run(walked):
+def test_corrected_domains_are_kept_by_the_next_fit(walked):
     kept, of = map(int, re.search(r"(\d+) of (\d+) corrections kept", _measured(walked, "domains", "again")).groups())
     assert kept == of > 0
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from ..errors import BadInput
 from .terminal import Progress, print_table
 
-__all__ = ["co_location", "composition", "merged_pairs", "opened", "proportions", "tell_reference"]
+__all__ = ["co_location", "composition", "merged_pairs", "opened", "proportions", "tell_reference", "write_csv"]
 
 SUGGESTED = "suggested"
 """What ``--merge`` says for all merges that the check of the reference suggests."""
@@ -96,7 +96,7 @@ def composition(
             for k, group in enumerate(found.groups)
             for i, name in enumerate(found.types)
         ]
-        _write_csv(csv, ("group", "cell type", *parts), records)
+        write_csv(csv, ("group", "cell type", *parts), records)
 
 
 def co_location(
@@ -140,7 +140,7 @@ def co_location(
     print_table(("", "", "co-location", "p", "q"), shown, numbers=("co-location", "p", "q"))
     print(f"{found.n_blocks} blocks of {found.block_um:.0f} µm, {found.n_permutations} permutations.")
     if csv is not None:
-        _write_csv(csv, ("first", "second", "co_location", "p", "q"), pairs)
+        write_csv(csv, ("first", "second", "co_location", "p", "q"), pairs)
 
 
 def proportions(
@@ -168,7 +168,8 @@ def _interval(found: Any, group: int, number: int) -> str:
     return f"{found.mean[group, number]:.1%}{ends}"
 
 
-def _write_csv(path: Path, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def write_csv(path: Path, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a table as CSV, and say so."""
     import csv
 
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -180,7 +181,7 @@ def _write_csv(path: Path, heads: Sequence[str], rows: Sequence[Sequence[Any]]) 
 
 @contextmanager
 def opened(section: Path) -> Iterator[Any]:
-    """Open a saved section, and let go of it at the end."""
+    """Open a section, and close it afterwards."""
     from ..session import Session
 
     session = Session.open_store(section)

@@ -1,19 +1,62 @@
-"""A Gaussian mixture whose one covariance is shrunk towards a sphere, with rows that the hand has fixed."""
+"""A Gaussian mixture whose one covariance is shrunk towards a sphere."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from scipy.linalg import cho_factor, cho_solve
 
 from .report import Report, silent
 
-__all__ = ["Mixture", "fit_mixture", "k_means"]
+__all__ = ["Clouds", "Mixture", "estimated", "fit_mixture", "k_means"]
 
 Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """Gaussian clouds of one covariance, of one mixture or of a stack of them.
+
+    The log density of cloud c at x, its share included, is slopes[c] · x + offsets[c] + sizes[c], and
+    what all clouds share.
+
+    Parameters
+    ----------
+    slopes
+        (..., k, d).
+    offsets
+        (..., k).
+    sizes
+        (..., k) logarithms of the shares of the rows.
+    shared
+        (...) what all clouds have in common, as the mean over the rows that were fitted.
+    """
+
+    slopes: Array
+    offsets: Array
+    sizes: Array
+    shared: Array
+
+    def density(self, values: Array) -> Array:
+        """Return (..., k, n) log densities of ``values`` (n, d), less what all clouds share."""
+        density = self.slopes @ values.T
+        density += (self.offsets + self.sizes)[..., None]
+        return np.asarray(density)
+
+    def posterior(self, values: Array) -> Array:
+        """Return (..., k, n) probabilities of ``values`` (n, d)."""
+        return self.expected(values)[0]
+
+    def expected(self, values: Array) -> tuple[Array, Array]:
+        """Return the probabilities and (...) the mean log likelihood of the rows that were fitted."""
+        density = self.density(values)
+        top = density.max(-2, keepdims=True)
+        density -= top
+        np.exp(density, out=density)
+        total = density.sum(-2, keepdims=True)
+        density /= total
+        return density, (top + np.log(total)).mean((-2, -1)) + self.shared
 
 
 @dataclass(frozen=True)
@@ -26,10 +69,13 @@ class Mixture:
         (n, k), rows sum to 1.
     log_likelihood
         Mean over rows.
+    clouds
+        Of the last round: they give other rows their probabilities.
     """
 
     posterior: Array
     log_likelihood: float
+    clouds: Clouds
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -38,13 +84,7 @@ class Mixture:
 
 
 def fit_mixture(
-    values: Array,
-    posterior: Array,
-    shrinkage: float,
-    rounds: int = 100,
-    clamped: npt.NDArray[np.bool_] | None = None,
-    clamp_weight: float | Array = 1.0,
-    report: Report = silent,
+    values: Array, posterior: Array, shrinkage: float, rounds: int = 100, report: Report = silent
 ) -> Mixture:
     """Fit by expectation-maximisation from a starting posterior.
 
@@ -57,11 +97,7 @@ def fit_mixture(
     shrinkage
         0 <= a <= 1: the covariance is (1 − a) W + a tr(W)/d I, with W the pooled one.
     rounds
-        At most this many; stops when no posterior changes by more than 1e-4.
-    clamped
-        (n,) rows that keep their starting posterior.
-    clamp_weight
-        Each clamped row counts as much as so many free ones: one number, or one a clamped row.
+        >= 1, at most this many; stops when a round moves less than 1e-5 of the rows, at the mean.
 
     Notes
     -----
@@ -73,50 +109,55 @@ def fit_mixture(
     Dempster, Laird & Rubin (1977), doi:10.1111/j.2517-6161.1977.tb01600.x; the shrinkage as in
     Friedman (1989), doi:10.1080/01621459.1989.10478752, equation 18.
     """
-    weight = np.ones(len(values))
-    if clamped is not None:
-        weight[clamped] = clamp_weight
-    values = values - np.average(values, axis=0, weights=weight)
-    scatter = (values * weight[:, None]).T @ values
-    likelihood = -np.inf
+    n = len(values)
+    # centred, so that far from the origin nothing is lost to rounding
+    centre = values.mean(0)
+    values = values - centre
+    scatter = values.T @ values
     # components first: maxima and sums then run along contiguous rows
-    posterior = np.ascontiguousarray(posterior.T)
-    start = posterior
+    held = np.ascontiguousarray(posterior.T)
     for done in range(rounds):
         report(done / rounds, "Fitting the mixture")
-        last = posterior
-        posterior, likelihood = _round(values, weight, scatter, posterior, shrinkage)
-        if clamped is not None:
-            posterior[:, clamped] = start[:, clamped]
-        if np.abs(posterior - last).max() < 1e-4:
+        last = held
+        clouds = estimated(values, held, scatter, float(n), shrinkage)
+        held, likelihood = clouds.expected(values)
+        if np.abs(held - last).sum() < 2e-5 * n:
             break
-    return Mixture(np.ascontiguousarray(posterior.T), likelihood)
+    clouds = replace(clouds, offsets=clouds.offsets - clouds.slopes @ centre)
+    return Mixture(np.ascontiguousarray(held.T), float(likelihood), clouds)
 
 
-def _round(values: Array, weight: Array, scatter: Array, posterior: Array, shrinkage: float) -> tuple[Array, float]:
+def estimated(values: Array, weighted: Array, scatter: Array, total: float, shrinkage: float) -> Clouds:
+    """Return the clouds of rows that belong to them in part.
+
+    Parameters
+    ----------
+    values
+        (n, d), their weighted mean about 0.
+    weighted
+        (..., k, n) posteriors times the weights of the rows.
+    scatter
+        (d, d): Σ w x xᵀ.
+    total
+        Sum of all weights.
+    shrinkage
+        As in `fit_mixture`.
+    """
     d = values.shape[1]
-    weighted = posterior * weight
-    sizes = np.maximum(weighted.sum(1), 1e-10)
-    means = weighted @ values / sizes[:, None]
-    within = (scatter - (means * sizes[:, None]).T @ means) / weight.sum()
-    sphere = float(np.trace(within)) / d
+    sizes = np.maximum(weighted.sum(-1), 1e-10)
+    means = weighted @ values / sizes[..., None]
+    within = (scatter - np.swapaxes(means * sizes[..., None], -1, -2) @ means) / total
     # rows that coincide leave no scatter at all; a trace of the total one keeps it positive
-    sphere = max(sphere, 1e-9 * float(np.trace(scatter)) / weight.sum() / d, 1e-300)
+    least = max(1e-9 * float(np.trace(scatter)) / total / d, 1e-300)
+    sphere = np.maximum(np.trace(within, axis1=-2, axis2=-1) / d, least)[..., None, None]
     covariance = (1 - shrinkage) * within + max(shrinkage, 1e-6) * sphere * np.eye(d)
-    factor = cho_factor(covariance, lower=True)
-    slopes = cho_solve(factor, means.T).T
+    inverse = np.linalg.inv(covariance)
+    slopes = means @ inverse
     # what all components share, -½ x'S⁻¹x and the constants, cancels in the posterior
-    offsets = np.log(sizes / sizes.sum()) - 0.5 * (means * slopes).sum(1)
-    density = slopes @ values.T + offsets[:, None]
-    top = density.max(0)
-    density -= top
-    np.exp(density, out=density)
-    total = density.sum(0)
-    shared = -0.5 * float(np.trace(cho_solve(factor, scatter))) / weight.sum()
-    shared -= float(np.log(np.diag(factor[0])).sum()) + 0.5 * d * np.log(2 * np.pi)
-    likelihood = float(np.average(top + np.log(total), weights=weight))
-    density /= total
-    return density, likelihood + shared
+    offsets = -0.5 * (means * slopes).sum(-1)
+    shared = -0.5 * (inverse * scatter).sum((-2, -1)) / total
+    shared = shared - 0.5 * np.linalg.slogdet(covariance)[1] - 0.5 * d * np.log(2 * np.pi)
+    return Clouds(slopes, offsets, np.log(sizes / sizes.sum(-1, keepdims=True)), shared)
 
 
 def k_means(values: Array, k: int, generator: np.random.Generator, rounds: int = 50) -> npt.NDArray[np.int64]:
@@ -141,7 +182,7 @@ def k_means(values: Array, k: int, generator: np.random.Generator, rounds: int =
             break
         labels = found
         sizes = np.bincount(labels, minlength=k)
-        member = sp.csr_matrix((np.ones(n), (labels, np.arange(n))), shape=(k, n))
+        member = (labels == np.arange(k)[:, None]).astype(np.float64)
         # a centre that has lost all its rows stays where it is
         centres = np.where(sizes[:, None] > 0, member @ values / np.maximum(sizes, 1)[:, None], centres)
     return labels.astype(np.int64)

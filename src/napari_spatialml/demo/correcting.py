@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.metrics import intersection_over_union
-from ..methods import method
-from ..session import DomainsSelection, correct, run
+from ..session import correct, refit_domains_now
 from ..session.corrections import packed
 from ..session.gather import coordinates_of
 from . import choosing
@@ -132,32 +131,22 @@ def _domains(walk: Walk, table: str) -> None:
     frame = choosing.tissue(document, system)
     with walk.step("correct", f"brush {choosing.row_word(document, table, len(rows))} into {value}: {why}") as row:
         before, panel = document.table(table).obs["domain"].copy(), _domain_panel(document, table, frame, rows)
-        command = correct(document, "relabel", table=table, column="domain", rows=rows.tolist(), value=value)
+        command = correct(document, "stroke-domain", table=table, rows=rows.tolist(), domain=value, reason=why)
         session.execute(command)
         row.measured = f"{command.label}{_agreement(walk, table, before)}"
-    with walk.step("domains", "again, with the corrections kept") as row:
+    with walk.step("domains", "fitted again, from the stroke") as row:
         corrected = document.table(table).obs["domain"].copy()
-        again = method("domains", "low-pass-mixture")(**settings_of(walk, table))
-        run(session, again, DomainsSelection(table), walk.within)
+        refit_domains_now(session, table, report=walk.within)
         now = document.table(table).obs["domain"]
         kept = int((now.iloc[rows].astype(str) == value).sum())
         moved = int((now.astype(str) != corrected.astype(str)).sum())
         row.measured = (
             f"{kept} of {len(rows)} corrections kept, {moved} others changed{_agreement(walk, table, corrected)}"
         )
-    shown = [("before", frame, panel), ("brushed and run again", frame, _domain_panel(document, table, frame, rows))]
+    shown = [("before", frame, panel), ("brushed and fitted again", frame, _domain_panel(document, table, frame, rows))]
     ringed = choosing.row_word(document, table, len(rows))
-    caption = f"{ringed} of '{table}' (ringed) brushed into {value}; the next run keeps it so."
+    caption = f"{ringed} of '{table}' (ringed) brushed into {value}; all other rows were fitted again from the stroke."
     walk.show(picture("correction_domains", f"Correction: into domain {value}", caption, shown))
-
-
-def settings_of(walk: Walk, table: str) -> dict[str, Any]:
-    """Return the settings with which the domains of a table were found."""
-    for entry in reversed(walk.session.history[: walk.session.position]):
-        record = entry.record
-        if record.get("kind") == "domains" and record["selection"]["table"] == table:
-            return dict(record["settings"])
-    return {}
 
 
 def _agreement(walk: Walk, table: str, before: Any) -> str:

@@ -3,6 +3,7 @@
 from .command import Command
 from .corrections import correct, corrections
 from .document import GLOBAL, Document
+from .domain_refit import finish_domain_refit, refit_domains, refit_domains_now
 from .outdated import Outdated, outdated
 from .provenance import read_recipe, recipe, replay, scratch, write_recipe
 from .refitting import finish_refit, refit, refit_now
@@ -36,12 +37,15 @@ __all__ = [
     "correct",
     "corrections",
     "finish",
+    "finish_domain_refit",
     "finish_refit",
     "outdated",
     "prepare",
     "read_recipe",
     "recipe",
     "refit",
+    "refit_domains",
+    "refit_domains_now",
     "refit_now",
     "replay",
     "run",

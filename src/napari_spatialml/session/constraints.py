@@ -25,6 +25,7 @@ __all__ = [
     "ends_of",
     "hand_of",
     "held_constraints",
+    "instance_index",
     "key_of",
     "rows_of",
 ]
@@ -92,7 +93,7 @@ def _checked(entry: Any) -> dict[str, Any]:
 
 def rows_of(document: Document, table: str, said: Mapping[str, Any]) -> npt.NDArray[np.int64]:
     """Return the rows that an entry is about, as far as they are still there, sorted."""
-    return _rows(_ids(document, table), said)
+    return _rows(instance_index(document, table), said)
 
 
 def hand_of(
@@ -161,7 +162,7 @@ def _last(
 
     The last column is for the spot as a whole. Besides, how many entries name a type that is not there.
     """
-    ids, at = _ids(document, table), {name: i for i, name in enumerate(types)}
+    ids, at = instance_index(document, table), {name: i for i, name in enumerate(types)}
     of = [_rows(ids, entry) for entry in entries]
     touched = np.unique(np.concatenate([np.empty(0, np.int64), *of]))
     last = np.full((len(touched), len(types) + 1), -1, np.int32)
@@ -200,7 +201,7 @@ def _range(entry: Mapping[str, Any]) -> tuple[float, float]:
     return ends[str(entry["what"])]
 
 
-def _ids(document: Document, table: str) -> pd.Index[Any]:
+def instance_index(document: Document, table: str) -> pd.Index[Any]:
     """Return what each row annotates: its instance, with the element where the table annotates several."""
     ids = document.instances(table)
     if len(document.regions(table)) < 2:

@@ -8,18 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core import Cells, Features, Pixels, Spots
+from ..core import Features, Pixels, Spots
 from ..errors import BadInput
 from .document import GLOBAL, Document
 from .grid import LabelGrid
 from .references import prepared
 from .selection import (
     DeconvolutionSelection,
-    DomainsSelection,
     EmbeddingSelection,
     SegmentationSelection,
     Selection,
-    by_hand,
 )
 from .spot_counts import spot_counts
 
@@ -38,8 +36,6 @@ def gather(document: Document, selection: Selection) -> tuple[Any, ...]:
     """
     if isinstance(selection, SegmentationSelection):
         return (_pixels(document, selection),)
-    if isinstance(selection, DomainsSelection):
-        return (_cells(document, selection),)
     if isinstance(selection, EmbeddingSelection):
         return (Features(features_of(document, selection.table, selection.features)),)
     if isinstance(selection, DeconvolutionSelection):
@@ -100,21 +96,6 @@ def _pixels(document: Document, selection: SegmentationSelection) -> Pixels:
     y0, y1, x0, x1 = selection.region or (0, image.sizes["y"], 0, image.sizes["x"])
     window = image.isel(c=[names.index(c) for c in wanted], y=slice(y0, y1), x=slice(x0, x1))
     return Pixels(np.asarray(window.data), pixel_size(document, selection.image), wanted)
-
-
-def _cells(document: Document, selection: DomainsSelection) -> Cells:
-    where = coordinates_of(document, selection.table)
-    return Cells(features_of(document, selection.table, selection.features), where, _anchors(document, selection))
-
-
-def _anchors(document: Document, selection: DomainsSelection) -> npt.NDArray[np.int64] | None:
-    obs = document.table(selection.table).obs
-    mark = by_hand(selection.column)
-    if not selection.keep_corrections or mark not in obs or selection.column not in obs:
-        return None
-    codes = obs[selection.column].astype("category").cat.codes.to_numpy().astype(np.int64)
-    anchors = np.where(obs[mark].to_numpy(dtype=bool), codes, -1)
-    return anchors if (anchors >= 0).any() else None
 
 
 def _spots(document: Document, selection: DeconvolutionSelection) -> tuple[Any, ...]:

@@ -22,7 +22,6 @@ from .selection import (
     RegistrationSelection,
     SegmentationSelection,
     StackSelection,
-    by_hand,
     selection_from,
 )
 from .session import Entry, Session
@@ -154,8 +153,7 @@ def _of_run(document: Document, record: dict[str, Any]) -> Iterator[_Made]:
         return
     slots = selection.slots(document)
     if isinstance(selection, DomainsSelection):
-        mark = ("tables", selection.table, "obs", by_hand(selection.column))
-        inputs = tuple(s for s in slots if s != mark)
+        inputs = selection.data_slots(document)
         yield _Made("domains", ("tables", selection.table, "obs", selection.column), selection.column, inputs)
     elif isinstance(selection, DeconvolutionSelection):
         yield _Made("deconvolution", ("tables", selection.table, "obsm", selection.output), selection.output, slots)

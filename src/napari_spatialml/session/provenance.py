@@ -17,6 +17,8 @@ from ..errors import BadInput, DocumentError
 from ..methods import method
 from .corrections import correct
 from .document import Document
+from .domain_refit import REFIT as REFIT_DOMAINS
+from .domain_refit import refit_domains_now
 from .durable import write_whole
 from .refitting import REFIT, refit_now
 from .run import outputs, run
@@ -162,12 +164,19 @@ def _again(session: Session, record: dict[str, Any], report: Report) -> None:
         run(session, made, selection, report, resume=False)  # what is proved is done again
     elif record.get("type") == "correction":
         session.execute(command)
-        if record.get("then", {}).get("type") == REFIT:
-            refit_now(session, record["then"]["table"], record["then"]["output"], report)
-    elif record.get("type") == REFIT:
-        refit_now(session, record["table"], record["output"], report)
+        _fit_again(session, record.get("then", {}), report)
+    elif record.get("type") in (REFIT, REFIT_DOMAINS):
+        _fit_again(session, record, report)
     else:
         raise BadInput(
             f"The step '{record.get('label', '?')}' was not made by a method or a correction of this program.",
             "It cannot be replayed.",
         )
+
+
+def _fit_again(session: Session, record: dict[str, Any], report: Report) -> None:
+    """Fit again what a record says was fitted again; nothing, if it says none of that."""
+    if record.get("type") == REFIT:
+        refit_now(session, record["table"], record["output"], report)
+    elif record.get("type") == REFIT_DOMAINS:
+        refit_domains_now(session, record["table"], record["column"], report)

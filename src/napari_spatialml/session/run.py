@@ -27,6 +27,7 @@ from .proportions import ATTRIBUTE as DECONVOLUTIONS
 from .proportions import proven
 from .selection import (
     DeconvolutionSelection,
+    DomainsSelection,
     RegistrationSelection,
     SegmentationSelection,
     Selection,
@@ -123,6 +124,10 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
         from .deconvolving import deconvolving_job
 
         return deconvolving_job(Job(method, selection, (), revisions), session.document)
+    if isinstance(selection, DomainsSelection):
+        from .domain_dividing import domains_job
+
+        return domains_job(Job(method, selection, (), revisions), session.document)
     return Job(method, selection, gather(session.document, selection), revisions)
 
 

@@ -17,6 +17,8 @@ __all__ = [
     "SegmentationSelection",
     "Selection",
     "StackSelection",
+    "by_hand",
+    "places_slots",
     "selection_from",
 ]
 
@@ -171,18 +173,21 @@ class StackSelection:
 
 @dataclass(frozen=True)
 class DomainsSelection:
-    """Find the domains of the rows of a table.
+    """Find the domains of the rows of a table, or of several tables together.
 
     Parameters
     ----------
     table
         Name of the table.
     features
-        ``"X"``, ``"layers/<name>"`` or ``"obsm/<name>"``.
+        ``"X"``, ``"layers/<name>"``, ``"obsm/<name>"`` (proportions, an embedding), or ``"obs/<column>"`` of
+        cell types: neighbourhoods are then divided by what they are composed of.
     column
         Name of the column that results.
     keep_corrections
         Whether what the hand has given in ``column`` stays as it is.
+    others
+        Names of further tables, such as other sections, that are divided together with it.
     """
 
     kind: ClassVar[str] = "domains"
@@ -190,12 +195,29 @@ class DomainsSelection:
     features: str = "X"
     column: str = "domain"
     keep_corrections: bool = True
+    others: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "others", tuple(str(name) for name in self.others))
+        if len(set(self.tables)) < len(self.tables):
+            raise BadInput(f"The tables are {', '.join(self.tables)}.", "Name each once.")
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All tables, in the order in which their rows stand."""
+        return (self.table, *self.others)
+
+    def data_slots(self, document: Document) -> tuple[Slot, ...]:
+        """Return where the features and the places of the rows stand."""
+        part = self.features.split("/", 1) if "/" in self.features else ["X"]
+        return tuple(
+            slot for table in self.tables for slot in (("tables", table, *part), *places_slots(document, table))
+        )
 
     def slots(self, document: Document) -> tuple[Slot, ...]:
         """Return what is read from the document: not the column itself, which the hand may change meanwhile."""
-        part = self.features.split("/", 1)
-        where = ("tables", self.table, *part) if len(part) == 2 else ("tables", self.table, "X")
-        return (where, ("tables", self.table, "obs", by_hand(self.column)), *_places(document, self.table))
+        marks = tuple(("tables", table, "obs", by_hand(self.column)) for table in self.tables)
+        return (*self.data_slots(document), *marks, ("attrs", "domain_strokes"))
 
 
 @dataclass(frozen=True)
@@ -237,7 +259,7 @@ class DeconvolutionSelection:
             ("tables", self.table, "X"),
             ("attrs", "proportion_constraints"),
             *cells,
-            *_places(document, self.table),
+            *places_slots(document, self.table),
         )
 
 
@@ -288,7 +310,7 @@ _KINDS: dict[str, type[Selection]] = {
 } | {STACK: StackSelection}
 
 
-def _places(document: Document, table: str) -> tuple[Slot, ...]:
+def places_slots(document: Document, table: str) -> tuple[Slot, ...]:
     """Return the addresses that say where a table's rows lie."""
     elements = [e for e in document.regions(table) if any(e in document.names(t) for t in ELEMENT_TYPES[:4])]
     found = [(document.type_of(e), e) for e in elements]

@@ -13,7 +13,7 @@ from ..errors import BadInput
 from .document import Document
 from .gather import features_of
 
-__all__ = ["shared_features"]
+__all__ = ["names_of_features", "nothing_shared", "one_hot", "shared_features"]
 
 Rows = tuple[str, npt.NDArray[np.int64]]
 Features = npt.NDArray[np.float64]
@@ -51,13 +51,14 @@ def shared_features(
         return _types(document, one, other, name)
     values = tuple(features_of(document, table, features)[rows] for table, rows in (one, other))
     names = tuple(
-        _names(document, side[0], part, name, v.shape[1]) for side, v in zip((one, other), values, strict=True)
+        names_of_features(document, side[0], part, name, v.shape[1])
+        for side, v in zip((one, other), values, strict=True)
     )
     shared = names[0][~names[0].duplicated()].intersection(names[1], sort=False)
     if not len(shared):
         if not required:
             return None, None
-        raise _nothing_shared(one[0], other[0], part, names)
+        raise nothing_shared(one[0], other[0], part, names)
     taken = [v[:, n.get_indexer_for(shared)] for v, n in zip(values, map(_first, names), strict=True)]
     if part in ("X", "layers"):
         said = np.logical_and(*(np.asarray(abs(t).sum(0)).ravel() > 0 for t in taken))
@@ -65,7 +66,7 @@ def shared_features(
     return _dense(taken[0], required), _dense(taken[1], required)
 
 
-def _names(document: Document, table: str, part: str, name: str, n: int) -> pd.Index[Any]:
+def names_of_features(document: Document, table: str, part: str, name: str, n: int) -> pd.Index[Any]:
     """Return what the columns of a table's part are called."""
     held = document.table(table)
     if part in ("X", "layers"):
@@ -79,7 +80,8 @@ def _first(names: pd.Index[Any]) -> pd.Index[Any]:
     return pd.Index([n if first else None for n, first in zip(names, ~names.duplicated(), strict=True)])
 
 
-def _nothing_shared(one: str, other: str, part: str, names: tuple[pd.Index[Any], ...]) -> BadInput:
+def nothing_shared(one: str, other: str, part: str, names: tuple[pd.Index[Any], ...]) -> BadInput:
+    """Return the error of two tables whose features have no name in common."""
     if part == "obsm":
         return BadInput(f"'{one}' and '{other}' have no column of it in common.", "Choose other features.")
     a, b = names
@@ -111,10 +113,11 @@ def _types(document: Document, one: Rows, other: Rows, column: str) -> tuple[Fea
         some = " and ".join(f"'{min(k)}'" if k else "none" for k in known)
         raise BadInput(f"'{column}' names no type that both tables have: {some}.", "Name the types alike first.")
     types = pd.Index(sorted(known[0] | known[1]))
-    return _one_hot(sides[0], types), _one_hot(sides[1], types)
+    return one_hot(sides[0], types), one_hot(sides[1], types)
 
 
-def _one_hot(values: pd.Series[Any], types: pd.Index[Any]) -> Features:
+def one_hot(values: pd.Series[Any], types: pd.Index[Any]) -> Features:
+    """Return (n, t) 1 where a value is of a type; a row of None is of none."""
     codes = types.get_indexer_for(pd.Index([None if v is None else str(v) for v in values], dtype=object))
     made = np.zeros((len(values), len(types)))
     rows = np.flatnonzero(codes >= 0)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from ..core import Alignment, Domains, Embedding, Masks, Proportions
-from ..core.colours import match_labels
+from ..core import Alignment, Embedding, Masks, Proportions
 from ..core.transform import Affine
 from ..errors import BadInput
 from .cells import measure, table_name
@@ -27,7 +24,6 @@ from .selection import (
     SegmentationSelection,
     Selection,
     StackSelection,
-    by_hand,
 )
 from .slides.joining import NO_SEAM, SEAM
 from .slides.result import SlideMasks
@@ -55,8 +51,11 @@ def store(document: Document, selection: Selection, result: Any) -> tuple[list[C
         from .stacking import stored_stack
 
         return stored_stack(document, selection, result)
-    if isinstance(selection, DomainsSelection) and isinstance(result, Domains):
-        return _domains(document, selection, result)
+    if isinstance(selection, DomainsSelection):
+        from .domain_dividing import Divided, stored_domains
+
+        if isinstance(result, Divided):
+            return stored_domains(document, selection, result)
     if isinstance(selection, DeconvolutionSelection) and isinstance(result, Proportions | Deconvolved):
         done = Deconvolved(result) if isinstance(result, Proportions) else result
         return stored_proportions(document, selection, done)
@@ -143,43 +142,3 @@ def _segmentation(
         return changes, f"No cell was found in '{image}'. Check the channel, the diameter and the threshold."
     median = float(np.median(table.obs["diameter_um"]))
     return changes, f"{table.n_obs:,} cells in '{image}', median diameter {median:.1f} µm{counted}."
-
-
-def _domains(document: Document, selection: DomainsSelection, result: Domains) -> tuple[list[Change], str]:
-    obs = document.table(selection.table).obs
-    names, codes = _domain_names(obs, selection, result)
-    column = pd.Series(pd.Categorical.from_codes(codes, categories=names), index=obs.index)
-    ordered = np.sort(result.probabilities, axis=1)
-    margin = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else np.ones(len(ordered))
-    part = ("tables", selection.table)
-    changes: list[Change] = [
-        put(document, (*part, "obs", selection.column), column),
-        put(document, (*part, "obs", f"{selection.column}_margin"), pd.Series(margin, index=obs.index)),
-        put(document, (*part, "obsm", f"{selection.column}_probabilities"), np.array(result.probabilities)),
-    ]
-    kept = obs.get(by_hand(selection.column))
-    if kept is not None and not selection.keep_corrections:
-        changes.append(put(document, (*part, "obs", by_hand(selection.column)), None))
-    unsure = int((margin < 0.2).sum())
-    sure = "all are sure" if unsure == 0 else "1 is unsure" if unsure == 1 else f"{unsure:,} are unsure"
-    return changes, f"{len(np.unique(codes)):,} domains over {len(codes):,} rows; {sure}."
-
-
-def _domain_names(
-    obs: pd.DataFrame, selection: DomainsSelection, result: Domains
-) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Name the domains so that a re-run keeps the names, and so the colours, of what it finds again."""
-    codes = np.asarray(result.labels)
-    k = result.probabilities.shape[1]
-    fresh = [f"D{i + 1}" for i in range(k)]
-    if selection.column not in obs:
-        return fresh, codes
-    before = obs[selection.column].astype("category")
-    old_names = [str(c) for c in before.cat.categories]
-    if selection.keep_corrections and by_hand(selection.column) in obs and bool(obs[by_hand(selection.column)].any()):
-        return [*old_names[:k], *(n for n in fresh if n not in old_names)][:k], codes
-    partner = match_labels(before.cat.codes.to_numpy(), codes)
-    free = iter([n for n in (*fresh, *(f"D{i + 1}" for i in range(k, 3 * k))) if n not in old_names])
-    matched = [int(partner[i]) if i < len(partner) else -1 for i in range(k)]
-    names = [old_names[p] if 0 <= p < len(old_names) else next(free) for p in matched]
-    return names, codes  # in the method's own order: the hand's corrections are given back to it as these codes

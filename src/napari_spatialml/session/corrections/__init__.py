@@ -26,6 +26,8 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     colouring,
     columns,
     counts,
+    dividing,
+    domains,
     done,
     elements,
     expanding,

@@ -8,8 +8,10 @@ import pandas as pd
 
 from ...errors import BadInput
 from ..document import Document
+from ..domain_maps import about_map, held_map
 from ..scales import SCALES, Scale, scale_key
 from ..store import put, put_entry
+from .domains import reordered
 from .registry import Made, correction
 
 
@@ -46,4 +48,7 @@ def order_categories(document: Document, table: str, column: str, names: Sequenc
         raise BadInput(f"'{wrong}' is no category of '{column}', or stands twice.", "Name each category once.")
     following = iter(names)
     order = [have[next(following)] if name in names else have[name] for name in have]
+    if about_map(document, table, column):
+        found = held_map(document, table, column)
+        return f"order of {column}", reordered(document, found, [str(name) for name in order])
     return f"order of {column}", [put(document, ("tables", table, "obs", column), held.cat.reorder_categories(order))]

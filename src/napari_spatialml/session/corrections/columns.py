@@ -11,8 +11,10 @@ import pandas as pd
 from ...errors import BadInput
 from ..changes import Change, EditColumn, Put
 from ..document import Document
+from ..domain_maps import about_map, held_map
 from ..selection import by_hand
 from ..store import put, put_entry
+from .domains import joined_domains, relabelled, released
 from .registry import Made, correction, unpacked
 
 
@@ -20,6 +22,8 @@ from .registry import Made, correction, unpacked
 def relabel(document: Document, table: str, column: str, rows: Any, value: str) -> Made:
     """Give rows of a table a value of a categorical column by hand; a run keeps it."""
     obs = document.table(table).obs
+    if about_map(document, table, column):
+        return relabelled(document, table, column, rows, value)
     at = np.unique(unpacked(rows).astype(np.int64))
     if len(at) == 0:
         raise BadInput("Nothing is selected.", "Brush over some spots first.")
@@ -69,6 +73,8 @@ def release(document: Document, table: str, column: str, rows: Any = None) -> Ma
     at = np.flatnonzero(obs[mark].to_numpy(dtype=bool))
     if rows is not None:
         at = np.intersect1d(at, unpacked(rows).astype(np.int64))
+    if about_map(document, table, column):
+        return f"release {len(at)} rows of {table}", released(document, table, column, at)
     false = pd.Series(np.zeros(len(at), dtype=bool))
     return f"release {len(at)} rows of {table}", [EditColumn(table, mark, at, ~false, false)]
 
@@ -81,6 +87,10 @@ def rename_category(document: Document, table: str, column: str, old: str, new: 
         raise BadInput(f"'{column}' of '{table}' has no category '{old}'.", "Choose one of its categories.")
     if not new.strip():
         raise BadInput("The new name is empty.", "Give it a name.")
+    verb = "merge" if new in values.cat.categories else "rename"
+    if about_map(document, table, column):
+        found = held_map(document, table, column)
+        return f"{verb} {old} into {new}", joined_domains(document, found, {old: new.strip()})
     kept = dict(document.attribute("colours", {}).get(column, {}))
     if old in kept:
         kept = {(new if c == old and new not in kept else c): v for c, v in kept.items() if c != old or new not in kept}
@@ -90,7 +100,6 @@ def rename_category(document: Document, table: str, column: str, old: str, new: 
     names = list(dict.fromkeys(new if c == old else str(c) for c in values.cat.categories))
     made = values.astype(object).replace({old: new})
     column_after = pd.Series(pd.Categorical(made, categories=names, ordered=values.cat.ordered), index=values.index)
-    verb = "merge" if new in values.cat.categories else "rename"
     return f"{verb} {old} into {new}", [put(document, ("tables", table, "obs", column), column_after), *recoloured]
 
 

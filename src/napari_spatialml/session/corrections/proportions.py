@@ -22,7 +22,7 @@ from ..proportions import held_within, proportions_frame, uncertainty
 from ..store import put, put_entry
 from .registry import Made, completed_by, correction, unpacked
 
-__all__: list[str] = []
+__all__ = ["checked_rows", "instances_at", "signing"]
 
 Rows = npt.NDArray[np.int64]
 Entry = dict[str, Any]
@@ -34,11 +34,12 @@ def _signed(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, "by": arguments.get("by") or who(), "when": arguments.get("when") or now}
 
 
-def _signing(function: Callable[..., Made]) -> Callable[..., Made]:
+def signing(function: Callable[..., Made]) -> Callable[..., Made]:
+    """Register a correction whose record says who made it, and when."""
     return correction(completed_by(_signed)(function))
 
 
-@_signing
+@signing
 def override_proportion(
     document: Document,
     table: str,
@@ -55,7 +56,7 @@ def override_proportion(
     return _laid_down(document, table, output, rows, said, f"{cell_type} is {said['value']:.0%} in")
 
 
-@_signing
+@signing
 def forbid_cell_type(
     document: Document,
     table: str,
@@ -71,7 +72,7 @@ def forbid_cell_type(
     return _laid_down(document, table, output, rows, said, f"no {cell_type} in")
 
 
-@_signing
+@signing
 def require_cell_type(
     document: Document,
     table: str,
@@ -88,7 +89,7 @@ def require_cell_type(
     return _laid_down(document, table, output, rows, said, f"at least {said['value']:.0%} {cell_type} in")
 
 
-@_signing
+@signing
 def mark_spots_artefact(
     document: Document,
     table: str,
@@ -175,28 +176,35 @@ def _numbered(document: Document, table: str, output: str, number: int) -> list[
 def _laid_down(document: Document, table: str, output: str, rows: Any, said: Entry, label: str) -> Made:
     """Add an entry about rows, and show at once what it means for them."""
     frame = proportions_frame(document, table, output)
-    at = _checked_rows(frame, table, rows)
+    at = checked_rows(len(frame), table, rows)
     if said["what"] != "artefact" and said["cell_type"] not in frame.columns:
         raise BadInput(
             f"'{said['cell_type']}' is not a cell type of '{output}'.", f"Choose one of {', '.join(frame.columns)}."
         )
-    said = {**said, **_instances(document, table, at)}
+    said = {**said, **instances_at(document, table, at)}
     entries = [*held_constraints(document, table, output), said]
     what = "1 spot" if len(at) == 1 else f"{len(at):,} spots"
     return f"{label} {what} of {table}", _changes(document, table, output, entries, at, afresh=False)
 
 
-def _checked_rows(frame: pd.DataFrame, table: str, rows: Any) -> Rows:
+def checked_rows(n: int, table: str, rows: Any) -> Rows:
+    """Return row numbers of a table of ``n`` rows, sorted, each once.
+
+    Raises
+    ------
+    BadInput
+        When there are none, or one is not there.
+    """
     at = np.unique(unpacked(rows).astype(np.int64))
     if len(at) == 0:
         raise BadInput("Nothing is selected.", "Click a spot, or brush over some.")
-    if at[0] < 0 or at[-1] >= len(frame):
+    if at[0] < 0 or at[-1] >= n:
         wrong = at[0] if at[0] < 0 else at[-1]
-        raise BadInput(f"The table '{table}' has {len(frame)} rows, but row {wrong} was named.", "Select again.")
+        raise BadInput(f"The table '{table}' has {n} rows, but row {wrong} was named.", "Select again.")
     return at
 
 
-def _instances(document: Document, table: str, at: Rows) -> dict[str, Any]:
+def instances_at(document: Document, table: str, at: Rows) -> dict[str, Any]:
     """Return the ids of rows, and the elements they lie in where the table annotates several."""
     named: dict[str, Any] = {"instances": document.instances(table)[at].tolist()}
     if len(document.regions(table)) > 1:
