@@ -268,63 +268,8 @@ def test_one_coordinate_system_leaves_nothing_to_register(desk, show):
 # domains -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def domains(desk, show, ran):
-    dock = show(DomainsDock(desk.viewer))
-    dock.panel.set_method(method("domains", "low-pass-mixture")(n_domains=3))
-    assert ran(dock).startswith("3 domains over 34 rows")
-    return dock
-
-
 def column(desk):
     return desk.session.document.table("spot_counts").obs["domain"]
-
-
-def test_domains_are_listed_with_their_counts_and_colour_the_spots(desk, domains):
-    counts = column(desk).value_counts()
-    assert {name: n for name, _, n in domains.categories.rows()} == {str(k): int(v) for k, v in counts.items()}
-    assert desk.presenter.colour_of("spots") == ColourBy("spot_counts", "obs/domain")
-    legend = desk.presenter.legends()[0]
-    assert [c[1] for c in legend.categories] == [c for _, c, _ in domains.categories.rows()]
-
-
-def test_the_brush_puts_spots_into_the_domain_marked_in_the_list(desk, domains):
-    from napari_spatialml.session.gather import coordinates_of
-
-    target = domains.categories.rows()[2][0]
-    domains.categories.setCurrentItem(domains.categories.topLevelItem(2))
-    domains.radius.setValue(30.0)
-    press(domains, "Brush")
-    where = coordinates_of(desk.session.document, "spot_counts")
-    drag(desk.presenter, where[0], where[0] + 1)
-    near = np.linalg.norm(where - where[0], axis=1) < 29
-    assert near.sum() > 1 and set(column(desk)[near]) == {target}
-    assert desk.session.document.table("spot_counts").obs["domain_by_hand"][near].all()
-    domains.refresh_now()
-    assert "corrected by hand" in domains.by_hand.text()
-    press(domains, "Release")
-    assert not desk.session.document.table("spot_counts").obs["domain_by_hand"].any()
-
-
-def test_a_domain_is_renamed_recoloured_hidden_and_merged(desk, domains):
-    first = domains.categories.topLevelItem(0)
-    old = first.text(0)
-    first.setText(0, "crypts")
-    assert "crypts" in column(desk).cat.categories and old not in column(desk).cat.categories
-    domains.categories.recoloured.emit("crypts", "#123456")
-    assert desk.session.document.attribute("colours")["domain"]["crypts"] == "#123456"
-    domains.refresh_now()
-    domains.categories.topLevelItem(1).setCheckState(0, Qt.CheckState.Unchecked)
-    assert desk.presenter.state.hidden_categories["spots"] == {domains.categories.rows()[1][0]}
-    domains.categories.selectAll()
-    press(domains, "Merge")
-    assert column(desk).nunique() == 1
-
-
-def test_a_new_domain_can_be_brushed_and_is_in_the_list_before(desk, domains):
-    press(domains, "New domain")
-    assert domains.categories.current() == "D4" and desk.presenter.tool == "brush"
-    assert desk.presenter.current.value == "D4"
 
 
 def test_a_result_whose_inputs_changed_can_be_kept_all_the_same(desk, show, qtbot):

@@ -212,9 +212,9 @@ def test_unsaved_steps_can_be_discarded(viewer, show):
 def test_another_step_puts_the_tool_down_but_the_history_does_not(desk, show):
     bench = show(Workbench(desk.viewer))
     domains = bench.go_to("Domains")
-    domains.tools.buttons["brush"].click()
+    domains.by_hand.tools.buttons["domain-brush"].click()
     bench.go_to("History")
-    assert desk.presenter.tool == "brush"
+    assert desk.presenter.tool == "domain-brush"
     bench.go_to("Segment")
     assert desk.presenter.tool == ""
 
@@ -381,7 +381,7 @@ def test_the_keys_take_up_tools_and_the_brush_paints_with_a_real_mouse(window, q
     canvas.native.setFocus()
     qtbot.waitUntil(lambda: QApplication.activeWindow() is main and canvas.native.hasFocus(), timeout=5_000)
     qtbot.keyClick(canvas.native, Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: desk.presenter.tool == "brush", timeout=2_000)
+    qtbot.waitUntil(lambda: desk.presenter.tool == "domain-brush", timeout=2_000)
     qtbot.wait(200)
     x, y = canvas.view.scene.transform.map([100.0, 100.0, 0, 1])[:2]
     at = QPoint(round(x), round(y))

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from .arrays import require
 from .lowpass import normalised
+from .marker_sums import Effects, group_sums
 from .report import Report, part, silent
 
 __all__ = ["Marker", "Markers", "compared", "markers"]
@@ -19,8 +20,6 @@ __all__ = ["Marker", "Markers", "compared", "markers"]
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_BLOCK = 1 << 22
-"""Entries of a dense table that are gathered by columns at once."""
 _EQUAL = 1e-9
 
 
@@ -52,10 +51,12 @@ class Markers:
     sizes
         (k,) rows of each domain.
     mean_in, mean_out
-        Mean of the values as they are read: of counts, counts at the median depth; else of the values themselves.
+        Of counts: counts at the median depth. Of raw intensities: the same, in units of their median. Else of the
+        values themselves.
     log2_fold_change
         Of these means, to each of which one row of the mean of all is added, so that a feature that is nowhere
-        else has a large change, not an infinite one. NaN for a feature with negative values.
+        else has a large change, not an infinite one. NaN for a feature with negative values. Of values that are
+        logarithms already it is the change of their means, which is smaller: give counts where there are any.
     auroc
         The probability that a row of the domain has more of the feature than one outside it, ties counting half:
         1 always more, 0.5 no difference, 0 always less.
@@ -216,99 +217,25 @@ def _check(features: Any, group: Ints, names: Sequence[str]) -> None:
     require(bool(np.isfinite(values).all()), "The features hold NaN or infinite values.", "Remove or fill them first.")
 
 
-@dataclass(eq=False)
-class _Sums:
-    """Sums by domain (k, p) over the rows of a section, and its sizes (k,)."""
-
-    sizes: Ints
-    values: Array
-    squares: Array
-    linear: Array
-    above: Array
-    ranks: Array
-
-
 def _effects(
     features: Any, group: Ints, k: int, names: tuple[str, ...], sections: Any, how: Any, report: Report
 ) -> Markers:
     report(0.0, "Normalising")
     values = normalised(features, how)
-    logged = values is not features
     there = group >= 0
     number = np.zeros(len(group), np.int64) if sections is None else np.unique(sections, return_inverse=True)[1]
     blocks = np.unique(number[there])
-    shape = (k, len(names))
-    weights, free, total, within = np.zeros((k, 1)), np.zeros((k, 1)), np.zeros((6, *shape)), np.zeros(shape)
-    negative = np.zeros(shape[1], bool)
+    found = Effects.none(k, len(names))
     for done, block in enumerate(blocks):
         step = part(report, 0.2 + 0.8 * done / len(blocks), 0.2 + 0.8 * (done + 1) / len(blocks))
-        sums, below = _summed(values, np.where(number == block, group, -1), k, logged, step)
-        weight, figures, scatter = _figures(sums)
-        weights += weight
-        total += weight * figures
-        within += np.where(weight > 0, scatter, 0.0)
-        free += np.where(weight > 0, sums.sizes.sum() - 2.0, 0.0)
-        negative |= below
-    nothing = np.full_like(total, np.nan)
-    mean_in, mean_out, auroc, gap, share_in, share_out = np.divide(total, weights, out=nothing, where=weights > 0)
-    apart = np.where(gap == 0, 0.0, np.copysign(np.inf, gap))
-    d = np.divide(gap, np.sqrt(within / np.maximum(free, 1)), out=apart, where=within > 0)
-    d[np.isnan(gap)] = np.nan
+        own = np.where(number == block, group, -1)
+        found.add(group_sums(values, own, k, logged=values is not features, report=step))
     sizes = np.bincount(group[there], minlength=k)
+    mean_in, mean_out, auroc, gap, share_in, share_out = found.means()
     change = _fold_change(mean_in, mean_out, sizes)
-    change[:, negative] = np.nan
+    change[:, found.negative] = np.nan
     report(1.0, f"Compared {len(names)} features")
-    return Markers(names, sizes, mean_in, mean_out, change, auroc, d, share_in, share_out)
-
-
-def _summed(values: Any, group: Ints, k: int, logged: bool, report: Report) -> tuple[_Sums, npt.NDArray[np.bool_]]:
-    """Return the sums of the rows with a group, and (p,) which features have negative values."""
-    from .marker_kernels import column_sums
-
-    rows = np.flatnonzero(group >= 0)
-    own = group[rows]
-    sizes = np.bincount(own, minlength=k).astype(np.int64)
-    p = values.shape[1]
-    sums = _Sums(sizes, *(np.zeros((k, p)) for _ in range(5)))
-    negative = np.zeros(p, bool)
-    filled = (sums.values, sums.squares, sums.linear, sums.above, sums.ranks)
-    chosen = values if len(rows) == values.shape[0] else values[rows]
-    by_column = sp.csc_matrix(chosen) if sp.issparse(chosen) else chosen
-    size = 64 if sp.issparse(chosen) else max(1, min(64, _BLOCK // max(len(rows), 1)))
-    for start in range(0, p, size):
-        report(start / p, "Comparing the features")
-        piece = by_column[:, start : start + size]
-        block = piece if sp.issparse(piece) else sp.csc_matrix(np.asarray(piece))
-        parts = [np.zeros((k, block.shape[1])) for _ in filled]
-        column_sums(block.indptr, block.indices, block.data, own, sizes, logged, *parts)
-        for whole, found in zip(filled, parts, strict=True):
-            whole[:, start : start + size] = found
-        low = np.zeros(block.shape[1], bool)
-        low[np.repeat(np.arange(block.shape[1]), np.diff(block.indptr))[block.data < 0]] = True
-        negative[start : start + size] = low
-    return sums, negative
-
-
-def _figures(s: _Sums) -> tuple[Array, Array, Array]:
-    """Return the weight of a section (k, 1), its figures (6, k, p) and its scatter within domain and rest (k, p).
-
-    The figures: means in and out, AUROC, gap between the means of the values, shares in and out.
-    """
-    n_in = s.sizes[:, None].astype(np.float64)
-    n_out = n_in.sum() - n_in
-    a, b = np.maximum(n_in, 1), np.maximum(n_out, 1)
-    mean_in, mean_out = s.linear / a, (s.linear.sum(0) - s.linear) / b
-    share_in, share_out = s.above / a, (s.above.sum(0) - s.above) / b
-    auroc = (s.ranks - n_in * (n_in + 1) / 2) / (a * b)
-    first, second = s.values / a, (s.values.sum(0) - s.values) / b
-    # what rounding leaves of a constant is neither gap nor scatter
-    gap = first - second
-    gap[np.abs(gap) <= 1e-9 * np.maximum(np.abs(first), np.abs(second))] = 0.0
-    squares = s.squares.sum(0)
-    within = squares - n_in * first**2 - n_out * second**2
-    within = np.where(within > 1e-12 * squares, within, 0.0)
-    weight = n_in * n_out / np.maximum(n_in + n_out, 1)
-    return weight, np.stack([mean_in, mean_out, auroc, gap, share_in, share_out]), within
+    return Markers(names, sizes, mean_in, mean_out, change, auroc, found.standardised(gap), share_in, share_out)
 
 
 def _fold_change(mean_in: Array, mean_out: Array, sizes: Ints) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -227,44 +228,64 @@ def leave_one_stroke_out(
     of the whole section is right: it says whether the re-fit has understood what the hand meant.
     """
     before = np.asarray(computed, dtype=np.float64)
-    owner = np.full(len(before), -1, dtype=np.int64)
-    for number, (rows, _) in enumerate(strokes):
-        owner[np.asarray(rows, dtype=np.int64)] = number
-    domain = np.array([d for _, d in strokes], dtype=np.int64)
-    given = np.where(owner >= 0, domain[owner] if len(domain) else -1, -1)
-    own = [np.flatnonzero(owner == number) for number in range(len(strokes))]
-    laid = [n for n in range(len(strokes)) if domain[n] >= 0]
-    seen = [n for n in laid if len(own[n])]
-    known = set(range(before.shape[1]))
-    free = [n for n in seen if int(domain[n]) in known or any(domain[m] == domain[n] for m in seen if m != n)]
-    tried = free if len(seen) > 1 else []
+    laid = _laid(strokes, *before.shape)
+    tried = laid.predictable if len(laid.seen) > 1 else []
     shares: dict[int, float] = {}
     for done, number in enumerate(tried):
         step = part(report, done / len(tried), (done + 1) / len(tried))
         step(0.0, f"Stroke {done + 1} of {len(tried)} left out")
-        anchors = np.where(owner == number, -1, given)
-        found = method.refitted(smoothed, before, anchors, ignored, step).labels
-        shares[number] = float((found[own[number]] == domain[number]).mean())
-    right = sum(_most(own[n], domain[n], shares[n]) for n in tried)
-    was = sum(_most(own[n], domain[n], float((before[own[n]].argmax(1) == domain[n]).mean())) for n in tried)
-    per_stroke = tuple(shares.get(n) for n in range(len(strokes)))
-    alone, covered = len(seen) - len(free), len(laid) - len(seen)
+        anchors = np.where(laid.owner == number, -1, laid.given)
+        shares[number] = laid.share(number, method.refitted(smoothed, before, anchors, ignored, step).labels)
+    free = before.argmax(1)
+    right, was = sum(shares[n] > 0.5 for n in tried), sum(laid.share(n, free) > 0.5 for n in tried)
+    alone = len(laid.seen) - len(laid.predictable)
     report(1.0, "Left out every stroke once")
-    sentence = _sentence(right, len(tried), was, len(seen), alone, covered)
-    return StrokeAccuracy(right, len(tried), per_stroke, was, sentence, alone, covered)
+    return StrokeAccuracy(
+        right,
+        len(tried),
+        tuple(shares.get(n) for n in range(len(strokes))),
+        was,
+        _sentence(right, len(tried), was, len(laid.seen), alone, laid.covered),
+        alone,
+        laid.covered,
+    )
 
 
-def _most(rows: Ints, domain: int, share: float) -> bool:
-    return len(rows) > 0 and domain >= 0 and share > 0.5
+@dataclass(frozen=True, eq=False)
+class _Laid:
+    """Strokes as they lie: the stroke of each row and the domain that it gives, -1 where free."""
+
+    owner: Ints
+    given: Ints
+    domains: tuple[int, ...]
+    seen: list[int]
+    predictable: list[int]
+    covered: int
+
+    def share(self, stroke: int, labels: npt.NDArray[Any]) -> float:
+        """Return the share of a stroke's rows that have its domain."""
+        return float((labels[self.owner == stroke] == self.domains[stroke]).mean())
+
+
+def _laid(strokes: Sequence[tuple[Any, int]], n: int, k: int) -> _Laid:
+    owner = np.full(n, -1, dtype=np.int64)
+    for number, (rows, _) in enumerate(strokes):
+        owner[np.asarray(rows, dtype=np.int64)] = number
+    domains = tuple(int(domain) for _, domain in strokes)
+    given = np.asarray((*domains, -1), dtype=np.int64)[owner]
+    left = np.bincount(owner[owner >= 0], minlength=len(domains))
+    painted = [number for number, domain in enumerate(domains) if domain >= 0]
+    seen = [number for number in painted if left[number]]
+    like = Counter(domains[number] for number in seen)
+    predictable = [number for number in seen if domains[number] < k or like[domains[number]] > 1]
+    return _Laid(owner, np.maximum(given, -1), domains, seen, predictable, len(painted) - len(seen))
 
 
 def _sentence(right: int, of: int, before: int, seen: int, alone: int, covered: int) -> str:
-    if seen < 2:
-        said = (
-            "No stroke has been laid yet."
-            if seen == 0
-            else "There is one stroke: lay another, and each tests the other."
-        )
+    if seen == 0:
+        said = "No stroke has been laid yet."
+    elif seen == 1:
+        said = "There is one stroke: lay another, and each tests the other."
     elif of == 0:
         said = "No stroke can be predicted by the others."
     elif of == 1:

@@ -22,10 +22,14 @@ from .specs import Key, LayerSpec, SurfaceSpec, VectorsSpec
 from .state import Legend
 
 __all__ = [
+    "CASING",
     "DONE_FRAME",
     "FILL",
+    "HATCH",
     "MARKED",
     "OUTLINE",
+    "STROKE",
+    "STROKES",
     "UNCLASSIFIED",
     "annotation_legend",
     "annotation_specs",
@@ -35,10 +39,12 @@ __all__ = [
 FILL, OUTLINE, MARKED = "fill", "outline", "marked"
 DONE_FRAME = "done"
 """The part of labels that frames what is done in them: see `done_specs`."""
+CASING, STROKES, STROKE, HATCH = "edge of strokes", "strokes", "stroke", "ignored"
+"""The parts of an element that outline what the hand has set on a map of domains: see `domain_strokes_drawn`."""
 UNCLASSIFIED = "no class"
 """What the legend calls regions without a class."""
 _PLAIN = "#ffd24d"
-_WIDTH = {OUTLINE: 2.2, MARKED: 4.5, DONE_FRAME: 1.6}
+_WIDTH = {OUTLINE: 2.2, MARKED: 4.5, DONE_FRAME: 1.6, CASING: 3.4, STROKES: 1.4, STROKE: 3.0, HATCH: 1.6}
 """Of lines, in pixels of the screen."""
 _WHITE = np.ones(4, np.float32)
 Colours = npt.NDArray[np.float32]

@@ -12,15 +12,14 @@ import pandas as pd
 from ..errors import BadInput
 from ..session.corrections import packed
 from .marks import circle, path_lines
+from .shape_levels import colours_in_bytes
 from .spots import centres_um, is_circles
 from .state import ColourBy
 from .tools import Point, Pointer, Stage, Tool
 
-__all__ = ["Brush", "near_path"]
+__all__ = ["Brush", "drawn_element", "near_path"]
 
 COLOUR = "#00c8ff"
-_PREVIEW = 50_000
-"""Up to so many spots take their new colour while the mouse still moves."""
 
 
 class Brush(Tool):
@@ -41,7 +40,7 @@ class Brush(Tool):
         if not radius_um > 0:
             raise BadInput(f"The brush's radius is {radius_um} µm.", "Give a number above 0.")
         self.table, self.column, self.value, self.radius_um = table, column, str(value), float(radius_um)
-        self.element = _drawn_element(stage, table)
+        self.element = drawn_element(stage, table)
         self.place = stage.place_of(self.element)
         self.circles = stage.document.type_of(self.element) == "shapes"
         self.rows: set[int] = set()
@@ -56,6 +55,9 @@ class Brush(Tool):
     def start(self) -> None:
         if self.circles and not is_circles(self.stage.document, self.element):
             raise BadInput(f"'{self.element}' is made of polygons.", "The brush works on spots, cells and pixels.")
+        self._colour_by_column()
+
+    def _colour_by_column(self) -> None:
         colours = {**self.stage.state.colours, self.element: ColourBy(self.table, f"obs/{self.column}")}
         self.stage.show(colours=colours)
 
@@ -97,7 +99,7 @@ class Brush(Tool):
         self.stage.marks.clear()
         layer = self.stage.canvas.layer_of(self.element)
         if self._before is not None and layer is not None:
-            layer.face_color = layer.border_color = self._before
+            _recolour(layer, slice(None), self._before)
         self._before = None
 
     def _extend(self, segment: Point) -> None:
@@ -128,14 +130,12 @@ class Brush(Tool):
 
     def _preview(self, spots: npt.NDArray[np.int64]) -> None:
         layer = self.stage.canvas.layer_of(self.element)
-        if layer is None or not len(spots) or len(layer.data) > _PREVIEW:
+        if layer is None or not len(spots):
             return
         if self._before is None:
-            self._before = layer.face_color.copy()
-        colours = layer.face_color.copy()
-        colours[spots] = self._colour()
-        layer.face_color = colours
-        layer.border_color = colours
+            self._before = _colours(layer)
+        colour = np.asarray(self._colour(), np.float32)[None]
+        _recolour(layer, spots, colours_in_bytes(colour) if self._before.dtype == np.uint8 else colour)
 
     def _colour(self) -> npt.NDArray[np.float64]:
         from napari.utils.colormaps.standardize_color import transform_color
@@ -149,6 +149,25 @@ class Brush(Tool):
         return np.asarray(transform_color(category_colours(names, stored)[self.value])[0])
 
 
+def _colours(layer: Any) -> npt.NDArray[Any]:
+    """Return the colours (n, 4) of spots: of points from 0 to 1, of those drawn from tiles from 0 to 255."""
+    return np.array(layer.face_color if hasattr(layer, "face_color") else layer.data[0].colours)
+
+
+def _recolour(layer: Any, spots: Any, colours: npt.NDArray[Any]) -> None:
+    """Give spots other colours until the document gives them theirs."""
+    if not hasattr(layer, "face_color"):
+        for level in layer.data:
+            level.colours[spots] = colours
+        layer.refresh(extent=False, thumbnail=False)
+        return
+    changed = layer.face_color.copy()
+    changed[spots] = colours
+    with layer.events.face_color.blocker():  # the colour of the border sends both
+        layer.face_color = changed
+    layer.border_color = changed
+
+
 def near_path(points: Point, path: Point, radius: float) -> npt.NDArray[np.bool_]:
     """Return which points (n, 2) lie within ``radius`` of a path (k, 2) of straight pieces."""
     near = np.zeros(len(points), bool)
@@ -159,7 +178,7 @@ def near_path(points: Point, path: Point, radius: float) -> npt.NDArray[np.bool_
     return near
 
 
-def _drawn_element(stage: Stage, table: str) -> str:
+def drawn_element(stage: Stage, table: str) -> str:
     """Return the element that a table annotates and that is drawn: the original, or its warped copy."""
     document = stage.document
     names = [n for t in ("shapes", "labels") for n in document.names(t) if table in document.tables_of(n)]

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["ERRORS", "brightest", "code_of", "colormap_of", "inked"]
+__all__ = ["DOUBT", "ERRORS", "PALE", "PALEST", "VEIL", "brightest", "code_of", "colormap_of", "inked"]
 
 _INK = "ink "
 ERRORS = "errors"
 """The map of expected errors: small ones let the tissue through, large ones cover it in red."""
+DOUBT = "doubt"
+"""From bright, where one has to look, to dark: plasma backwards, without its ends that black and white hide."""
+VEIL = "veil"
+"""White that becomes clear: what is sure is seen through it."""
+PALE = (0.95, 0.95, 0.95)
+"""Towards this colour fades what is unsure, by so much at most."""
+PALEST = 0.88
 
 
 def inked(name: str, ink: bool) -> str:
@@ -22,6 +29,10 @@ def colormap_of(name: str) -> Any:
 
     if name == ERRORS:
         return Colormap([[1, 0.93, 0.5, 0.1], [0.99, 0.62, 0.15, 0.55], [0.78, 0.06, 0.2, 0.95]], name=name)
+    if name == DOUBT:
+        return Colormap(ensure_colormap("plasma").map([0.95 - 0.75 * k / 63 for k in range(64)]), name=name)
+    if name == VEIL:
+        return Colormap([[*PALE, PALEST], [*PALE, 0.0]], name=name)
     if name.startswith((_INK, "#")):
         ground = 1.0 if name.startswith(_INK) else 0.0
         light = _parts(name.removeprefix(_INK))

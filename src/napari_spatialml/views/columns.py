@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..session import Document
 from .choices import choices_of, title_of
+from .colormaps import colormap_of
 from .rasters import is_pixel_grid
 from .state import TOTAL, ColourBy, Legend
 from .values import Categories, column_of, is_categorical, values_of
@@ -158,11 +159,9 @@ def colours_of(document: Document, axis: Axis | None, rows: PlottedRows, legend:
     if axis.categories is not None:
         palette = [_rgba(c) for c in axis.categories.colours]
         return Colours(_last(axis.categories.codes, len(palette)), np.array([*palette, MISSING], np.uint8), False)
-    from napari.utils.colormaps import ensure_colormap
-
     low, high, name = _range(document, axis, rows, legend)
     assert axis.numbers is not None
-    steps = np.array(ensure_colormap(name).map(np.linspace(0, 1, _LEVELS))) * 255
+    steps = np.array(colormap_of(name).map(np.linspace(0, 1, _LEVELS))) * 255
     finite = np.isfinite(axis.numbers)
     share = np.clip((np.where(finite, axis.numbers, low) - low) / max(high - low, 1e-300), 0, 1)
     codes = np.where(finite, np.rint(share * (_LEVELS - 1)), -1).astype(np.int64)

@@ -13,6 +13,7 @@ from .brush import Brush
 from .canvas import Canvas
 from .cell_brush import Erase, Paint
 from .cell_tools import CellTool
+from .domain_tools import DomainBrush, DomainFill, DomainLasso, DomainPolygon
 from .drawing import Draw
 from .hand import Hand
 from .landmark_tool import Landmark
@@ -54,6 +55,10 @@ _TOOLS: dict[str, type[Any]] = {
     "proportions": ProportionBrush,
     "proportions-lasso": ProportionLasso,
     "proportions-polygon": ProportionPolygon,
+    "domain-brush": DomainBrush,
+    "domain-lasso": DomainLasso,
+    "domain-polygon": DomainPolygon,
+    "domain-fill": DomainFill,
 }
 _KEYS = {
     "Control-Z": "undo",

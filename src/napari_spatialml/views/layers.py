@@ -173,15 +173,25 @@ def _update_points(layer: Any, spec: PointsSpec, changed: frozenset[str]) -> Non
         layer.data = dots.positions
         layer.editable = False
     if len(dots.positions):
-        layer.size = dots.sizes
-        layer.face_color = dots.colours
-        if not spec.rim:
-            layer.border_color = dots.colours
-        layer.shown = dots.shown
+        _update_dots(layer, dots, rim=bool(spec.rim))
     if dots.texts:
         layer.features = {"number": list(dots.texts)}
         if not layer.text.values.size or layer.text.values[0] == "":  # made while there was no landmark
             layer.text = _texts(dots)["text"]
+
+
+def _update_dots(layer: Any, dots: Dots, *, rim: bool) -> None:
+    """Set what has changed: napari sends every point to the graphics card again whenever one of these is set."""
+    if not np.array_equal(layer.size, dots.sizes):
+        layer.size = dots.sizes
+    if not np.array_equal(layer.shown, dots.shown):
+        layer.shown = dots.shown
+    if rim:
+        layer.face_color = dots.colours
+        return
+    with layer.events.face_color.blocker():  # the colour of the border sends both
+        layer.face_color = dots.colours
+    layer.border_color = dots.colours
 
 
 def _vectors(spec: VectorsSpec, shared: dict[str, Any]) -> Any:
@@ -189,14 +199,20 @@ def _vectors(spec: VectorsSpec, shared: dict[str, Any]) -> Any:
 
     lines, colours = spec.make()
     given = {"edge_color": colours} if len(lines) else {}
-    return Vectors(lines, vector_style="line", edge_width=spec.width, ndim=2, **given, **shared)
+    layer = Vectors(lines, vector_style="line", edge_width=spec.width, ndim=2, **given, **shared)
+    # a picture of thousands of lines in the list of layers takes longer than drawing them
+    layer._update_thumbnail = _nothing  # type: ignore[method-assign]
+    return layer
+
+
+def _nothing() -> None: ...
 
 
 def _update_vectors(layer: Any, spec: VectorsSpec, changed: frozenset[str]) -> None:
     if "token" in changed:
         lines, colours = spec.make()
         layer.data = lines
-        if len(lines):
+        if len(lines) and not np.array_equal(layer.edge_color, colours):
             layer.edge_color = colours
     if "width" in changed:
         layer.edge_width = spec.width

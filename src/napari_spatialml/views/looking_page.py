@@ -209,8 +209,9 @@ def _ramp(group: Any, legend: Legend, x: float, y: float) -> float:
     ET.SubElement(group, "rect", {"id": f"colour-bar-{name[12:]}", **box, "fill": f"url(#{name})"})
     y += 3.6
     unit = f" {legend.unit}" if legend.unit else ""
-    _text(group, _number(legend.low), x, y, _INK)
-    _text(group, _number(legend.high) + unit, x + _LEGEND, y, _INK, anchor="end")
+    low, high = f"{_number(legend.low)} {legend.ends[0]}", f"{_number(legend.high)}{unit} {legend.ends[1]}"
+    _text(group, low.strip(), x, y, _INK)
+    _text(group, high.strip(), x + _LEGEND, y, _INK, anchor="end")
     return y + _ROW
 
 

@@ -39,12 +39,17 @@ class Marks:
         """The (n, 2, 2) starts and directions that are drawn."""
         return np.zeros((0, 2, 2)) if self._layer is None else np.asarray(self._layer.data)
 
-    def draw(self, *parts: tuple[Lines, str]) -> None:
-        """Draw lines, each part in its colour, instead of those before."""
+    @property
+    def there(self) -> bool:
+        """Whether the layer is in the viewer."""
+        return self._layer is not None and self._layer in self._viewer.layers
+
+    def draw(self, *parts: tuple[Lines, Any]) -> None:
+        """Draw lines, each part in its colour (a name, "#rrggbb" or four numbers), instead of those before."""
         from napari.utils.colormaps.standardize_color import transform_color
 
         lines = np.concatenate([p for p, _ in parts]) if parts else np.zeros((0, 2, 2))
-        if self._layer is None or self._layer not in self._viewer.layers:
+        if not self.there:
             if not len(lines):
                 return
             self._layer = self._made()
@@ -59,7 +64,7 @@ class Marks:
 
     def remove(self) -> None:
         """Take the layer away."""
-        if self._layer is not None and self._layer in self._viewer.layers:
+        if self.there:
             self._viewer.layers.remove(self._layer)
         self._layer = None
 

@@ -19,6 +19,8 @@ from .bins import bins_note, bins_specs, is_bins
 from .choices import colour_of, title_of
 from .comparing import comparison_legend, comparison_specs, row_values
 from .density import counts_of, density_spec
+from .domain_fading import faded_values, fading_sign, veil_specs
+from .domain_strokes_drawn import stroke_signs, stroke_specs
 from .done_specs import done_specs
 from .images import image_specs, is_histology
 from .landmark_specs import landmark_specs
@@ -37,6 +39,7 @@ from .specs import ImageSpec, LayerSpec, ShapesSpec
 from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
 from .transcripts import transcript_legend, transcript_spec
+from .trust_columns import trust_of
 from .type_layers import type_specs
 from .values import Categories, Values, revision_of, scaled, values_of
 
@@ -130,7 +133,10 @@ def _of_element(
         hidden, marked = frozenset(state.hidden_categories.get(element, frozenset())), state.regions
         return annotation_specs(document, element, system, hidden, marked, memory, beside=beside, offset=offset)
     try:
-        return _of_rows(document, state, memory, element, system, beside=beside, offset=offset)
+        rows = _of_rows(document, state, memory, element, system, beside=beside, offset=offset)
+        colour = colour_of(document, state, element)
+        rows += veil_specs(document, state, element, system, colour, memory, beside=beside, offset=offset)
+        return rows + stroke_specs(document, state, memory, element, system, colour, beside=beside, offset=offset)
     except SpatialMLError as error:  # one table that does not fit must not hide the section
         memory.problems[element] = f"'{element}' is shown without colours. {error}"
         plain = replace(state, colours={**state.colours, element: None})
@@ -143,6 +149,7 @@ def _of_rows(
     """Return the layers of what a table may annotate: cells, pixels, spots."""
     colour, compared = colour_of(document, state, element), row_values(state.compared, element)
     values, token = compared or coloured(document, colour, memory, element)
+    values, token = faded_values(document, state, element, colour, values, token)
     values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     pies = None if compared else pies_of(document, state, element, colour)
@@ -257,7 +264,11 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
     if isinstance(values, Categories):
         all_of_them = counted(values)
         present = tuple(c for c in all_of_them if c[2] > 0)  # what is nowhere needs no place in the legend
-        return Legend(element, colour.title, "categories", present or all_of_them, hidden=hidden, note=note)
+        signs = stroke_signs(document, state, element, colour, memory) + fading_sign(document, state, element, colour)
+        shown = present or all_of_them
+        return Legend(element, colour.title, "categories", shown, hidden=hidden, note=note, signs=signs)
+    trust = trust_of(document, colour)
+    note = note or (trust.note if trust is not None else "")
     note = note or ("one range for all cell types" if values.beside is not None else "")
     low, high = np.expm1(values.limits).tolist() if values.log else values.limits
     return Legend(
@@ -270,6 +281,7 @@ def _legend(document: Document, state: ViewState, memory: Memory, element: str, 
         unit=values.unit,
         note=note,
         log=values.log,
+        ends=("", "") if trust is None else (trust.low, trust.high),
     )
 
 

@@ -40,6 +40,7 @@ from .strokes import Buffer, Painting
 from .tools import Place, Tool
 from .transcripts import see_all
 from .type_layers import require_few
+from .uncertain import Flash
 
 __all__ = ["Presenter"]
 
@@ -72,7 +73,7 @@ class Presenter:
     """Emitted with a level ("info", "ok", "warning" or "error") and a sentence for the person."""
 
     rows_taken: ClassVar[Signal] = Signal(str, object)
-    """Emitted with a table and the rows (k,) of it that a gesture has taken for a correction of proportions."""
+    """Emitted with a table and the rows (k,) of it that a gesture has taken for a correction."""
     pointed: ClassVar[Signal] = Signal(object)
     """Emitted with what lies under the mouse, a `pointed.Pointed` or None, whenever it is something else."""
 
@@ -88,7 +89,7 @@ class Presenter:
         self.canvas, self.marks = Canvas(viewer), Marks(viewer)
         self.tool, self.hint, self._last = "", "", ""
         self.memory, self.overlay = Memory(), Overlay(self)
-        self.selected = SelectedRows(self)
+        self.selected, self.flash = SelectedRows(self), Flash(viewer, after)
         self._tool: Tool | None = None
         self._options: dict[str, Any] = {}
         self._shown = self._closed = False
@@ -171,6 +172,14 @@ class Presenter:
         pies = self.state.pies.get(element)
         if pies is not None:
             self.show(pies={**self.state.pies, element: replace(pies, highlight=cell_type)})
+
+    def show_stroke(self, table: str = "", column: str = "domain", number: int = -1) -> None:
+        """Outline one stroke of the hand on a map of domains beside the others; without a table, none."""
+        self.show(stroke=(table, column, number) if table and number >= 0 else None)
+
+    def fade_unsure(self, element: str, on: bool = True) -> None:
+        """Draw an element's domains the paler the less sure the map is."""
+        self.show(faded=self.state.faded | {element} if on else self.state.faded - {element})
 
     def hide_categories(self, element: str, names: frozenset[str]) -> None:
         """Leave categories of an element undrawn."""
@@ -313,7 +322,8 @@ class Presenter:
             "choose", "draw", "paint", "erase", "delete", "merge", "split", "grow", "shrink", "smooth",
             "fill", "expand", "accept" (cells), "brush" (spots, pixels or cells into a category),
             "landmark", "region", "region-edit" (annotations), "proportions", "proportions-lasso",
-            "proportions-polygon" (spots for a correction of their proportions), or "".
+            "proportions-polygon" (spots for a correction of their proportions), "domain-brush",
+            "domain-lasso", "domain-polygon", "domain-fill" (strokes on a map of domains), or "".
         **options
             As the tool takes them: ``labels``, and for cells what is in the `Hand`; ``table``,
             ``column``, ``value`` and ``radius_um``; ``landmarks``.
@@ -537,5 +547,6 @@ class Presenter:
         self.viewer.scene.camera.events.zoom.disconnect(self._keep_width)
         self._correcting.close()
         self.overlay.hide()
+        self.flash.stop()
         self._gestures.disconnect()
         self.canvas.clear()

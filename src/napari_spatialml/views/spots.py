@@ -17,6 +17,7 @@ import pandas as pd
 from ..core.transform import Affine
 from ..errors import BadInput
 from ..session import Document
+from .colormaps import PALE, PALEST, colormap_of
 from .memory import Memory
 from .places import as_matrix
 from .shape_levels import Coloured, Drawing, colours_in_bytes, levels_of
@@ -173,6 +174,10 @@ def colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.f
     if values.faint is not None:
         colours = colours.copy()
         colours[values.faint, 3] *= _FAINT
+    if isinstance(values, Categories) and values.pale is not None:
+        share = PALEST * values.pale[:, None] * (values.codes >= 0)[:, None]
+        colours = colours.copy()
+        colours[:, :3] += share * (np.array(PALE, np.float32) - colours[:, :3])
     if isinstance(values, Categories) and values.gone is not None:
         drawn = drawn & ~values.gone
     return colours, drawn
@@ -188,13 +193,9 @@ def _colours_of(values: Values, hidden: frozenset[str]) -> tuple[npt.NDArray[np.
 
 
 def _mapped(values: Measured) -> npt.NDArray[np.float32]:
-    from napari.utils.colormaps import ensure_colormap
-
     low, high = values.limits
     shares = np.clip((np.nan_to_num(values.numbers, nan=low) - low) / (high - low), 0, 1)
-    steps: npt.NDArray[np.float32] = np.asarray(
-        ensure_colormap(values.colormap).map(np.linspace(0, 1, _STEPS)), np.float32
-    )
+    steps: npt.NDArray[np.float32] = np.asarray(colormap_of(values.colormap).map(np.linspace(0, 1, _STEPS)), np.float32)
     return np.asarray(steps[np.round(shares * (_STEPS - 1)).astype(np.int64)])
 
 

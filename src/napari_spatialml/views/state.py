@@ -90,7 +90,9 @@ class Legend:
     shares
         What stands beside each category instead of its number of rows: its share of the section, 0 to 1.
     signs
-        ("ring", "outline", "hatch" or "cross", what it says) of what is drawn beside colours.
+        ("ring", "outline", "hatch", "cross" or "fade", what it says) of what is drawn beside colours.
+    ends
+        What the two ends of continuous values mean, in a word each; "" for the number alone.
     """
 
     element: str
@@ -106,6 +108,7 @@ class Legend:
     log: bool = False
     shares: tuple[float, ...] = ()
     signs: tuple[tuple[str, str], ...] = ()
+    ends: tuple[str, str] = ("", "")
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -205,6 +208,12 @@ class ViewState:
         How the proportions of spots are drawn, by their element: a `pies.Pies`.
     by_type
         The (table, proportions) of which each type has a layer of its own, by element.
+    strokes
+        Whether the hand's strokes on a map of domains are outlined, and what they ignore is hatched.
+    stroke
+        The one that is looked at: its table, column and number; None for none.
+    faded
+        The elements whose domains are paler where the map is unsure.
     """
 
     coordinate_system: str = "global"
@@ -227,6 +236,9 @@ class ViewState:
     aligned: Aligned | None = None
     pies: Mapping[str, Any] = field(default_factory=_nothing)
     by_type: Mapping[str, tuple[str, str]] = field(default_factory=_nothing)
+    strokes: bool = True
+    stroke: tuple[str, str, int] | None = None
+    faded: frozenset[str] = frozenset()
 
     def renamed(self, names: Mapping[str, str]) -> ViewState:
         """Return the same of other elements, as of another plane of a stack."""

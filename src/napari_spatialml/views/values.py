@@ -15,6 +15,7 @@ from ..session import Document
 from ..session.features import feature
 from ..session.scales import Scale, linked
 from .state import TOTAL, ColourBy
+from .trust_columns import trust_of
 
 __all__ = [
     "Categories",
@@ -49,6 +50,8 @@ class Categories:
     colours: tuple[str, ...]
     faint: npt.NDArray[np.bool_] | None = None
     """(n,) the rows that a selection leaves out, or None."""
+    pale: npt.NDArray[np.float32] | None = None
+    """(n,) how far each is faded, 0 to 1, or None."""
     gone: npt.NDArray[np.bool_] | None = None
     """(n,) the rows that a filter takes away: without a category like others, but not drawn at all; or None."""
 
@@ -104,6 +107,9 @@ def values_of(document: Document, colour: ColourBy, element: str) -> Values:
     if is_categorical(held):
         return _categories(document, colour, held, ids)
     numbers = np.asarray(held, dtype=np.float32)
+    trust = trust_of(document, colour)
+    if trust is not None:
+        return Measured(ids, numbers, (0.0, 1.0), trust.colormap)
     output = linked(document, colour.table, colour.key)
     if output:  # proportions sum to one: a colour means the same share of every type
         shares = document.table(colour.table).obsm[output].to_numpy(np.float32)

@@ -83,6 +83,10 @@ class CategoryList(QTreeWidget):
         self._set_current(name)
         self.chosen.emit(name)
 
+    def forget(self) -> None:
+        """Forget the categories that have no rows yet: another column is listed."""
+        self._extra = []
+
     def rows(self) -> tuple[Row, ...]:
         """Return name, colour and count of each."""
         return tuple(self._rows)

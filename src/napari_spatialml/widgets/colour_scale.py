@@ -110,6 +110,7 @@ class ColourScale(QWidget):
         self.map.setToolTip(tooltip("Maps of even lightness; the colour-blind can read them."))
         for name in MAPS:
             self.map.addItem(_picture(name), name, name)
+        self.map.setPlaceholderText("of this column")
         self.map.activated.connect(lambda _i: self.change(colormap=self.map.currentData()))
         self.low, self.high = QLineEdit(), QLineEdit()
         for line, words in ((self.low, "Lower end"), (self.high, "Upper end")):
@@ -150,8 +151,8 @@ class ColourScale(QWidget):
         self.map.setCurrentIndex(self.map.findData(legend.colormap))
         self.log.setChecked(scale.log)
         self.usual.setEnabled(scale != Scale())
-        shares = scale.low is None and bool(linked(session.document, colour.table, colour.key))
-        by = "value" if shares else scale.by  # all types have one range, of values
+        fixed = bool(linked(session.document, colour.table, colour.key)) or legend.ends != ("", "")
+        by = "value" if fixed and scale.low is None else scale.by  # all types have one range, of values
         self.by.setCurrentIndex(self.by.findData(by))
         low, high = (scale.low, scale.high) if scale.low is not None else _USUAL
         if by == "value" and scale.low is None:

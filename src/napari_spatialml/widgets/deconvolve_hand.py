@@ -219,7 +219,8 @@ class HandPart(QWidget):
 
     def _on_taken(self, table: str, rows: Any) -> None:
         """Add the spots of a stroke to those selected."""
-        if isalive(self) and self.held is not None and table == self.held.table and self.desk.presenter is not None:
+        mine = isalive(self) and bool(self.tools.tool)  # a stroke on a map of domains is none of ours
+        if mine and self.held is not None and table == self.held.table and self.desk.presenter is not None:
             self.desk.presenter.selected.take(Selected(table, rows, "brush on the canvas"), "add")
 
     def _clear(self) -> None:

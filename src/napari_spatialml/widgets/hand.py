@@ -55,7 +55,7 @@ class HandTools(QWidget):
         self._desk, self._options = desk, options
         self.names = tuple(name for name, *_ in tools)
         made = [Tool(text, f"{help} ({key})", self._caller(name), stays_down=True) for name, text, help, key in tools]
-        row = tool_row([*made, *others])
+        self.row = row = tool_row([*made, *others])
         self.buttons: dict[str, QPushButton] = {}
         for name, text, _, key in tools:
             button = row.findChild(QPushButton, text)

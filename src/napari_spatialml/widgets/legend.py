@@ -156,12 +156,11 @@ class Legends(QWidget):
         painter.drawImage(QRectF(_PAD, top + 3, width, height), _gradient(legend.colormap))
         painter.setPen(_TEXT)
         area = QRectF(_PAD, top + height + 4, width, _ROW)
-        unit = f" {legend.unit}" if legend.unit else ""
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), _number(legend.low))
-        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(area, right, _number(legend.high) + unit)
+        low, high = _ends(legend)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), low)
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), high)
         painter.setPen(_SOFT)
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), _number(_middle(legend)))
+        painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), _between(legend))
         painter.setPen(_TEXT)
         return top + height + 6 + _ROW
 
@@ -188,9 +187,8 @@ class Legends(QWidget):
             wide += [_SWATCH + 7 + self._advance(c[0]) + 14 + self._advance(said) for c, said in named]
             wide += [_SWATCH + 7 + self._advance(says) for _, says in legend.signs]
         else:
-            unit = f" {legend.unit}" if legend.unit else ""
-            ends = self._advance(_number(legend.low)) + self._advance(_number(legend.high) + unit)
-            wide += [_BAR[0], ends + self._advance(_number(_middle(legend))) + 32]
+            ends = sum(map(self._advance, _ends(legend)))
+            wide += [_BAR[0], ends + self._advance(_between(legend)) + 32]
         return max(wide) + 2 * _PAD + 4  # the painter's metrics may be a little wider than the widget's
 
     def _height(self, legend: Legend) -> int:
@@ -209,6 +207,18 @@ class Legends(QWidget):
 def _listed(legend: Legend) -> tuple[tuple[str, str, int], ...]:
     # one more row would say "… and 1 more": then the category itself is shown
     return legend.categories if len(legend.categories) <= MOST + 1 else legend.categories[:MOST]
+
+
+def _ends(legend: Legend) -> tuple[str, str]:
+    """Return what stands below the two ends of the bar: numbers, the unit, and what they mean."""
+    unit = f" {legend.unit}" if legend.unit else ""
+    low, high = legend.ends
+    return f"{_number(legend.low)} {low}".strip(), f"{_number(legend.high)}{unit} {high}".strip()
+
+
+def _between(legend: Legend) -> str:
+    """Return what stands below the middle of the bar; nothing where words stand below its ends."""
+    return "" if any(legend.ends) else _number(_middle(legend))
 
 
 def _middle(legend: Legend) -> float:

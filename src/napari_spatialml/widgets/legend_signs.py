@@ -1,9 +1,9 @@
-"""The signs of pies in the legend, drawn as on the canvas: ring, outline, hatch and cross."""
+"""The signs beside colours in the legend, drawn as on the canvas: ring, outline, hatch, cross and fading."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QLineF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen
+from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPen
 
 __all__ = ["draw_sign"]
 
@@ -35,6 +35,13 @@ def draw_sign(painter: QPainter, sign: str, box: QRectF) -> None:
         for k in range(-3, 4):
             y = box.center().y() + 4.0 * k
             painter.drawLine(QLineF(box.left(), y + box.width() / 2, box.right(), y - box.width() / 2))
+    elif sign == "fade":
+        painter.setPen(Qt.PenStyle.NoPen)
+        paler = QLinearGradient(disc.topLeft(), disc.topRight())
+        paler.setColorAt(0, _FACE)
+        paler.setColorAt(1, _LIGHT)
+        painter.setBrush(paler)
+        painter.drawEllipse(disc)
     elif sign == "cross":
         painter.setClipPath(whole)
         painter.setPen(QPen(_DARK, 1.6))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
@@ -18,7 +18,6 @@ from .style import Quiet, thin_bar
 
 if TYPE_CHECKING:
     from ..session import Session
-    from ..session.refitting import RefitJob
     from ..session.run import Finished
     from .desk import Desk
 
@@ -32,14 +31,27 @@ class Refitting(QWidget):
     ----------
     desk
         The desk.
+    gather
+        Takes the session, a table and a result of it; returns what fits it again, on any thread.
+    finish
+        Takes the session, that job and what it gave, and puts it into the document; returns it in one line.
+    rows
+        What a row of a table is called.
     """
 
     done = Signal()
     """A fit is in the document."""
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        gather: Callable[[Session, str, str], Any] = refit,
+        finish: Callable[[Session, Any, Finished], str] = finish_refit,
+        rows: str = "spots",
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._desk, self._gather, self._finish_fit, self._rows = desk, gather, finish, rows
         self.runner = Runner(self)
         self.bar, self.step, self.message = QProgressBar(), Quiet(), MessageLine()
         thin_bar(self.bar)
@@ -58,24 +70,24 @@ class Refitting(QWidget):
         session = self._desk.session
         if session is None:
             return
-        self._run(session, table, lambda: refit(session, table, output))
+        self._run(session, table, output, lambda: self._gather(session, table, output))
 
     def stop(self) -> None:
         """Stop, and say nothing."""
         self.runner.stop()
         self.message.show_message(None)
 
-    def _run(self, session: Session, table: str, gather: Callable[[], RefitJob]) -> None:
-        def work(report: Report) -> tuple[RefitJob, Finished]:
+    def _run(self, session: Session, table: str, output: str, gather: Callable[[], Any]) -> None:
+        def work(report: Report) -> tuple[Any, Finished]:
             job = gather()  # after a section was opened again, this reads the reference
             return job, job(report)
 
         n = session.document.table(table).n_obs
-        self.step.setText(f"Fitting {n:,} spots again …")
+        self.step.setText(f"Fitting {n:,} {self._rows} again …")
         self.message.show_message(None)
         self.runner.run(
             work,
-            on_result=lambda made: self._finish(session, *made),
+            on_result=lambda made: self._finish(session, table, output, *made),
             on_error=self._on_error,
             on_progress=self._on_progress,
             on_stopped=self._follow_state,
@@ -84,18 +96,19 @@ class Refitting(QWidget):
             replace=True,
         )
 
-    def _finish(self, session: Session, job: RefitJob, finished: Finished) -> None:
+    def _finish(self, session: Session, table: str, output: str, job: Any, finished: Finished) -> None:
         if session is not self._desk.session:
             return  # another section lies on the desk
 
         try:
-            line = finish_refit(session, job, finished)
+            line = self._finish_fit(session, job, finished)
         except Stale:
-            again = refit(session, job.selection.table, job.selection.output)
+            again = self._gather(session, table, output)
             if again.number >= 0:  # a newer stroke; after an undo there is nothing to fit
-                self._run(session, job.selection.table, lambda: again)
+                self._run(session, table, output, lambda: again)
             return
-        self.message.show_message(Message("ok", f"Fitted again in {finished.seconds:.1f} s: {line}"))
+        took = f"{finished.seconds:.{2 if finished.seconds < 1 else 1}f} s"
+        self.message.show_message(Message("ok", f"Fitted again in {took}: {line}"))
         self.done.emit()
 
     def _on_error(self, error: BaseException) -> None:

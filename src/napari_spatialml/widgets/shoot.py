@@ -167,7 +167,8 @@ def _domains(bench: Any, table: str) -> None:
     from ..views.state import ColourBy
 
     dock = bench.go_to("Domains")
-    dock.tables.setCurrentIndex(max(dock.tables.findData(table), 0))
+    tables = dock.inputs.tables
+    tables.setCurrentIndex(max(tables.findData(table), 0))
     element = bench.desk.session.document.annotated(table)
     _show_alone(bench, element)
     bench.desk.presenter.colour_by(element, ColourBy(table, "obs/domain"))

@@ -1,0 +1,111 @@
+"""The camera goes to a region, so that it can be judged among its surroundings, and its outline flashes."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import BadInput
+from .brush import drawn_element
+from .marks import Marks
+from .row_layout import layout_of
+
+if TYPE_CHECKING:
+    from .presenter import Presenter
+
+__all__ = ["Flash", "show_region"]
+
+COLOUR = "#ffe600"
+_SHARE = 1 / 3
+"""How much of the view a region fills, along the side that is tighter."""
+_LEAST = 8.0
+"""A small region is shown as if it were so many rows wide, so that its neighbours are seen."""
+_BLINKS, _MS = 4, 320
+"""How often an outline appears, and how long it stays and stays away; the last time it stays three times as long."""
+
+
+class Flash:
+    """An outline that appears a few times, and is gone.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer or its model.
+    after
+        Calls a function some milliseconds later. Without it, the outline stays until the next one.
+    """
+
+    def __init__(self, viewer: Any, after: Callable[[int, Callable[[], None]], Any] | None) -> None:
+        self._after, self.marks = after, Marks(viewer, "region")
+        self._lines = np.zeros((0, 2, 2))
+        self._left = self._turn = 0
+
+    def show(self, lines: npt.NDArray[np.float64]) -> None:
+        """Let lines (m, 2, 2) flash; those before are forgotten."""
+        self._lines, self._left = lines, 2 * _BLINKS
+        self._turn += 1
+        self.marks.draw((lines, COLOUR))
+        self._step(self._turn)
+
+    def stop(self) -> None:
+        """Show nothing."""
+        self._turn += 1
+        self.marks.remove()
+
+    def _step(self, turn: int) -> None:
+        if turn != self._turn or not self.marks.there:  # the viewer may have gone meanwhile
+            return
+        self._left -= 1
+        if self._left < 0:
+            self.marks.remove()
+            return
+        if self._left % 2:
+            self.marks.draw((self._lines, COLOUR))
+        else:
+            self.marks.clear()
+        if self._after is not None:
+            mine = weakref.ref(self)
+            self._after(_MS * (3 if self._left == 1 else 1), lambda: _again(mine, turn))
+
+
+def _again(flash: weakref.ref[Flash], turn: int) -> None:
+    held = flash()
+    if held is not None:
+        held._step(turn)
+
+
+def show_region(presenter: Presenter, table: str, rows: npt.ArrayLike) -> None:
+    """Move the camera so that rows of a table fill about a third of the view, and let their outline flash.
+
+    Parameters
+    ----------
+    presenter
+        What shows the document.
+    table
+        The table.
+    rows
+        (k,) rows of it that lie together.
+
+    Raises
+    ------
+    BadInput
+        When what the table annotates is not shown, or none of the rows lies in it.
+    """
+    element = drawn_element(presenter, table)
+    place = presenter.place_of(element)
+    layout = layout_of(presenter.document, table, element, place.system, presenter.memory)
+    taken = np.unique(np.asarray(rows, np.int64))
+    taken = taken[layout.placed[taken]]
+    if not len(taken):
+        raise BadInput(f"None of the rows lies in '{element}'.", "Show the section that they belong to.")
+    where = layout.where[taken] + place.offset
+    low, high = where.min(0), where.max(0)
+    extent = np.maximum(high - low, _LEAST * layout.distance)
+    camera = presenter.viewer.scene.camera
+    camera.zoom = _SHARE * float((np.array(presenter.viewer.canvas.size) / extent).min())
+    camera.center = (0.0, *(float(v) for v in (low + high) / 2))
+    presenter.flash.show(layout.outline(taken) + np.array([place.offset, (0.0, 0.0)]))

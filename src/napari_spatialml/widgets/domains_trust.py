@@ -1,0 +1,211 @@
+"""How far the map can be trusted: as colours, the next place to look at, and what the strokes and other seeds say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+
+from ..core.uncertain_region import Region, uncertain_regions
+from ..errors import BadInput
+from ..session.domain_maps import about_map, held_map
+from ..session.domain_strokes import domain_hand_of
+from ..session.domain_writing import neighbours
+from .correction_row import CorrectionRow
+from .domains_strokes import is_divided, rows_are
+from .step import choose
+from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip
+
+if TYPE_CHECKING:
+    from .desk import Desk
+
+__all__ = ["TrustPart"]
+
+DOMAIN = "domain"
+_WAYS = {
+    DOMAIN: "",
+    "margin": "_margin",
+    "boundary": "_boundary",
+    "stability": "_stability",
+}
+_MOST = 30
+"""So many regions are led to, one after the other."""
+
+
+class TrustPart(QWidget):
+    """Colours of trust, the way to the most uncertain region, and two checks.
+
+    Parameters
+    ----------
+    desk
+        The desk.
+    """
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.desk = desk
+        self.table, self.column = "", ""
+        self._regions: list[Region] = []
+        self._at, self._known = -1, None
+        self.how, self.region = QComboBox(), Quiet()
+        self.how.activated.connect(lambda _i: self.draw())
+        self.rows = Rows()
+        self.rows.add(
+            "Colour by",
+            self.how,
+            "Margin: how much likelier the first domain is than the second. Boundary: the share of neighbours in "
+            "other domains. Stability: the share of seeds that agree; press Try other seeds for it.",
+        )
+        self.leading = tool_row([Tool("Most uncertain", "", self.go_on)])
+        self.next = self.leading.findChild(QPushButton, "Most uncertain")
+        self.next.setShortcut("Alt+U")
+        self.strokes = CorrectionRow(
+            desk,
+            "Check the strokes",
+            "Leave out one stroke at a time, and see whether the others predict it. Nothing of the map changes.",
+            "measure-stroke-accuracy",
+            self._place,
+            lambda _line: "",  # the sentence stays below, as long as it is about these strokes
+        )
+        self.seeds = CorrectionRow(
+            desk,
+            "Try other seeds",
+            "Divide the section again from other random starts, and see where the maps agree.",
+            "measure-domain-stability",
+            self._place,
+            self._tried,
+        )
+        self.accuracy = Quiet()
+        self.accuracy.setTextFormat(Qt.TextFormat.PlainText)  # it may come from a file
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        for part in (self.rows, self.leading, self.region, self.strokes, self.accuracy, self.seeds):
+            layout.addWidget(part)
+
+    def set_place(self, table: str, column: str) -> None:
+        """Judge another map, or the same one after a change."""
+        if (table, column) != (self.table, self.column):
+            self.clear()
+        self.table, self.column = table, column
+        if self.desk.session is None or not table:
+            return
+        obs = self.desk.session.document.table(table).obs
+        choose(self.how, [way for way, end in _WAYS.items() if column + end in obs] or [DOMAIN], DOMAIN)
+        self._follow_canvas()
+        self._follow()
+
+    def clear(self) -> None:
+        """Forget what was found of another map."""
+        self._regions, self._at, self._known = [], -1, None
+        for row in (self.strokes, self.seeds):
+            row.runner.stop()
+            row.message.show_message(None)
+        self.region.clear()
+        self.region.hide()
+
+    def show_domains(self, table: str, column: str) -> None:
+        """Colour the rows of a map by its domains."""
+        self.set_place(table, column)
+        self.how.setCurrentIndex(self.how.findData(DOMAIN))
+        self.draw()
+
+    def draw(self) -> None:
+        """Colour the rows as chosen."""
+        presenter, session = self.desk.presenter, self.desk.session
+        if presenter is not None and session is not None and self.table:
+            from ..views.state import ColourBy
+
+            element = session.document.annotated(self.table)
+            self.desk.show_over_histology(element)
+            key = f"obs/{self.column}{_WAYS[str(self.how.currentData())]}"
+            presenter.colour_by(element, ColourBy(self.table, key))
+
+    def go_on(self) -> None:
+        """Go to the region where a stroke would teach most; again: to the next."""
+        session, presenter = self.desk.session, self.desk.presenter
+        if session is None or presenter is None or not self.next.isEnabled():
+            return
+        known = self._moment()
+        if known != self._known:
+            self._regions, self._at, self._known = self._found(), -1, known
+        if not self._regions:
+            self._say("The map is sure everywhere, or is given by hand: there is no place where a stroke would teach.")
+            return
+        self._at = (self._at + 1) % len(self._regions)
+        region = self._regions[self._at]
+        from ..views.uncertain import show_region
+
+        show_region(presenter, self.table, region.rows)
+        self._say(f"{self._at + 1} of {len(self._regions)}: {region.sentence}.")
+
+    def _moment(self) -> Any:
+        """Return what tells this map from what it was before."""
+        assert self.desk.session is not None
+        document, part = self.desk.session.document, ("tables", self.table)
+        slots = (("obsm", f"{self.column}_probabilities"), ("obs", self.column))
+        return (id(document), *(document.revision((*part, *slot)) for slot in slots))
+
+    def _found(self) -> list[Region]:
+        assert self.desk.session is not None
+        document = self.desk.session.document
+        found, hand = held_map(document, self.table, self.column), domain_hand_of(document, self.table, self.column)
+        known = np.isfinite(found.probabilities).all(1)
+        p = np.where(known[:, None], found.probabilities, 1 / max(len(found.names), 1))
+        return uncertain_regions(
+            p,
+            neighbours(document, self.table),
+            hand.codes >= 0,
+            hand.ignored | ~known,
+            names=found.names,
+            rows_are=rows_are(document, self.table),
+            number=_MOST,
+        )
+
+    def _say(self, sentence: str) -> None:
+        self.region.setText(sentence)
+        self.region.show()
+
+    def _place(self) -> dict[str, Any]:
+        if not self.table:
+            raise BadInput("There is no map yet.", "Press Run first.")
+        return {"table": self.table, "column": self.column}
+
+    def _tried(self, line: str) -> str:
+        assert self.desk.session is not None
+        self.set_place(self.table, self.column)
+        self.how.setCurrentIndex(self.how.findData("stability"))
+        self.draw()
+        held = self.desk.session.document.table(self.table).obs[f"{self.column}_stability"]
+        return f"{line} On average {100 * float(np.nanmean(held)):.0f} % of them agree."
+
+    def _follow_canvas(self) -> None:
+        """Show in the field what the canvas shows, where it shows this map."""
+        presenter = self.desk.presenter
+        assert presenter is not None and self.desk.session is not None
+        colour = presenter.colour_of(self.desk.session.document.annotated(self.table))
+        if colour is None or colour.table != self.table:
+            return
+        way = next((w for w, end in _WAYS.items() if colour.key == f"obs/{self.column}{end}"), "")
+        if way and self.how.findData(way) >= 0:
+            self.how.setCurrentIndex(self.how.findData(way))
+
+    def _follow(self) -> None:
+        assert self.desk.session is not None
+        document = self.desk.session.document
+        there = f"{self.column}_probabilities" in document.table(self.table).obsm
+        divided = is_divided(document, self.table, self.column)
+        self.next.setEnabled(there)
+        self.next.setToolTip(
+            tooltip("Go to the region where a stroke would teach the map most; again: the next (Alt+U).")
+            if there
+            else tooltip("Run a method first: a map by hand alone says nothing of where it is unsure.")
+        )
+        known = about_map(document, self.table, self.column).get("accuracy")
+        said = known.get("sentence") if isinstance(known, dict) else None
+        self.accuracy.setText(said if isinstance(said, str) else "")
+        self.accuracy.setVisible(bool(self.accuracy.text()))
+        self.strokes.set_ready(divided and not self.desk.session.read_only)
+        self.seeds.set_ready(divided and not self.desk.session.read_only)
