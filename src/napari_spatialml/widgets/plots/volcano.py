@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyqtgraph as pg
-from qtpy.QtCore import QPointF, Qt, Signal
-from qtpy.QtGui import QColor, QCursor
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QCursor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from ...views.columns import Colours
@@ -36,23 +36,17 @@ class Volcano(Board):
     """The feature of a point that was clicked."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._cloud, self._texts = Cloud(), list[Any]()
+        self._cloud = Cloud()
         self.beyond = 0
         self.names: npt.NDArray[Any] = np.empty(0, object)
         self.at: npt.NDArray[np.float64] = np.empty((0, 2))
-        self._marked = ""
+        self._named: tuple[int, ...] = ()
+        self._marked = -1
         super().__init__(parent=parent)
         self.getAxis("bottom").setHeight(50)
-        self._lines = [pg.InfiniteLine(0.5, angle=0), pg.InfiniteLine(0.0, angle=90)]
-        for line in self._lines:
-            self.addItem(line)
         self.addItem(self._cloud)
-        self.ring = pg.ScatterPlotItem(size=13, brush=None)
-        self.addItem(self.ring)
         self.clicked.connect(self._on_click)
         self.hovered.connect(self._on_hover)
-        self.box.sigRangeChanged.connect(self._make_room)
-        self.box.sigResized.connect(self._make_room)
         self.setAccessibleName("Fold change against AUROC")
         self.setMouseTracking(True)
 
@@ -84,25 +78,51 @@ class Volcano(Board):
         reach = max(high - 0.5, 0.5 - low, 0.1) * 1.08
         self.span((-most, most), (max(0.5 - reach, -0.02), min(0.5 + reach, 1.02)))
         self.label(f"← higher in {other}  ·  {_SCALES[scale]}  ·  higher in {one} →", "AUROC")
+        self._named = self._strongest()
         self.mark("")
-        self._name_strongest()
         self.fit()
-        self._make_room()
 
     def mark(self, feature: str) -> None:
         """Put a ring around the point of a feature."""
-        self._marked = feature
         found = np.flatnonzero(self.names == feature) if feature else []
-        self.ring.setData(self.at[found, 0], self.at[found, 1]) if len(found) else self.ring.clear()
-        self.ring.setPen(pg.mkPen(mix(self, 1.0), width=2))
+        self._marked = int(found[0]) if len(found) else -1
+        self.viewport().update()
 
-    def follow_theme(self) -> None:
-        """Draw lines and names in the tones of the theme."""
-        super().follow_theme()
-        for line in self.__dict__.get("_lines", ()):
-            line.setPen(pg.mkPen(mix(self, 0.3), style=Qt.PenStyle.DashLine))
-        for text, _at in self.__dict__.get("_texts", ()):
-            text.setColor(mix(self, 0.95))
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the points, then over them the lines of no difference, the strongest names and the ring."""
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(self.font())
+        room = self.box.sceneBoundingRect()
+        painter.setClipRect(room)
+        middle = self.box.mapViewToScene(QPointF(0.0, 0.5))
+        painter.setPen(QPen(mix(self, 0.3), 1, Qt.PenStyle.DashLine))
+        painter.drawLine(QPointF(room.left(), middle.y()), QPointF(room.right(), middle.y()))
+        painter.drawLine(QPointF(middle.x(), room.top()), QPointF(middle.x(), room.bottom()))
+        painter.setPen(mix(self, 0.95))
+        self._draw_names(painter)
+        if self._marked >= 0:
+            painter.setPen(QPen(mix(self, 1.0), 2))
+            painter.drawEllipse(self._place(self._marked), 6.5, 6.5)
+        painter.end()
+
+    def _draw_names(self, painter: QPainter) -> None:
+        """Write the names, the strongest first; one that would lie on another is left out."""
+        taken: list[QRectF] = []
+        metrics = painter.fontMetrics()
+        for k in self._named:
+            name, at = str(self.names[k]), self._place(k)
+            wide, high = float(metrics.horizontalAdvance(name)), float(metrics.height())
+            left = at.x() + 6 if self.at[k, 0] >= 0 else at.x() - 6 - wide
+            place = QRectF(left, at.y() - high / 2, wide, high)
+            if not any(place.adjusted(0, 2, 0, -2).intersects(other) for other in taken):
+                taken.append(place)
+                painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), name)
+
+    def _place(self, k: int) -> QPointF:
+        """Return where a point lies, in pixels of the widget."""
+        return QPointF(self.box.mapViewToScene(QPointF(*self.at[k])))
 
     def nearest(self, x: float, y: float) -> str:
         """Return the feature of the point at a place of the axes; "" where none is near."""
@@ -113,31 +133,11 @@ class Volcano(Board):
         best = int(away.argmin())
         return str(self.names[best]) if away[best] <= _NEAR_PX else ""
 
-    def _name_strongest(self) -> None:
-        for text, _at in self._texts:
-            self.removeItem(text)
-        self._texts.clear()
+    def _strongest(self) -> tuple[int, ...]:
+        """Return the points that are named: so many of either side, those farthest from 0.5 first."""
         order = np.argsort(-np.abs(self.at[:, 1] - 0.5), kind="stable")
-        for sign in (1, -1):
-            for k in [k for k in order if sign * (self.at[k, 1] - 0.5) > 0.1][:_NAMED]:
-                text = pg.TextItem(str(self.names[k]), anchor=(0.0 if self.at[k, 0] >= 0 else 1.0, 0.5))
-                text.setPos(QPointF(*self.at[k]))
-                self.addItem(text)
-                self._texts.append((text, self.at[k]))
-        self.follow_theme()
-
-    def _make_room(self, *_: Any) -> None:
-        """Hide the names that would lie on a stronger one's."""
-        width, height = (max(v, 1e-12) for v in self.box.viewPixelSize())
-        taken: list[tuple[float, float, float, float]] = []
-        for text, (x, y) in self._texts:
-            size = text.boundingRect()
-            left = x / width - (0.0 if x >= 0 else size.width())
-            place = (left, y / height - size.height() / 2, left + size.width(), y / height + size.height() / 2)
-            free = all(place[2] < o[0] or o[2] < place[0] or place[3] - 6 < o[1] or o[3] < place[1] + 6 for o in taken)
-            text.setVisible(free)
-            if free:
-                taken.append(place)
+        sides = (order[sign * (self.at[order, 1] - 0.5) > 0.1][:_NAMED] for sign in (1, -1))
+        return tuple(int(k) for pair in zip_longest(*sides, fillvalue=-1) for k in pair if k >= 0)
 
     def _on_click(self, x: float, y: float, _how: str) -> None:
         name = self.nearest(x, y)
