@@ -44,29 +44,6 @@ def test_the_number_of_domains_is_suggested_with_its_stability(section, capsys):
     assert "2 to 1 domains were asked for" in capsys.readouterr().err
 
 
-def test_markers_of_each_domain_are_shown_and_written(section, tmp_path, capsys):
-    divide(section)
-    out = tmp_path / "markers.csv"
-    assert main(["domain-markers", str(section), "--top", "2", "--out", str(out)]) == 0
-    assert "log2 fold change" in capsys.readouterr().out
-    written = pd.read_csv(out)
-    assert len(written) == 3 * 24 and set(written["domain"]) == {"D1", "D2", "D3"}
-    best = written.groupby("domain").first()["feature"]
-    assert len({int(gene.removeprefix("gene")) % 3 for gene in best}) == 3, "each band has its own genes"
-
-
-def test_domains_are_compared_with_any_other_column(section, tmp_path, capsys):
-    divide(section)
-    capsys.readouterr()
-    assert main(["compare-domains", str(section), "--against", "layer", "--csv", str(tmp_path / "c.csv")]) == 0
-    said = capsys.readouterr().out
-    assert float(said.split("Adjusted Rand index ")[1].split()[0].rstrip(".")) > 0.5
-    assert "CHAOS" in said and "PAS" in said and "Over 144 rows." in said
-    assert pd.read_csv(tmp_path / "c.csv").iloc[:, 1:].to_numpy().sum() == 144
-    assert main(["compare-domains", str(section), "--against", "absent"]) == 2
-    assert "no column 'absent'" in capsys.readouterr().err
-
-
 def test_a_map_is_applied_and_fitted_again_from_the_command_line(section, capsys):
     divide(section)
     assert main(["transfer-domains", str(section), "--source", TABLE, "--table", OTHER]) == 0

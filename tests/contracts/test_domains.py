@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from napari_spatialml.core import Affine, Cells, parameters
-from napari_spatialml.core.metrics import adjusted_rand_index as agreement
+from napari_spatialml.core.metrics import adjusted_rand_index
 from napari_spatialml.errors import BadInput, Cancelled
 from napari_spatialml.methods import methods
 
@@ -30,13 +30,15 @@ COUNTS, WHERE, TRUTH = tissue()
 
 def made(cls, **settings):
     known = {p.name for p in parameters(cls)}
-    return cls(**{name: value for name, value in {"n_domains": K, **settings}.items() if name in known})
+    # a law holds of a network that has learnt little, too
+    few = {"n_domains": K, "n_networks": 2, "n_epochs": 30, "n_hidden": 32, **settings}
+    return cls(**{name: value for name, value in few.items() if name in known})
 
 
 @each
 def test_bands_of_tissue_are_found(cls):
     found = made(cls)(Cells(COUNTS, WHERE))
-    assert agreement(found.labels, TRUTH) > 0.85
+    assert adjusted_rand_index(found.labels, TRUTH) > 0.85
     assert found.probabilities.shape == (len(WHERE), K)
     assert np.allclose(found.probabilities.sum(1), 1)
     assert np.array_equal(found.labels, found.probabilities.argmax(1))
@@ -117,7 +119,7 @@ def test_a_stroke_with_a_new_number_makes_a_new_domain(cls):
 @each
 def test_separate_pieces_doubled_places_and_one_place_for_all_work(cls):
     apart = np.where((TRUTH == 0)[:, None], WHERE + 1e7, WHERE)
-    assert agreement(made(cls)(Cells(COUNTS, apart)).labels, TRUTH) > 0.8
+    assert adjusted_rand_index(made(cls)(Cells(COUNTS, apart)).labels, TRUTH) > 0.8
     doubled = Cells(sp.vstack([COUNTS, COUNTS[:9]]), np.vstack([WHERE, WHERE[:9]]))
     assert len(made(cls)(doubled).labels) == len(WHERE) + 9
     assert len(made(cls)(Cells(COUNTS, np.zeros_like(WHERE))).labels) == len(WHERE)

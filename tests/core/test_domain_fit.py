@@ -117,6 +117,23 @@ def test_the_refit_does_not_depend_on_the_order_of_the_rows():
     assert np.allclose(here.probabilities[order], there.probabilities, atol=1e-8)
 
 
+def test_without_a_stroke_the_map_is_that_before_the_hand():
+    tissue, truth, _ = clouds()
+    before = np.random.default_rng(0).dirichlet(np.ones(K), len(truth))
+    assert np.array_equal(refitted(tissue, before, np.full(len(truth), -1)).probabilities, before)
+
+
+def test_strokes_spread_over_the_tissue_outweigh_the_map():
+    """The map takes two layers for one and cuts the third in two; marks on one row in ten put it right."""
+    tissue, truth, where = clouds(7)
+    wrong = np.where(truth == 2, 1 + (where[:, 0] > 1200), 0)
+    before = 0.9 * np.eye(K)[wrong] + 0.1 / K
+    anchors = np.where(np.random.default_rng(0).random(len(truth)) < 0.1, truth, -1)
+    free = anchors < 0
+    assert adjusted_rand_index(wrong[free], truth[free]) < 0.6
+    assert adjusted_rand_index(refitted(tissue, before, anchors).labels[free], truth[free]) > 0.85
+
+
 def test_marks_on_every_row_are_the_map():
     tissue, truth, _ = clouds()
     found = refitted(tissue, np.full((len(truth), K), 1 / K), truth)

@@ -55,3 +55,25 @@ def test_the_example_of_a_method_runs(tmp_path, monkeypatch):
     values[0, 5:10, 5:10], values[0, 20, 20] = 200, 200
     found = example(min_area_um2=4.0)(Pixels(values, 1.0))
     assert np.unique(found.labels).tolist() == [0, 1]
+
+
+def test_the_notebook_of_domains_runs(tmp_path, monkeypatch):
+    import pandas as pd
+
+    from napari_spatialml.io.sample import sample_section
+    from napari_spatialml.session import Session
+
+    monkeypatch.setenv("NAPARI_SPATIALML_STATE", str(tmp_path / "state"))
+    session = Session.start(sample_section(0, size_um=200.0), source="small sample")
+    obs = session.document.table("spot_counts").obs
+    for column, names in (("domain", ["D1", "D2"]), ("layer", ["mucosa", "muscle"])):
+        obs[column] = pd.Categorical.from_codes(np.arange(len(obs)) * 2 // len(obs), names)
+    session.save(tmp_path / "section.zarr")
+    session.close()
+    text = (ROOT / "docs" / "domains.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, object] = {}
+    exec(code, made)
+    assert set(made["markers"]["domain"]) == {"D1", "D2"} and made["sizes"]["rows"].sum() == len(obs)
+    assert made["found"].found.adjusted_rand_index == 1

@@ -166,9 +166,14 @@ def test_a_domain_against_all_others_is_its_markers(session):
 
 @pytest.mark.parametrize(
     ("one", "other", "said"),
-    [(["upper"], ["upper"], "on both sides"), (["none here"], ["upper"], "No row"), ([], ["upper"], "nothing"),
-     (["cortex"], ["upper"], "no 'cortex'")],
-)  # fmt: skip
+    [
+        (["upper"], ["upper"], "on both sides"),
+        (["none here"], ["upper"], "No row"),
+        ([], ["upper"], "No domain is chosen"),
+        (["upper", "middle", "lower"], [], "no other domain"),
+        (["cortex"], ["upper"], "no 'cortex'"),
+    ],
+)
 def test_sides_that_cannot_be_compared_are_told(session, one, other, said):
     with pytest.raises(BadInput, match=said):
         compared_domains(session.document, TABLE, "domain", one, other)
@@ -192,7 +197,10 @@ def test_sizes_borders_and_who_touches_whom(session):
 def test_what_two_sides_are_made_of_sums_to_one(session):
     domains = labelling(session.document, TABLE, "domain")
     assert composition_choices(session.document, TABLE, "domain") == {"cluster": "obs/cluster"}
-    frame = composed(session.document, TABLE, "obs/cluster", domains.rows("upper"), domains.rows("lower"))(silent)
+    made = composed(session.document, TABLE, "obs/cluster", domains.rows("upper"), domains.rows("lower"))
+    frame = made(silent)
+    same = ["type", "one", "other", "difference"]
+    pd.testing.assert_frame_equal(frame[same], made.shares()[same])
     assert frame["one"].sum() == pytest.approx(1) and frame["other"].sum() == pytest.approx(1)
     shares = frame.set_index("type")
     assert shares.loc["3", "one"] == 1 and shares.loc["1", "other"] == 1

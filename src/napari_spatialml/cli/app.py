@@ -19,7 +19,8 @@ from ..demo.options import Options, StatedUnits
 from ..errors import BadInput, Cancelled, SpatialMLError, UnitNeeded
 from .comparing import compare
 from .counting import count, judge
-from .domains import compare_domains, domain_markers, refit_domains, suggest_domains, transfer_domains
+from .domain_tables import compare_domains, domain_agreement, domain_markers, domain_sizes
+from .domains import refit_domains, suggest_domains, transfer_domains
 from .exchange import export, import_
 from .learning import learn
 from .proportions import co_location, composition, proportions
@@ -121,6 +122,8 @@ def _app(given: Sequence[str]) -> App:
         suggest_domains,
         domain_markers,
         compare_domains,
+        domain_sizes,
+        domain_agreement,
         transfer_domains,
         refit_domains,
         composition,

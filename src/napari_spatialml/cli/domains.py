@@ -1,21 +1,18 @@
-"""The commands around a map of domains: how many, what marks them, how far they agree, elsewhere and again."""
+"""The commands that make maps of domains: how many, applied elsewhere, fitted again."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
 
 from ..errors import BadInput
-from .proportions import Csv, Section, opened, write_csv
+from .domain_tables import Column, Table, only_table
+from .proportions import Section, opened
 from .terminal import Progress, print_table
 
-__all__ = ["compare_domains", "domain_markers", "refit_domains", "suggest_domains", "transfer_domains"]
-
-Table = Annotated[str, Parameter(help="The table; found by itself where only one has such a column.")]
-Column = Annotated[str, Parameter(help="The column of domains.")]
+__all__ = ["refit_domains", "suggest_domains", "transfer_domains"]
 
 
 def suggest_domains(
@@ -53,94 +50,6 @@ def suggest_domains(
     print(found.sentence)
 
 
-def domain_markers(
-    section: Section,
-    /,
-    *,
-    table: Table = "",
-    column: Column = "domain",
-    features: Annotated[str, Parameter(help='"X", "layers/<name>" or "obsm/<name>".')] = "X",
-    top: Annotated[int, Parameter(help="So many of each domain are shown.")] = 5,
-    out: Annotated[Path | None, Parameter(help="Write all of them here, NAME.csv.")] = None,
-) -> None:
-    """Show which genes, m/z or other features mark each domain, with effect sizes."""
-    from ..core.domain_markers import markers
-    from ..session.gather import features_of
-    from ..session.shared_features import names_of_features
-
-    if top < 1:
-        raise BadInput(f"{top} features of each domain were asked for.", "Ask for 1 or more.")
-    progress = Progress()
-    with opened(section) as session:
-        table = table or _only_table(session.document, column)
-        codes, names = _domains(session.document, table, column)
-        values = features_of(session.document, table, features)
-        part, _, key = features.partition("/")
-        called = [str(n) for n in names_of_features(session.document, table, part, key, values.shape[1])]
-    try:
-        found = markers(values, codes, called, len(names), progress)
-    finally:
-        progress.clear()
-    heads = ("domain", "feature", "log2 fold change", "AUROC", "Cohen's d", "in", "elsewhere")
-    rows = [
-        (name, m.feature, f"{m.log2_fold_change:+.2f}", f"{m.auroc:.3f}", f"{m.cohens_d:+.2f}", *_shares(m))
-        for number, name in enumerate(names)
-        for m in found.top(number, top)
-    ]
-    print_table(heads, rows, numbers=heads[2:])
-    if out is not None:
-        _write_markers(out, found, names)
-
-
-def _shares(marker: Any) -> tuple[str, str]:
-    return f"{marker.share_in:.0%}", f"{marker.share_out:.0%}"
-
-
-def _write_markers(out: Path, found: Any, names: tuple[str, ...]) -> None:
-    figures = ("mean_in", "mean_out", "log2_fold_change", "auroc", "cohens_d", "share_in", "share_out")
-    records = [
-        (name, m.feature, *(getattr(m, figure) for figure in figures))
-        for number, name in enumerate(names)
-        for m in found.top(number)
-    ]
-    write_csv(out, ("domain", "feature", *figures), records)
-
-
-def compare_domains(
-    section: Section,
-    /,
-    *,
-    against: Annotated[str, Parameter(help="Another column of the table: layers by hand, clusters, earlier domains.")],
-    table: Table = "",
-    column: Column = "domain",
-    csv: Csv = None,
-) -> None:
-    """Show how domains agree with any other labelling: ARI, NMI, and CHAOS and PAS of each."""
-    from ..core.domain_metrics import compared_labellings
-    from ..session.gather import coordinates_of
-
-    with opened(section) as session:
-        table = table or _only_table(session.document, column)
-        obs = session.document.table(table).obs
-        for name in (column, against):
-            if name not in obs:
-                raise BadInput(f"The table '{table}' has no column '{name}'.", f"It has: {', '.join(obs.columns)}.")
-        where = coordinates_of(session.document, table)
-        found = compared_labellings(obs[column], obs[against], where)
-    print(f"Adjusted Rand index {found.adjusted_rand_index:.4f}.")
-    print(f"Normalised mutual information {found.normalised_mutual_information:.4f}.")
-    for figure, pair in (("CHAOS", found.chaos), ("PAS", found.pas)):
-        if pair is not None:
-            print(f"{figure} {pair[0]:.4f} of {column}, {pair[1]:.4f} of {against}: lower is smoother.")
-    left = f" {found.left_out:,} lack one of the two." if found.left_out else ""
-    print(f"Over {found.compared:,} rows.{left}")
-    heads = ("", *found.names_b)
-    rows = [(name, *row.tolist()) for name, row in zip(found.names_a, found.confusion, strict=True)]
-    print_table(heads, rows, numbers=heads[1:])
-    if csv is not None:
-        write_csv(csv, heads, rows)
-
-
 def transfer_domains(
     section: Section,
     /,
@@ -175,7 +84,7 @@ def refit_domains(section: Section, /, *, table: Table = "", column: Column = "d
 
     progress = Progress()
     with opened(section) as session:
-        table = table or _only_table(session.document, column)
+        table = table or only_table(session.document, column)
         try:
             line = refit_domains_now(session, table, column, progress)
             session.save()
@@ -192,12 +101,3 @@ def _domains(document: Any, table: str, column: str) -> tuple[np.ndarray[Any, An
     if not found.names:
         raise BadInput(f"The table '{table}' has no domains '{column}'.", "Run a method first.")
     return found.codes, found.names
-
-
-def _only_table(document: Any, column: str) -> str:
-    """Return the one table that has such a column."""
-    found = [t for t in document.names("tables") if column in document.table(t).obs]
-    if len(found) != 1:
-        listed = ", ".join(f"'{n}'" for n in found) or "none"
-        raise BadInput(f"The section has {len(found)} tables with '{column}': {listed}.", "Choose one with --table.")
-    return str(found[0])

@@ -11,7 +11,7 @@ compiled: Any = njit(cache=True, nogil=True)
 
 
 @compiled
-def ask_neighbours(pointer, near, silent, fixed, density, pull, before, after):  # type: ignore[no-untyped-def]
+def ask_neighbours(pointer, near, heard, fixed, density, pull, before, after):  # type: ignore[no-untyped-def]
     """Write softmax(density + pull · what the neighbours held before) of each row that is not fixed.
 
     All arrays over rows and domains are (n, k); all rows are answered from ``before``, so that their
@@ -28,7 +28,7 @@ def ask_neighbours(pointer, near, silent, fixed, density, pull, before, after): 
             held[c] = 0.0
         for e in range(pointer[i], pointer[i + 1]):
             j = near[e]
-            if not silent[j]:
+            if heard[j]:
                 for c in range(k):
                     held[c] += before[j, c]
         top = -np.inf

@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 _SHRINKAGE = 0.65
 _ANCHOR_WEIGHT = 30.0
 """A corrected row teaches as much as so many free ones."""
-_MOST_WEIGHT = 1.0
+_SPREAD_COUNTS = 2.0
 _TEACHING_ROUNDS = 3
 """More rounds drift away from the map that was corrected, towards another one as likely."""
 _ASKING_ROUNDS = 3
@@ -44,7 +44,7 @@ def refitted(
 
     Domains are clouds of one covariance in the space of the method, and each row listens to its
     neighbours on the tissue (a Potts field, mean-field). The map depends on what is given alone, not
-    on the order of strokes.
+    on the order of strokes; without any anchor it is the map before the hand.
 
     Parameters
     ----------
@@ -72,16 +72,20 @@ def refitted(
     """
     from .domain_kernels import ask_neighbours
 
-    left_out = np.zeros(len(anchors), bool) if ignored is None else np.ascontiguousarray(ignored)
-    require(not left_out.all(), "All rows are ignored.", "Leave some tissue.")
-    posterior = _numbered_like(probabilities, anchors, ~left_out, smoothed.graph)
-    fixed = anchors >= 0
-    posterior[fixed] = np.eye(posterior.shape[1])[anchors[fixed]]
-    weight = _weights(posterior, fixed, left_out)
+    counted = np.ones(len(anchors), bool) if ignored is None else ~ignored
+    require(bool(counted.any()), "All rows are ignored.", "Leave some tissue.")
+    k = max(probabilities.shape[1], int(anchors.max()) + 1)
+    require(k <= _MOST_DOMAINS, f"A correction has the domain number {k - 1}.", f"Number below {_MOST_DOMAINS}.")
+    graph, fixed = smoothed.graph, anchors >= 0
+    if not fixed.any():
+        return Domains(probabilities.argmax(1), probabilities)
+    said = _said(anchors, counted, k, graph)
+    posterior = _numbered_like(probabilities, said, counted)
+    posterior[fixed] = np.eye(k)[anchors[fixed]]
+    weight = _weights(posterior, fixed, counted, said.any(1))
     centre = weight @ smoothed.values / weight.sum()
     values = smoothed.values - centre
     scatter = (values * weight[:, None]).T @ values
-    graph = smoothed.graph
     pull = _PULL * len(values) / max(graph.nnz, 1)
     after = np.empty_like(posterior)
     for done in range(_TEACHING_ROUNDS):
@@ -89,51 +93,55 @@ def refitted(
         clouds = estimated(values, posterior.T * weight, scatter, float(weight.sum()), _SHRINKAGE)
         density = values @ (clouds.slopes.T / _TEMPERATURE)
         density += clouds.offsets / _TEMPERATURE
-        density += np.maximum(clouds.sizes, np.log(_LEAST_SHARE / len(clouds.sizes)))
+        density += np.maximum(clouds.sizes, np.log(_LEAST_SHARE / k))
         for _ in range(_ASKING_ROUNDS):
-            ask_neighbours(graph.indptr, graph.indices, left_out, fixed, density, pull, posterior, after)
+            ask_neighbours(graph.indptr, graph.indices, counted, fixed, density, pull, posterior, after)
             posterior, after = after, posterior
     report(1.0)
     return Domains(posterior.argmax(1), posterior)
 
 
-def _weights(posterior: Array, fixed: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> Array:
-    """Return (n,) how much each row teaches: corrected ones more than free ones, those left out nothing.
-
-    Together the anchors of a domain weigh at most as much as its free rows: on a section of a few
-    hundred spots a single stroke would else speak louder than all the tissue.
-    """
-    free = posterior[~fixed & ~left_out].sum(0)
-    given = np.maximum(posterior[fixed & ~left_out].sum(0), 1)
-    heavy = np.clip(_MOST_WEIGHT * free / given, 1.0, _ANCHOR_WEIGHT)
-    weight = np.ones(len(posterior))
-    weight[fixed] = heavy[posterior[fixed].argmax(1)]
-    weight[left_out] = 0
-    return weight
+def _said(anchors: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_], k: int, graph: sp.csr_matrix) -> Array:
+    """Return (n, k): of the anchors within two steps of a row on the tissue, the share of each domain."""
+    said = np.zeros((len(anchors), k))
+    given = np.flatnonzero((anchors >= 0) & counted)
+    said[given, anchors[given]] = 1
+    for _ in range(2 if len(given) else 0):
+        said += graph @ said
+    said /= np.maximum(said.sum(1, keepdims=True), 1)
+    return said
 
 
-def _numbered_like(
-    posterior: Array, anchors: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_], graph: sp.csr_matrix
-) -> Array:
+def _numbered_like(posterior: Array, said: Array, counted: npt.NDArray[np.bool_]) -> Array:
     """Add columns for new domains, and renumber where the anchors cover enough to say so.
 
     A few strokes mark what was wrong: they must not swap two names. Anchors all over the section
-    bring their own numbering: each speaks for the rows within two steps on the tissue.
+    bring their own numbering.
     """
     from scipy.optimize import linear_sum_assignment
 
-    k = max(posterior.shape[1], int(anchors.max()) + 1)
-    require(k <= _MOST_DOMAINS, f"A correction has the domain number {k - 1}.", f"Number below {_MOST_DOMAINS}.")
-    wide = np.zeros((len(posterior), k))
+    wide = np.zeros_like(said)
     wide[:, : posterior.shape[1]] = posterior
-    said = np.zeros((len(posterior), k))
-    given = np.flatnonzero((anchors >= 0) & counted)
-    said[given, anchors[given]] = 1
-    for _ in range(2):
-        said += graph @ said
-    said /= np.maximum(said.sum(1, keepdims=True), 1)
     votes = wide[counted].T @ said[counted] + _KEEP_NUMBER * np.diag(wide[counted].sum(0))
     _, number = linear_sum_assignment(-votes)
     renumbered = np.empty_like(wide)
     renumbered[:, number] = wide
     return renumbered
+
+
+def _weights(
+    posterior: Array, fixed: npt.NDArray[np.bool_], counted: npt.NDArray[np.bool_], near: npt.NDArray[np.bool_]
+) -> Array:
+    """Return (n,) how much each row teaches: corrected ones more than free ones, those left out nothing.
+
+    On a section of a few hundred spots a single stroke would speak louder than all the tissue: together
+    the anchors of a domain weigh as much as its free rows, and up to three times as much where they
+    are spread over all of it, as one stroke says little about the rest of a domain.
+    """
+    free = posterior[~fixed & counted].sum(0)
+    given = np.maximum(posterior[fixed & counted].sum(0), 1)
+    spread = posterior[near & counted].sum(0) / np.maximum(posterior[counted].sum(0), 1)
+    heavy = np.clip((1 + _SPREAD_COUNTS * spread) * free / given, 1.0, _ANCHOR_WEIGHT)
+    weight = counted.astype(np.float64)
+    weight[fixed] *= heavy[posterior[fixed].argmax(1)]
+    return weight

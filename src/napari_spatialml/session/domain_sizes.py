@@ -25,10 +25,11 @@ from .tissue_rows import areas_in, sections_of
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["DomainSizes", "composed", "composition_choices", "domain_sizes"]
+__all__ = ["Composed", "DomainSizes", "composed", "composition_choices", "domain_sizes"]
 
 Array = npt.NDArray[np.float64]
 _NEIGHBOURS = 6
+_SIDES = ("one", "other")
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +129,52 @@ def composition_choices(document: Document, table: str, column: str) -> dict[str
     }
 
 
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """What two sets of rows are made of. Call it, on any thread, for the shares with their intervals.
+
+    Parameters
+    ----------
+    types
+        (t,) names.
+    values, where
+        (m, t) shares and (m, 2) places of the rows that have them.
+    side
+        (m,) "one", "other" or None.
+    """
+
+    types: tuple[str, ...]
+    values: Array
+    where: Array
+    side: npt.NDArray[Any]
+
+    def shares(self) -> pd.DataFrame:
+        """Return the mean shares at once: as a call does, with the intervals not known."""
+        made = {name: self.values[self.side == name].mean(0) for name in _SIDES}
+        ends = {f"{name}_{end}": np.full(len(self.types), np.nan) for name in _SIDES for end in ("lower", "upper")}
+        return _by_difference({"type": list(self.types), **made, **ends})
+
+    def __call__(self, report: Report) -> pd.DataFrame:
+        """Return a row for each type, the largest difference first.
+
+        Returns
+        -------
+        DataFrame
+            ``type``; ``one`` and ``other``, the mean share, each with ``…_lower`` and ``…_upper``, the ends of its
+            90 % interval from blocks of the tissue (NaN where the rows lie in one block); and ``difference``.
+        """
+        report(0.0, "Intervals of the composition")
+        found = composition(self.values, self.types, self.where, self.side)
+        made: dict[str, Any] = {"type": list(self.types)}
+        for name in _SIDES:
+            k = found.groups.index(name)
+            made |= {name: found.mean[k], f"{name}_lower": found.mean_lower[k], f"{name}_upper": found.mean_upper[k]}
+        return _by_difference(made)
+
+
 def composed(
     document: Document, table: str, by: str, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]
-) -> Callable[[Report], pd.DataFrame]:
+) -> Composed:
     """Prepare what two sets of rows are made of.
 
     Parameters
@@ -142,13 +186,6 @@ def composed(
     one, other
         Rows of the table.
 
-    Returns
-    -------
-    Callable
-        Returns a row for each type, the largest difference first: ``type``; ``one`` and ``other``, the mean
-        share, each with ``…_lower`` and ``…_upper``, the ends of its 90 % interval from blocks of the tissue
-        (NaN where the rows lie in one block); and ``difference``.
-
     Raises
     ------
     BadInput, DocumentError
@@ -157,24 +194,17 @@ def composed(
     from .gather import coordinates_of
 
     values, types, usable = _parts(document, table, by)
-    where = coordinates_of(document, table)[usable]
     side = np.full(len(usable), None, dtype=object)
-    for name, rows in (("one", one), ("other", other)):
+    for name, rows in zip(_SIDES, (one, other), strict=True):
         side[np.isin(usable, rows)] = name
-    if not all((side == name).any() for name in ("one", "other")):
+    if not all((side == name).any() for name in _SIDES):
         raise BadInput(f"One of the two holds no row with '{by.partition('/')[2]}'.", "Choose another column.")
+    return Composed(types, values, coordinates_of(document, table)[usable], side)
 
-    def compose(report: Report) -> pd.DataFrame:
-        report(0.0, "Composition")
-        found = composition(values, types, where, side)
-        made: dict[str, Any] = {"type": list(types)}
-        for name in ("one", "other"):
-            k = found.groups.index(name)
-            made |= {name: found.mean[k], f"{name}_lower": found.mean_lower[k], f"{name}_upper": found.mean_upper[k]}
-        frame = pd.DataFrame(made).assign(difference=lambda f: f["one"] - f["other"])
-        return frame.sort_values("difference", key=lambda d: -d.abs(), kind="stable", ignore_index=True)
 
-    return compose
+def _by_difference(made: dict[str, Any]) -> pd.DataFrame:
+    frame = pd.DataFrame(made).assign(difference=lambda f: f["one"] - f["other"])
+    return frame.sort_values("difference", key=lambda d: -d.abs(), kind="stable", ignore_index=True)
 
 
 def _parts(document: Document, table: str, by: str) -> tuple[Array, tuple[str, ...], npt.NDArray[np.int64]]:

@@ -89,14 +89,18 @@ class DomainMarkers:
         tell it by an AUROC of 0.6 or more.
         """
         auroc = np.where(self.found.sizes[:, None] > 0, np.nan_to_num(self.found.auroc), 0.0)
-        at_home, good = auroc.argmax(0), (auroc > _HALF, auroc >= _TELLS)
-        taken: dict[int, list[int]] = {}
-        for k in np.flatnonzero(self.found.sizes):
-            taken[int(k)] = [int(j) for j in self.order[k] if at_home[j] == k and good[0][k, j]][:n]
-        for k, columns in taken.items():
-            used = {j for own in taken.values() for j in own}
-            columns += [int(j) for j in self.order[k] if int(j) not in used and good[1][k, j]][: n - len(columns)]
-        return {self.domains.names[k]: tuple(columns) for k, columns in taken.items()}
+        at_home, free = auroc.argmax(0), np.ones(auroc.shape[1], bool)
+        best: dict[int, npt.NDArray[np.int64]] = {}
+        for k in map(int, np.flatnonzero(self.found.sizes)):
+            order = self.order[k]
+            best[k] = order[(at_home[order] == k) & (auroc[k, order] > _HALF)][:n]
+            free[best[k]] = False
+        for k, own in best.items():
+            order = self.order[k]
+            more = order[free[order] & (auroc[k, order] >= _TELLS)][: n - len(own)]
+            free[more] = False
+            best[k] = np.concatenate([own, more])
+        return {self.domains.names[k]: tuple(map(int, columns)) for k, columns in best.items()}
 
     def scaled(self) -> npt.NDArray[np.float64]:
         """Return (k, p) the mean of each feature: 0 in the domain where it is lowest, 1 where it is highest."""
@@ -214,13 +218,17 @@ def compared_domains(
         When one of them is not there, has no rows, or a domain stands on both sides.
     """
     domains, values, names, sections = _gathered(document, table, column, part)
-    other = tuple(other) or tuple(n for n in domains.names if n not in one)
+    if not one:
+        raise BadInput("No domain is chosen.", "Choose one, or several that are taken as one.")
+    other = tuple(other) or tuple(n for n in domains.used().names if n not in one)
+    if not other:
+        raise BadInput("There is no other domain to compare with.", "Divide the tissue into two domains or more.")
     both = [n for n in one if n in other]
     if both:
         raise BadInput(f"'{both[0]}' is on both sides.", "Compare different domains.")
     for side in (tuple(one), other):
-        if not side or not len(domains.rows(side)):
-            said = ", ".join(f"'{n}'" for n in side) or "nothing"
+        if not len(domains.rows(side)):
+            said = ", ".join(f"'{n}'" for n in side)
             raise BadInput(f"No row is in {said}.", "Choose another domain.")
     numbers = [[domains.names.index(n) for n in side] for side in (one, other)]
     token = marker_token(document, table, column, part)

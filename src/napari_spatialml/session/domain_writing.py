@@ -90,7 +90,7 @@ def _margin(made: DomainMap, before: DomainMap | None, held: Any) -> Array:
 def _boundary(made: DomainMap, before: DomainMap | None, held: Any, graph: Any) -> Array:
     if before is None or made.names[: len(before.names)] != before.names:
         return np.asarray(boundary(made.codes, graph), dtype=np.float32)
-    share = held.to_numpy(dtype=np.float32, copy=True)
+    share: Array = held.to_numpy(dtype=np.float32, copy=True)
     moved = made.codes != before.codes
     beside = moved | (graph @ moved.astype(np.float64) > 0)
     rows = np.flatnonzero(beside | (graph.T @ beside.astype(np.float64) > 0))  # with all that lies beside them

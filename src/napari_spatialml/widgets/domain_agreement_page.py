@@ -45,6 +45,7 @@ class AgreementPage(QWidget):
         self.matrix, self.pair, self.about = MatrixMap(shares=True), Quiet(), Quiet()
         self.figures = [(QLabel(), QLabel(), Quiet()) for _ in range(_MOST)]
         self._key = self._token = ""
+        self.other.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.other.setToolTip(tooltip("Another column of the table, or the classes of regions drawn on the tissue."))
         self.other.activated.connect(lambda _i: self.compute())
         self.colour_button.setToolTip(tooltip("Colour the section by the other labelling."))
@@ -53,7 +54,6 @@ class AgreementPage(QWidget):
         self.matrix.pointed.connect(self._tell)
         self.matrix.clicked.connect(self._select)
         self._lay_out()
-        self.fill()
 
     def fill(self) -> None:
         """Offer the other labellings, as they are now."""
@@ -96,7 +96,11 @@ class AgreementPage(QWidget):
             found.columns_named,
         )  # fmt: skip
         self._tell(-1, -1)
-        said = f" {found.found.left_out:,} rows lack one of the two and count nowhere." if found.found.left_out else ""
+        said = (
+            f" {found.found.left_out:,} {self.window_of.word} lack one of the two and count nowhere."
+            if found.found.left_out
+            else ""
+        )
         self.about.setText(
             f"Rows of the matrix are '{found.first.title}', columns '{found.second.title}'; each row sums to 100 %. "
             f"Of CHAOS and PAS the first number is this map's, the second the other's.{said}"
@@ -141,9 +145,8 @@ class AgreementPage(QWidget):
             return
         a, b, counts = found.rows_named[row], found.columns_named[column], found.counts
         n, of_a, of_b = int(counts[row, column]), int(counts[row].sum()), int(counts[:, column].sum())
-        self.pair.setText(
-            f"{a} and {b}: {n:,} rows, {100 * n / max(of_a, 1):.0f} % of {a} and {100 * n / max(of_b, 1):.0f} % of {b}."
-        )
+        shares = f"{100 * n / max(of_a, 1):.0f} % of {a} and {100 * n / max(of_b, 1):.0f} % of {b}"
+        self.pair.setText(f"{a} and {b}: {n:,} {self.window_of.word}, {shares}.")
 
     def _select(self, row: int, column: int) -> None:
         if self.found is not None:

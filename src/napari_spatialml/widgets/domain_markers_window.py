@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..errors import BadInput
+from ..errors import BadInput, SpatialMLError
 from ..session.domain_tables import DomainMarkers, domain_markers, feature_word, kept_markers, marker_token
 from .domain_window import DomainWindow, in_a_line
 from .feature_table import FeatureTable
@@ -61,8 +61,8 @@ class MarkersWindow(DomainWindow):
         self.export_button, self.back_button = QPushButton("Export"), QPushButton("Show domains")
         super().__init__(desk, table, column, parent)
         self._set_up()
+        self._set_up_buttons()
         self._lay_out()
-        self.fill_parts(self.part)
         self._follow_state()
 
     # what is done --------------------------------------------------------------------------------
@@ -78,7 +78,13 @@ class MarkersWindow(DomainWindow):
 
     def start(self) -> None:
         """Show the markers found last, else find them."""
-        if not self.show_kept():
+        try:
+            self.fill_parts(self.part)
+            kept = self.show_kept()
+        except SpatialMLError as error:  # there is no such table or column any more
+            self.fail(error)
+            return
+        if not kept:
             self.compute()
 
     def show_kept(self) -> bool:
@@ -178,7 +184,7 @@ class MarkersWindow(DomainWindow):
             raise BadInput(f"'{path}' could not be written.", "Choose another place.")
         return f"The dot plot is in '{path.name}'."
 
-    def _ask_where(self, suffix: str) -> None:
+    def _ask_where(self, suffix: str, _checked: bool = False) -> None:
         from .file_dialogs import ask_where_to_save
 
         name = f"{self.desk.name} markers of {self.column}{suffix}".replace("/", "-")
@@ -192,6 +198,7 @@ class MarkersWindow(DomainWindow):
         accent(self.run_button)
         self.run_button.clicked.connect(lambda _checked=False: self.compute())
         self.part.activated.connect(lambda _i: self.start())
+        self.part.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.part.setToolTip(tooltip("What is compared: genes, m/z, another layer, proportions or an embedding."))
         self.names.currentIndexChanged.connect(lambda _i: self._show_domain())
         self.names.setToolTip(tooltip("The domain whose features are listed, against all other rows."))
@@ -209,6 +216,8 @@ class MarkersWindow(DomainWindow):
             tooltip("So many features of each domain are drawn, at most; each stands at the domain that it tells best.")
         )
         self.each.valueChanged.connect(lambda _n: self._show_dots())
+
+    def _set_up_buttons(self) -> None:
         self.copy_button.setToolTip(tooltip("Copy the list as it is shown, or the rows that are marked (Ctrl+C)."))
         self.copy_button.clicked.connect(lambda _checked=False: self.copy())
         self.back_button.setToolTip(tooltip("Colour the section by its domains again."))
@@ -216,35 +225,16 @@ class MarkersWindow(DomainWindow):
         self.export_button.setToolTip(tooltip("Write all features of all domains as CSV, or the dots as a picture."))
         menu = QMenu(self.export_button)
         for suffix, text in ((".csv", "CSV, all domains…"), (".png", "PNG, the dot plot…")):
-            menu.addAction(text).triggered.connect(partial(self._export_as, suffix))
+            menu.addAction(text).triggered.connect(partial(self._ask_where, suffix))
         self.export_button.setMenu(menu)
         for button in (self.run_button, self.copy_button, self.export_button, self.back_button):
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def _export_as(self, suffix: str, _checked: bool = False) -> None:
-        self._ask_where(suffix)
-
     def _lay_out(self) -> None:
-        left, right = QWidget(), QWidget()
-        chosen = in_a_line(QLabel("Domain"), self.names, self.search, self.count)
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, SPACING, 0)
-        column.addWidget(chosen)
-        column.addWidget(self.features, 1)
-        area = QScrollArea()
-        area.setWidget(self.plot)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setAlignment(Qt.AlignmentFlag.AlignTop)
-        beside = QVBoxLayout(right)
-        beside.setContentsMargins(SPACING, 0, 0, 0)
-        beside.addWidget(in_a_line(QLabel("Strongest of each"), self.each, None))
-        beside.addWidget(area, 1)
         split = QSplitter(Qt.Orientation.Horizontal)
-        split.addWidget(left)
-        split.addWidget(right)
-        split.setStretchFactor(0, 3)
-        split.setStretchFactor(1, 2)
+        for part, stretch in ((self._list_side(), 3), (self._dots_side(), 2)):
+            split.addWidget(part)
+            split.setStretchFactor(split.count() - 1, stretch)
         split.setChildrenCollapsible(False)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
@@ -255,3 +245,23 @@ class MarkersWindow(DomainWindow):
         whole.addWidget(self.message)
         whole.addWidget(split, 1)
         whole.addWidget(Quiet(CIRCULAR))
+
+    def _list_side(self) -> QWidget:
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, SPACING, 0)
+        column.addWidget(in_a_line(QLabel("Domain"), self.names, self.search, self.count))
+        column.addWidget(self.features, 1)
+        return side
+
+    def _dots_side(self) -> QWidget:
+        side, area = QWidget(), QScrollArea()
+        area.setWidget(self.plot)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setAlignment(Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(SPACING, 0, 0, 0)
+        column.addWidget(in_a_line(QLabel("Strongest of each"), self.each, None))
+        column.addWidget(area, 1)
+        return side

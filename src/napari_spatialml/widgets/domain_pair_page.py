@@ -28,6 +28,7 @@ from .domain_window import in_a_line
 from .feature_table import FeatureTable
 from .plots.paired_bars import PairedBars
 from .plots.volcano import Volcano
+from .runner import Runner
 from .style import SPACING, Quiet, accent, swatch, tooltip
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class PairPage(QWidget):
         super().__init__(window)
         self.window_of = window
         self.found: ComparedDomains | None = None
+        self.intervals = Runner(self)
         self.one, self.other = DomainsPicker("choose"), DomainsPicker("all others")
         self.part, self.by, self.search = QComboBox(), QComboBox(), QLineEdit()
         self.volcano, self.features, self.bars = Volcano(), FeatureTable(), PairedBars()
@@ -98,7 +100,6 @@ class PairPage(QWidget):
         self.made_of, self.said = QLabel("Made of"), Quiet()
         self._set_up()
         self._lay_out()
-        self.fill()
 
     # what is done --------------------------------------------------------------------------------
 
@@ -127,9 +128,6 @@ class PairPage(QWidget):
         """Compare the two sides beside the window."""
         window, part = self.window_of, str(self.part.currentData() or "X")
         one, other = self.one.names(), self.other.names()
-        if not one:
-            window.fail(BadInput("No domain is chosen on the left.", "Tick one, or several."))
-            return
         window.begin(
             lambda: compared_domains(window.document, window.table, window.column, one, other, part),
             self.show_compared, "pair", "Two domains",
@@ -141,12 +139,12 @@ class PairPage(QWidget):
         frame, (one, other) = found.frame(), self.sides()
         self.volcano.set_frame(frame, one, other, self.side_colours())
         self.features.set_frame(frame, feature_word(found.found.features, found.part))
-        beyond = self.volcano.beyond
+        beyond, word = self.volcano.beyond, self.window_of.word
         sizes = [len(found.domains.rows(side)) for side in (found.one, found.other)]
         self.said.setText(
-            f"{one}: {sizes[0]:,} rows; {other}: {sizes[1]:,}. Coloured are features by which seven in ten pairs of "
-            "rows are told apart. In the table, “in” is the left side."
-            + (f" {beyond:,} that hardly any row has lie beyond the axis: zoom out." if beyond else "")
+            f"{one}: {sizes[0]:,} {word}; {other}: {sizes[1]:,}. Coloured are features by which seven in ten pairs of "
+            f"{word} are told apart. In the table, “in” is the left side."
+            + (f" {beyond:,} features that few {word} have lie beyond the axis: zoom out." if beyond else "")
             + " These are effect sizes; p-values would be circular, the domains were found from the same features."
         )
         self.compose()
@@ -164,7 +162,16 @@ class PairPage(QWidget):
         except SpatialMLError as error:
             window.fail(error)
             return
-        window.begin(lambda: job, self._show_composed, "composed", "Composition")
+        self._show_composed(found, job.shares())
+        # in a runner of its own: many rows take a while, and the next comparison need not wait for their intervals
+        self.intervals.run(
+            job,
+            on_result=lambda frame: self._show_composed(found, frame),
+            on_error=window.fail,
+            title="Intervals of the composition",
+            key="composed",
+            replace=True,
+        )
 
     def token(self) -> str:
         """Return what is another one when what is shown is old; "" while nothing is shown."""
@@ -220,8 +227,8 @@ class PairPage(QWidget):
 
     # how it looks --------------------------------------------------------------------------------
 
-    def _show_composed(self, frame: pd.DataFrame) -> None:
-        if self.found is not None:
+    def _show_composed(self, found: ComparedDomains, frame: pd.DataFrame) -> None:
+        if self.found is found:
             self.bars.set_frame(frame, self.sides(), self.side_colours())
 
     def _select(self) -> None:
@@ -234,7 +241,9 @@ class PairPage(QWidget):
         self.run_button.clicked.connect(lambda _checked=False: self.window_of.press())
         self.one.setToolTip(tooltip("One domain, or several taken as one: tick them."))
         self.other.setToolTip(tooltip("What it is compared with: one domain, several, or none ticked for all others."))
+        self.part.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.part.setToolTip(tooltip("What is compared: genes, m/z, another layer, proportions or an embedding."))
+        self.by.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.by.setToolTip(tooltip("What the two sides are made of: proportions of cell types, or a column of names."))
         self.by.activated.connect(lambda _i: self.compose())
         self.search.setPlaceholderText("type a part of a name")

@@ -16,6 +16,7 @@ from ..errors import SpatialMLError
 from ..session.domain_tables import feature_parts
 from ..session.labelling import Labelling, labelling
 from ..session.selected import Selected
+from ..views.selecting import word_for
 from ..views.state import ColourBy
 from .messages import Message, MessageLine, tell
 from .progress import Progress
@@ -93,6 +94,12 @@ class DomainWindow(QDialog):
         """The document on the desk."""
         assert self.desk.session is not None
         return self.desk.session.document
+
+    @property
+    def word(self) -> str:
+        """What the rows are called: cells, spots or pixels."""
+        element = self.document.annotated(self.table)
+        return word_for(self.document, element) if element else "rows"
 
     def labelling(self) -> Labelling:
         """Return the domains as they are now."""
@@ -230,6 +237,7 @@ class DomainWindow(QDialog):
     def _follow_state(self) -> None:
         idle = self.runner.state == "idle"
         self.bar.setVisible(not idle)
+        self.update_button.setEnabled(idle)
         self.follow_state(idle)
 
 

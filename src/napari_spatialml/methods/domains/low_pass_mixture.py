@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...core.arrays import require
+from ...core.domain_mixture import mixture_domains
 from ...core.domains import Cells, DomainDetector, Domains, Embedded
 from ...core.graph import tissue_graph
 from ...core.lowpass import components, morans_i, normalised, rounds_for
 from ...core.method import Advanced, Interval, Unit, method
-from ...core.mixture_starts import likeliest_mixture
 from ...core.noise_fractions import signal_components, smoothed_by_signal
 from ...core.report import Report, part, silent
 
@@ -85,18 +85,6 @@ class LowPassMixture(DomainDetector):
         BadInput
             When fewer rows are left than domains.
         """
-        counted = slice(None) if ignored is None else ~ignored
-        values = smoothed.values - smoothed.values[counted].mean(0)
-        taught = values[counted]
-        require(
-            len(taught) >= self.n_domains,
-            f"{len(taught)} rows are left for {self.n_domains} domains.",
-            "Ignore less, or choose fewer domains.",
+        return mixture_domains(
+            smoothed.values, self.n_domains, self.seed, ignored, self.shrinkage, self.n_starts, report
         )
-        # an order that comes from the values: shuffling the rows of the table changes nothing
-        order = np.lexsort(taught.T[2::-1])
-        found = likeliest_mixture(taught[order], self.n_domains, self.shrinkage, self.n_starts, self.seed, report)
-        posterior = np.ascontiguousarray(found.clouds.posterior(values).T)
-        sizes = posterior[counted].sum(0)
-        posterior = posterior[:, np.lexsort((taught[:, 0] @ posterior[counted], -sizes))]
-        return Domains(posterior.argmax(1), posterior)

@@ -22,7 +22,7 @@ __all__ = ["Volcano"]
 TELLS = 0.2
 """A feature is coloured when its AUROC is this far from 0.5: seven in ten pairs of rows are told apart."""
 _NAMED = 10
-_RARE = 0.01
+_RARE = 0.05
 """Features that fewer rows of both sides have do not decide how far the axis goes: one row makes a large change."""
 _NEAR_PX = 9.0
 _PLAIN = (128, 128, 128, 150)
@@ -42,6 +42,7 @@ class Volcano(Board):
         self.at: npt.NDArray[np.float64] = np.empty((0, 2))
         self._marked = ""
         super().__init__(parent=parent)
+        self.getAxis("bottom").setHeight(50)
         self._lines = [pg.InfiniteLine(0.5, angle=0), pg.InfiniteLine(0.0, angle=90)]
         for line in self._lines:
             self.addItem(line)
