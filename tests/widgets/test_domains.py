@@ -537,3 +537,27 @@ def test_strokes_that_cannot_be_read_are_told_and_the_dock_stays(viewer, desk, s
     dock.refresh_now()
     assert any("cannot be read" in sentence for _, sentence in told), document.attribute("domain_strokes")
     assert dock.inputs.table and dock.panel.button.isEnabled()
+
+
+def test_a_method_that_finds_the_number_by_itself_has_nothing_to_suggest(dock):
+    dock.number.follow(object())
+    assert not dock.number.isVisible()
+    dock.number.follow(mixture(n_domains=5))
+    assert dock.number.isVisible() and dock.number.plot.current == 5
+
+
+def test_a_slow_preview_can_be_stopped(desk, dock, qtbot, monkeypatch):
+    begun = threading.Event()
+
+    def endless(report):
+        while True:
+            begun.set()
+            report(0.1, "training")
+
+    monkeypatch.setattr(dock.preview, "wanted", lambda: (object(), endless))
+    dock.preview.button.click()
+    qtbot.waitUntil(begun.is_set, timeout=5_000)
+    assert dock.preview.hide_button.isVisible() and dock.preview.hide_button.text() == "Stop"
+    dock.preview.hide_button.click()
+    qtbot.waitUntil(lambda: dock.preview.runner.state == "idle", timeout=5_000)
+    assert not dock.preview.shown and not dock.preview.hide_button.isVisible()
