@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
@@ -397,23 +396,27 @@ def test_a_preview_keeps_to_the_strokes(desk, dock, qtbot):
 
 
 def test_the_way_to_the_most_uncertain_goes_on_with_each_press_and_begins_anew_after_a_stroke(desk, dock, qtbot):
+    def led():
+        press(dock, "Most uncertain")
+        qtbot.waitUntil(lambda: dock.trust.runner.state == "idle", timeout=10_000)
+        return dock.trust.region.text(), tuple(desk.viewer.scene.camera.center)
+
     dock.trust_fold.button.click()
-    press(dock, "Most uncertain")
-    first, camera = dock.trust.region.text(), tuple(desk.viewer.scene.camera.center)
-    if "nowhere" in first or " of " not in first:
-        pytest.fail(first)
-    press(dock, "Most uncertain")
-    assert dock.trust.region.text() != first or " of 1:" in first.replace("1 of 1", " of 1:")
-    stroke(dock, qtbot, at=int(dock.trust._regions[0].rows[0]))
-    press(dock, "Most uncertain")
-    assert dock.trust.region.text().startswith("1 of") or "sure everywhere" in dock.trust.region.text()
-    anchored = {int(r) for region in dock.trust._regions for r in region.rows}
-    assert not anchored & set(np.flatnonzero(desk.session.document.table(TABLE).obs["domain_by_hand"]))
-    assert camera is not None
+    (first, camera), n = led(), len(dock.trust._regions)
+    assert first.startswith(f"1 of {n}: ") and "spots" in first and n > 1
+    second, moved = led()
+    assert second.startswith("2 of") and moved != camera
+    assert all(led()[0] for _ in range(n - 2)) and led()[0] == first, "after the last comes the first"
+    painted = int(dock.trust._regions[0].rows[0])
+    stroke(dock, qtbot, at=painted)
+    again, _ = led()
+    assert again.startswith("1 of") or "sure everywhere" in again
+    assert painted not in {int(r) for region in dock.trust._regions for r in region.rows}
 
 
 def test_the_strokes_are_checked_in_plain_words(desk, dock, qtbot):
     dock.trust_fold.button.click()
+    assert not dock.trust.strokes.button.isEnabled() and "Brush" in dock.trust.strokes.button.toolTip()
     into = stroke(dock, qtbot)
     stroke(dock, qtbot, at=9, domain=into)
     press(dock, "Check the strokes")
@@ -534,3 +537,27 @@ def test_strokes_that_cannot_be_read_are_told_and_the_dock_stays(viewer, desk, s
     dock.refresh_now()
     assert any("cannot be read" in sentence for _, sentence in told), document.attribute("domain_strokes")
     assert dock.inputs.table and dock.panel.button.isEnabled()
+
+
+def test_a_method_that_finds_the_number_by_itself_has_nothing_to_suggest(dock):
+    dock.number.follow(object())
+    assert not dock.number.isVisible()
+    dock.number.follow(mixture(n_domains=5))
+    assert dock.number.isVisible() and dock.number.plot.current == 5
+
+
+def test_a_slow_preview_can_be_stopped(desk, dock, qtbot, monkeypatch):
+    begun = threading.Event()
+
+    def endless(report):
+        while True:
+            begun.set()
+            report(0.1, "training")
+
+    monkeypatch.setattr(dock.preview, "wanted", lambda: (object(), endless))
+    dock.preview.button.click()
+    qtbot.waitUntil(begun.is_set, timeout=5_000)
+    assert dock.preview.hide_button.isVisible() and dock.preview.hide_button.text() == "Stop"
+    dock.preview.hide_button.click()
+    qtbot.waitUntil(lambda: dock.preview.runner.state == "idle", timeout=5_000)
+    assert not dock.preview.shown and not dock.preview.hide_button.isVisible()

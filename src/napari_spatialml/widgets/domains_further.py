@@ -90,9 +90,8 @@ class FurtherPart(QWidget):
         key = str(about.get("features", "")) if about.get("method") else ""
         others = [t for t in document.names("tables") if t != table and document.annotated(t)]
         choose(self.targets, [t for t in others if key and goes_with(document, t, table, key)])
-        for part in (self.rows, self.use):
-            part.setVisible(self.targets.count() > 0)
-        self.use.set_ready(not session.read_only)
+        for part in (self.use, self.rows):
+            part.setVisible(self.targets.count() > 0 and not session.read_only)
         self.ask.setVisible(not session.read_only)
 
     def open_markers(self) -> QWidget:

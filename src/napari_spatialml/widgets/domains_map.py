@@ -184,6 +184,7 @@ class MapPart(QWidget):
         }  # fmt: skip
         for text, (does, why_not) in about.items():
             button, reason = self.button(text), locked or why_not
+            button.setVisible(n > 0 or text == "New domain")
             button.setEnabled(not reason)
             button.setToolTip(tooltip(f"{does} {reason}".strip()))
 

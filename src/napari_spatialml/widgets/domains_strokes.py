@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..errors import SpatialMLError
 from ..session.domain_maps import about_map
@@ -56,7 +56,7 @@ class KeptStrokes(QWidget):
         self.list, self.about = StrokeList(), Quiet()
         self.buttons = tool_row(
             [
-                Tool("Edit reason", "Type why the marked stroke was laid (double click).", self.list.edit_reason),
+                Tool("Edit…", "Put the marked stroke into another domain, or type why it was laid.", self.edit),
                 Tool("Remove", "Take the marked stroke away: its rows are free again.", self.remove),
                 Tool("Remove all", "Take all away that was given by hand; one undo brings it back.", self.release),
             ]
@@ -98,6 +98,12 @@ class KeptStrokes(QWidget):
             from ..views.uncertain import show_region
 
             self.desk.attempt(lambda: show_region(presenter, self.table, rows))
+
+    def edit(self) -> None:
+        """Offer what can be done with the marked stroke."""
+        if self._is_there(self.list.current()):
+            button = self.buttons.findChild(QPushButton, "Edit…")
+            self.list.menu().popup(button.mapToGlobal(button.rect().bottomLeft()))
 
     def remove(self, number: int = -1) -> None:
         """Take a stroke away, the marked one if none is named; the map is fitted again without it."""

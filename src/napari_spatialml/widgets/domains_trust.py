@@ -11,14 +11,17 @@ from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 from ..core.uncertain_region import Region, uncertain_regions
 from ..errors import BadInput
 from ..session.domain_maps import about_map, held_map
-from ..session.domain_strokes import domain_hand_of
+from ..session.domain_strokes import domain_hand_of, held_strokes
 from ..session.domain_writing import neighbours
 from .correction_row import CorrectionRow
 from .domains_strokes import is_divided, rows_are
+from .messages import tell
+from .runner import Runner
 from .step import choose
 from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip
 
 if TYPE_CHECKING:
+    from ..session import Document
     from .desk import Desk
 
 __all__ = ["TrustPart"]
@@ -30,6 +33,11 @@ _WAYS = {
     "boundary": "_boundary",
     "stability": "_stability",
 }
+_CHECK = "Leave out one stroke at a time, and see whether the others predict it. Nothing of the map changes."
+_TRY = "Divide the section again from other random starts, and see where the maps agree."
+_NONE = "Run a method first."
+_NO_STROKES = "Brush over some rows first."
+_LOCKED = "The section is open for reading only: what is found is kept with it."
 _MOST = 30
 """So many regions are led to, one after the other."""
 
@@ -47,6 +55,7 @@ class TrustPart(QWidget):
         super().__init__(parent)
         self.desk = desk
         self.table, self.column = "", ""
+        self.runner = Runner(self)
         self._regions: list[Region] = []
         self._at, self._known = -1, None
         self.how, self.region = QComboBox(), Quiet()
@@ -64,7 +73,7 @@ class TrustPart(QWidget):
         self.strokes = CorrectionRow(
             desk,
             "Check the strokes",
-            "Leave out one stroke at a time, and see whether the others predict it. Nothing of the map changes.",
+            _CHECK,
             "measure-stroke-accuracy",
             self._place,
             lambda _line: "",  # the sentence stays below, as long as it is about these strokes
@@ -72,7 +81,7 @@ class TrustPart(QWidget):
         self.seeds = CorrectionRow(
             desk,
             "Try other seeds",
-            "Divide the section again from other random starts, and see where the maps agree.",
+            _TRY,
             "measure-domain-stability",
             self._place,
             self._tried,
@@ -103,6 +112,7 @@ class TrustPart(QWidget):
         for row in (self.strokes, self.seeds):
             row.runner.stop()
             row.message.show_message(None)
+        self.runner.stop()
         self.region.clear()
         self.region.hide()
 
@@ -125,20 +135,38 @@ class TrustPart(QWidget):
 
     def go_on(self) -> None:
         """Go to the region where a stroke would teach most; again: to the next."""
-        session, presenter = self.desk.session, self.desk.presenter
-        if session is None or presenter is None or not self.next.isEnabled():
+        session = self.desk.session
+        if session is None or not self.next.isEnabled():
             return
-        known = self._moment()
-        if known != self._known:
-            self._regions, self._at, self._known = self._found(), -1, known
-        if not self._regions:
+        moment = self._moment()
+        if moment == self._known:
+            self._go_to_next()
+            return
+        document, table, column = session.document, self.table, self.column
+        self.runner.run(
+            lambda report: (moment, _regions(document, table, column)),
+            on_result=lambda found: self._take(*found),
+            on_error=lambda error: self.desk.told.emit("error", tell(error).text),
+            title="Look for the most uncertain region",
+            key="uncertain",
+            replace=True,
+        )
+
+    def _take(self, moment: Any, regions: list[Region]) -> None:
+        if self.desk.session is not None and self.table and moment == self._moment():
+            self._regions, self._at, self._known = regions, -1, moment
+            self._go_to_next()
+
+    def _go_to_next(self) -> None:
+        presenter = self.desk.presenter
+        if presenter is None or not self._regions:
             self._say("The map is sure everywhere, or is given by hand: there is no place where a stroke would teach.")
             return
-        self._at = (self._at + 1) % len(self._regions)
-        region = self._regions[self._at]
         from ..views.uncertain import show_region
 
-        show_region(presenter, self.table, region.rows)
+        self._at = (self._at + 1) % len(self._regions)
+        region = self._regions[self._at]
+        self.desk.attempt(lambda: show_region(presenter, self.table, region.rows))
         self._say(f"{self._at + 1} of {len(self._regions)}: {region.sentence}.")
 
     def _moment(self) -> Any:
@@ -147,22 +175,6 @@ class TrustPart(QWidget):
         document, part = self.desk.session.document, ("tables", self.table)
         slots = (("obsm", f"{self.column}_probabilities"), ("obs", self.column))
         return (id(document), *(document.revision((*part, *slot)) for slot in slots))
-
-    def _found(self) -> list[Region]:
-        assert self.desk.session is not None
-        document = self.desk.session.document
-        found, hand = held_map(document, self.table, self.column), domain_hand_of(document, self.table, self.column)
-        known = np.isfinite(found.probabilities).all(1)
-        p = np.where(known[:, None], found.probabilities, 1 / max(len(found.names), 1))
-        return uncertain_regions(
-            p,
-            neighbours(document, self.table),
-            hand.codes >= 0,
-            hand.ignored | ~known,
-            names=found.names,
-            rows_are=rows_are(document, self.table),
-            number=_MOST,
-        )
 
     def _say(self, sentence: str) -> None:
         self.region.setText(sentence)
@@ -207,5 +219,19 @@ class TrustPart(QWidget):
         said = known.get("sentence") if isinstance(known, dict) else None
         self.accuracy.setText(said if isinstance(said, str) else "")
         self.accuracy.setVisible(bool(self.accuracy.text()))
-        self.strokes.set_ready(divided and not self.desk.session.read_only)
-        self.seeds.set_ready(divided and not self.desk.session.read_only)
+        locked = _LOCKED if self.desk.session.read_only else "" if divided else _NONE
+        strokes = bool(held_strokes(document, self.table, self.column))
+        for row, does, why_not in ((self.strokes, _CHECK, "" if strokes else _NO_STROKES), (self.seeds, _TRY, "")):
+            reason = locked or why_not
+            row.set_ready(not reason)
+            row.button.setToolTip(tooltip(f"{does} {reason}".strip()))
+
+
+def _regions(document: Document, table: str, column: str) -> list[Region]:
+    """Return where strokes would teach a map, best first."""
+    found, hand = held_map(document, table, column), domain_hand_of(document, table, column)
+    known = np.isfinite(found.probabilities).all(1)
+    p = np.where(known[:, None], found.probabilities, 1 / max(len(found.names), 1))
+    closed = hand.ignored | ~known
+    graph, word = neighbours(document, table), rows_are(document, table)
+    return uncertain_regions(p, graph, hand.codes >= 0, closed, names=found.names, rows_are=word, number=_MOST)

@@ -150,7 +150,9 @@ class LivePreview(QWidget):
         self.bar.setValue(round(1000 * progress.fraction))
 
     def _follow_state(self) -> None:
-        self.bar.setVisible(self.runner.state != "idle")
-        self.hide_button.setVisible(self.shown)
+        running = self.runner.state != "idle"
+        self.bar.setVisible(running)
+        self.hide_button.setText("Hide" if self.shown else "Stop")
+        self.hide_button.setVisible(self.shown or running)
         if not self.shown:  # a person may have deleted its layer
             self._explain(None)

@@ -100,6 +100,7 @@ def _views(bench: Any, tables: int) -> Iterator[tuple[str, Callable[[], object]]
         obs = document.table(table).obs
         if "domain" in obs:
             yield f"domains-{table}", lambda t=table: _domains(bench, t)
+            yield f"domains-{table}-by-hand", lambda t=table: _domains_by_hand(bench, t)
         if "proportions" in document.table(table).obsm:
             yield f"proportions-{table}", lambda t=table: _proportions(bench, t, 0)
             yield f"proportions-{table}-one-type", lambda t=table: _proportions(bench, t, 1)
@@ -173,6 +174,18 @@ def _domains(bench: Any, table: str) -> None:
     _show_alone(bench, element)
     bench.desk.presenter.colour_by(element, ColourBy(table, "obs/domain"))
     dock.refresh_now()
+
+
+def _domains_by_hand(bench: Any, table: str) -> None:
+    """Show the brush in the hand and what says how sure the map is, at the region that is least so."""
+    _domains(bench, table)
+    dock = bench.go_to("Domains")
+    dock.by_hand.tools.buttons["domain-brush"].click()
+    dock.trust_fold.set_open(True)
+    dock.trust.go_on()
+    wait_until(lambda: dock.trust.runner.state == "idle", _SETTLE_S)
+    bar = dock._area.verticalScrollBar()
+    bar.setValue(bar.maximum())
 
 
 def _proportions(bench: Any, table: str, index: int) -> None:
