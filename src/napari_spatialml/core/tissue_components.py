@@ -12,14 +12,22 @@ from .domains import Cells, Embedded
 from .graph import tissue_graph
 from .lowpass import components, morans_i, normalised
 from .report import Report, part, silent
+from .total_drift import capped_shares, share_of_totals
 
 __all__ = ["different_rows", "patterned", "tissue_components"]
 
 _NEIGHBOURS = 6
+_FOLLOWS = 0.5
+"""Share of the totals' pattern in space from which features are said to follow them."""
 
 
 def patterned(
-    cells: Cells, how: Literal["auto", "log", "none"], n_features: int, report: Report = silent
+    cells: Cells,
+    how: Literal["auto", "log", "none"],
+    n_features: int,
+    report: Report = silent,
+    *,
+    watch_totals: bool = False,
 ) -> tuple[Any, sp.csr_matrix]:
     """Return the normalised features with the clearest pattern in space (Moran's I), and the neighbours.
 
@@ -31,6 +39,9 @@ def patterned(
         As in `normalised`.
     n_features
         At most so many are kept, in their order.
+    watch_totals
+        With "auto": shares of the totals instead of logarithms, where the logarithms' pattern in space
+        follows that of the totals.
 
     Returns
     -------
@@ -39,9 +50,15 @@ def patterned(
     report(0.0, "Normalising")
     features = normalised(cells.features, how)
     graph = tissue_graph(cells.coordinates, _NEIGHBOURS, cells.sections)
+    kept = np.arange(features.shape[1])
     if features.shape[1] > n_features:
         clear = morans_i(features, graph, part(report, 0.1, 1.0), cells.sections)
-        features = features[:, np.sort(np.argsort(-clear, kind="stable")[:n_features])]
+        kept = np.sort(np.argsort(-clear, kind="stable")[:n_features])
+        features = features[:, kept]
+    if watch_totals and how == "auto" and features is not cells.features:
+        totals = np.asarray(cells.features.sum(1), dtype=np.float64).ravel()
+        if share_of_totals(features, totals, graph, cells.sections) > _FOLLOWS:
+            features = capped_shares(cells.features)[:, kept]
     return features, graph
 
 
@@ -51,12 +68,14 @@ def tissue_components(
     n_features: int,
     n_components: int,
     report: Report = silent,
+    *,
+    watch_totals: bool = False,
 ) -> Embedded:
     """Return the principal components of the features with the clearest pattern in space, and the neighbours.
 
     Parameters
     ----------
-    cells, how, n_features
+    cells, how, n_features, watch_totals
         As in `patterned`.
     n_components
         At most this many.
@@ -66,7 +85,7 @@ def tissue_components(
     BadInput
         When every feature is constant.
     """
-    features, graph = patterned(cells, how, n_features, part(report, 0.0, 0.6))
+    features, graph = patterned(cells, how, n_features, part(report, 0.0, 0.6), watch_totals=watch_totals)
     scores = components(features, n_components, part(report, 0.6, 1.0), cells.sections)
     require(scores.shape[1] > 0, "Every feature is constant over the section.", "Choose another table.")
     return Embedded(scores, graph)

@@ -21,7 +21,7 @@ from ...core.tissue_components import tissue_components
 class LowPassMixture(DomainDetector):
     """Find spatial domains as a mixture of Gaussians over features averaged with their neighbours.
 
-    Features are log-normalised, ranked by their pattern in space (Moran's I), reduced to principal
+    Features are log-normalised (shares of the total where logarithms follow it), ranked by their pattern in space (Moran's I), reduced to principal
     components and turned towards those that neighbours share most (maximum noise fractions). Each is
     averaged over neighbours as often as cross-validation says, and all are divided by a Gaussian
     mixture with one covariance, shrunk towards a sphere. Of many starts the likeliest is kept.
@@ -38,7 +38,8 @@ class LowPassMixture(DomainDetector):
     n_components: Annotated[int, Interval(ge=1, le=500), Advanced()] = 50
     """Number of principal components, of which at most 30 clear combinations are kept."""
     normalise: Annotated[Literal["auto", "log", "none"], Advanced()] = "auto"
-    """Divide each row by its total and take logarithms: "auto" does so for counts and raw intensities."""
+    """Divide each row by its total and take logarithms: "auto" does so for counts and raw intensities, and
+    takes no logarithms where they would follow totals that change over the section."""
     shrinkage: Annotated[float, Interval(ge=0, le=1), Advanced()] = 0.65
     """How far the covariance is shrunk to a sphere: 0 not at all, 1 wholly."""
     n_starts: Annotated[int, Interval(ge=1, le=1000), Advanced()] = 64
@@ -58,7 +59,7 @@ class LowPassMixture(DomainDetector):
         BadInput
             When every feature is constant.
         """
-        given = tissue_components(cells, self.normalise, self.n_features, self.n_components, report)
+        given = tissue_components(cells, self.normalise, self.n_features, self.n_components, report, watch_totals=True)
         return Embedded(signal_components(given.values, given.graph), given.graph)
 
     def smoothed(self, embedded: Embedded, cells: Cells, report: Report = silent) -> Embedded:
