@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QLabel
 from napari_spatialml.methods import method
 from napari_spatialml.session import DomainsSelection, correct, run
 from napari_spatialml.views.annotation_specs import STROKES as OUTLINES
+from napari_spatialml.views.row_layout import layout_of
 from napari_spatialml.widgets.categories import CategoryList
+from napari_spatialml.widgets.domains import DomainsDock
 from napari_spatialml.widgets.domains_strokes import KeptStrokes
 from napari_spatialml.widgets.domains_trust import TrustPart
 from napari_spatialml.widgets.folded import Folded
@@ -186,3 +188,20 @@ def test_a_tick_hides_the_strokes_and_a_click_in_their_list_shows_them_again(div
     divided.session.execute(correct(divided.session.document, "remove-domain-stroke", table=TABLE, number=0))
     kept.set_place(TABLE, "domain", {})
     assert not kept.shown.isVisible(), "there is nothing to show"
+
+
+def test_the_first_stroke_finds_how_rows_lie_once_the_map_was_looked_at(divided, show, qtbot):
+    session, memory = divided.session, divided.presenter.memory
+    session.execute(correct(session.document, "remove-domain-stroke", table=TABLE, number=0))
+    memory._held.clear()  # as after the section was opened again
+    steps = session.position
+    dock = show(DomainsDock(divided.viewer))
+    dock.refresh_now()
+    place = ("row layout", TABLE, "spots", divided.presenter.state.coordinate_system)
+    qtbot.waitUntil(lambda: place in memory._held, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.warming.runner.state == "idle", timeout=20_000)
+    made = next(iter(memory._held[place]._held.values()))
+    assert layout_of(session.document, *place[1:], memory) is made and session.position == steps
+    dock.refresh_now()
+    qtbot.wait(700)
+    assert dock.warming.runner._count == 1, "once for a map"
