@@ -19,6 +19,7 @@ from napari_spatialml.widgets.domains_strokes import KeptStrokes
 from napari_spatialml.widgets.domains_trust import TrustPart
 from napari_spatialml.widgets.folded import Folded
 from napari_spatialml.widgets.plots.stability import StabilityPlot
+from napari_spatialml.widgets.progress import Progress
 from napari_spatialml.widgets.stroke_list import IGNORED, StrokeList, stroke_in_words
 
 STROKES = [
@@ -205,3 +206,14 @@ def test_the_first_stroke_finds_how_rows_lie_once_the_map_was_looked_at(divided,
     dock.refresh_now()
     qtbot.wait(700)
     assert dock.warming.runner._count == 1, "once for a map"
+
+
+def test_what_is_done_at_once_shows_no_bar_and_what_takes_longer_does(divided, show):
+    dock = show(DomainsDock(divided.viewer))
+    for part in (dock.preview, dock.by_hand.refitting):
+        part._on_progress(Progress(0.4, "", 0.1, None))
+        assert not part.bar.isVisible()
+        part._on_progress(Progress(0.4, "", 1.0, 1.5))
+        assert part.bar.isVisible() and part.bar.value() == 400
+        part._follow_state()
+        assert not part.bar.isVisible(), "nothing runs"
