@@ -170,8 +170,10 @@ def test_a_tick_fades_what_is_unsure_and_follows_what_is_drawn(divided, show):
     assert (moved[held < 0.9] > 0.01).all() and (moved[held == 1] == 0).all(), "the less sure, the paler"
     divided.presenter.fade_unsure("spots", False)
     assert not trust.fades.isChecked() and np.array_equal(colours(divided), full)
+    picture = divided.presenter.layer_of("spots").thumbnail.copy()
     trust.how.setCurrentIndex(trust.how.findData("margin"))
     trust.draw()
+    assert not np.array_equal(divided.presenter.layer_of("spots").thumbnail, picture), "the list of layers follows"
     assert not trust.fades.isEnabled() and "Colour by domain" in trust.fades.toolTip()
 
 

@@ -188,6 +188,7 @@ def _update_dots(layer: Any, dots: Dots, *, rim: bool) -> None:
     if not np.array_equal(layer.shown, dots.shown):
         layer.shown = dots.shown
     recolour_points(layer, dots.colours, rim=rim)
+    layer.refresh(data_displayed=False, highlight=False, extent=False)  # its picture in the list of layers
 
 
 def recolour_points(layer: Any, colours: Any, *, rim: bool = False) -> None:

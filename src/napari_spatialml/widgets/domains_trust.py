@@ -204,7 +204,7 @@ class TrustPart(QWidget):
         self.how.setCurrentIndex(self.how.findData("stability"))
         self.draw()
         held = self.desk.session.document.table(self.table).obs[f"{self.column}_stability"]
-        return f"{line} On average {100 * float(np.nanmean(held)):.0f} % of them agree."
+        return f"{line} On average {100 * float(np.nanmean(held)):.0f} % of these maps agree; colours show where."
 
     def _follow_canvas(self) -> None:
         """Show in the field what the canvas shows, where it shows this map."""
