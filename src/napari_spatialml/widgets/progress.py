@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 __all__ = ["SHOWN_AFTER_S", "Clock", "Progress", "TaskListEntry", "time_left"]
 
-SHOWN_AFTER_S = 0.3
+SHOWN_AFTER_S = 0.5
 """What takes less shows no bar: a dock that makes room for it, and draws it, would take longer than the job."""
 
 
