@@ -224,3 +224,25 @@ def test_a_fill_under_the_mouse_follows_the_map(opened):
     presenter.correct("stroke-domain", table=TABLE, rows=[place(4, 2)], domain="b")
     presenter.current.hover(Pointer(np.array(at(6, 3))))
     assert "24 spots" in first and "23 spots" in presenter.hint
+
+
+def test_the_graphics_card_gets_the_spots_once_for_each_new_colour_and_not_where_the_brush_has_been(opened):
+    presenter, _ = opened
+    layer, sent = presenter.layer_of(SPOTS), []
+    for told in (layer.events.face_color, layer.events.border_color, layer._face.events.colors,
+                 layer._border.events.colors):  # fmt: skip
+        told.connect(lambda _event: sent.append(1))
+    presenter.use("domain-brush", table=TABLE, domain="a", radius_um=10.0)
+    sent.clear()
+    tool = presenter.current
+    tool.press(Pointer(np.array(at(0, 0), float)))
+    assert len(sent) == 1
+    tool.move(Pointer(np.array(at(0, 0), float) + 1))
+    assert len(sent) == 1, "no other spot is under the brush"
+    tool.move(Pointer(np.array(at(0, 1), float)))
+    assert len(sent) == 2
+    shown = layer.face_color[[0, 1, 2]]
+    assert np.array_equal(shown[0], shown[1]) and not np.array_equal(shown[0], shown[2])
+    assert np.array_equal(layer.border_color, layer.face_color)
+    tool.release(Pointer(np.array(at(0, 1), float)))
+    assert len(sent) == 2, "the document gives them what they have"

@@ -9,9 +9,17 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtWidgets import QLabel
 
+from napari_spatialml.methods import method
+from napari_spatialml.session import DomainsSelection, correct, run
+from napari_spatialml.views.annotation_specs import STROKES as OUTLINES
+from napari_spatialml.views.row_layout import layout_of
 from napari_spatialml.widgets.categories import CategoryList
+from napari_spatialml.widgets.domains import DomainsDock
+from napari_spatialml.widgets.domains_strokes import KeptStrokes
+from napari_spatialml.widgets.domains_trust import TrustPart
 from napari_spatialml.widgets.folded import Folded
 from napari_spatialml.widgets.plots.stability import StabilityPlot
+from napari_spatialml.widgets.progress import Progress
 from napari_spatialml.widgets.stroke_list import IGNORED, StrokeList, stroke_in_words
 
 STROKES = [
@@ -126,3 +134,88 @@ def test_a_new_domain_of_one_column_is_not_listed_with_another(show):
     names.forget()
     names.set_rows([("layer 1", "#00ff00", 5)])
     assert [r[0] for r in names.rows()] == ["layer 1"]
+
+
+TABLE = "spot_counts"
+
+
+@pytest.fixture
+def divided(desk):
+    """Return a desk whose section has a map of domains and a stroke on it, and shows both."""
+    run(desk.session, method("domains", "low-pass-mixture")(n_domains=3, n_starts=3), DomainsSelection(TABLE))
+    desk.session.execute(correct(desk.session.document, "stroke-domain", table=TABLE, rows=[0, 1, 2], domain="D9"))
+    desk.presenter.show()
+    return desk
+
+
+def colours(desk):
+    return np.asarray(desk.presenter.layer_of("spots").face_color, float)[:, :3].copy()
+
+
+def drawn(desk):
+    return any(OUTLINES in layer.name for layer in desk.viewer.layers)
+
+
+def test_a_tick_fades_what_is_unsure_and_follows_what_is_drawn(divided, show):
+    trust = show(TrustPart(divided))
+    divided.state_changed.connect(lambda: trust.set_place(TABLE, "domain"))
+    trust.show_domains(TABLE, "domain")
+    document = divided.session.document
+    held = document.table(TABLE).obs["domain_margin"]
+    assert trust.fades.isEnabled() and not trust.fades.isChecked()
+    full = colours(divided)
+    trust.fades.click()
+    assert divided.presenter.state.faded == {"spots"} and trust.fades.isChecked()
+    moved = np.abs(colours(divided) - full).max(1)
+    assert (moved[held < 0.9] > 0.01).all() and (moved[held == 1] == 0).all(), "the less sure, the paler"
+    divided.presenter.fade_unsure("spots", False)
+    assert not trust.fades.isChecked() and np.array_equal(colours(divided), full)
+    picture = divided.presenter.layer_of("spots").thumbnail.copy()
+    trust.how.setCurrentIndex(trust.how.findData("margin"))
+    trust.draw()
+    assert not np.array_equal(divided.presenter.layer_of("spots").thumbnail, picture), "the list of layers follows"
+    assert not trust.fades.isEnabled() and "Colour by domain" in trust.fades.toolTip()
+
+
+def test_a_tick_hides_the_strokes_and_a_click_in_their_list_shows_them_again(divided, show):
+    kept = show(KeptStrokes(divided))
+    divided.state_changed.connect(lambda: kept.set_place(TABLE, "domain", {}))
+    TrustPart(divided, kept).show_domains(TABLE, "domain")
+    assert kept.shown.isVisible() and kept.shown.isChecked() and drawn(divided)
+    kept.shown.click()
+    assert not drawn(divided) and not kept.shown.isChecked()
+    kept.go_to(0)
+    assert drawn(divided) and kept.shown.isChecked(), "a stroke that is asked for is seen"
+    divided.presenter.show(strokes=False)
+    assert not kept.shown.isChecked()
+    divided.session.execute(correct(divided.session.document, "remove-domain-stroke", table=TABLE, number=0))
+    kept.set_place(TABLE, "domain", {})
+    assert not kept.shown.isVisible(), "there is nothing to show"
+
+
+def test_the_first_stroke_finds_how_rows_lie_once_the_map_was_looked_at(divided, show, qtbot):
+    session, memory = divided.session, divided.presenter.memory
+    session.execute(correct(session.document, "remove-domain-stroke", table=TABLE, number=0))
+    memory._held.clear()  # as after the section was opened again
+    steps = session.position
+    dock = show(DomainsDock(divided.viewer))
+    dock.refresh_now()
+    place = ("row layout", TABLE, "spots", divided.presenter.state.coordinate_system)
+    qtbot.waitUntil(lambda: place in memory._held, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.warming.runner.state == "idle", timeout=20_000)
+    made = next(iter(memory._held[place]._held.values()))
+    assert layout_of(session.document, *place[1:], memory) is made and session.position == steps
+    dock.refresh_now()
+    qtbot.wait(700)
+    assert dock.warming.runner._count == 1, "once for a map"
+
+
+def test_what_is_done_at_once_shows_no_bar_and_what_takes_longer_does(divided, show):
+    dock = show(DomainsDock(divided.viewer))
+    for part in (dock.preview, dock.by_hand.refitting):
+        part._on_progress(Progress(0.4, "", 0.1, None))
+        assert not part.bar.isVisible()
+        part._on_progress(Progress(0.4, "", 1.0, 1.5))
+        assert part.bar.isVisible() and part.bar.value() == 400
+        part._follow_state()
+        assert not part.bar.isVisible(), "nothing runs"

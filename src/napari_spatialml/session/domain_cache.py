@@ -34,6 +34,9 @@ _SECTIONS_KEPT = 4
 _MOST_TYPES = 1000
 _LOCK = threading.Lock()
 _STAGES: OrderedDict[tuple[Any, ...], Embedded] = OrderedDict()
+_MAKING: dict[tuple[Any, ...], threading.Event] = {}
+"""Stages that some thread makes just now: another that needs one waits, and does not make it twice."""
+_LOOK_S = 0.05
 
 
 class DomainInputs:
@@ -66,7 +69,7 @@ class DomainInputs:
     def embedded(self, method: DomainDetector, report: Report = silent) -> Embedded:
         """Return the first stage of a method."""
         key = (self.fingerprint, method.name, _settings(method, method.embeds))
-        return _kept(key, lambda: method.embedded(self.cells, report))
+        return _kept(key, lambda: method.embedded(self.cells, report), report)
 
     def smoothed(self, method: DomainDetector, report: Report = silent) -> Embedded:
         """Return the second stage of a method.
@@ -84,7 +87,7 @@ class DomainInputs:
             method.check(self.cells, embedded)
             return method.smoothed(embedded, self.cells, part(report, 0.9, 1.0))
 
-        found = _kept((self.fingerprint, method.name, settings, "smoothed"), made)
+        found = _kept((self.fingerprint, method.name, settings, "smoothed"), made, report)
         method.check(self.cells, found)
         return found
 
@@ -93,12 +96,26 @@ def _settings(method: DomainDetector, names: Sequence[str]) -> tuple[tuple[str, 
     return tuple((name, getattr(method, name)) for name in sorted(set(names)))
 
 
-def _kept(key: tuple[Any, ...], make: Callable[[], Embedded]) -> Embedded:
-    with _LOCK:
-        if key in _STAGES:
-            _STAGES.move_to_end(key)
-            return _STAGES[key]
-    made = make()
+def _kept(key: tuple[Any, ...], make: Callable[[], Embedded], report: Report) -> Embedded:
+    while True:
+        with _LOCK:
+            if key in _STAGES:
+                _STAGES.move_to_end(key)
+                return _STAGES[key]
+            other = _MAKING.get(key)
+            if other is None:
+                _MAKING[key] = threading.Event()
+                break
+        while not other.wait(_LOOK_S):
+            report(0.0, "Waiting for what is being computed")
+    try:
+        return _keep(key, make())
+    finally:  # one that was stopped leaves it to those that wait
+        with _LOCK:
+            _MAKING.pop(key).set()
+
+
+def _keep(key: tuple[Any, ...], made: Embedded) -> Embedded:
     with _LOCK:
         _STAGES[key] = made
         while len(_STAGES) > 1 and sum(map(_bytes, _STAGES.values())) > _LARGEST:

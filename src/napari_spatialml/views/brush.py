@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..session.corrections import packed
+from .layers import recolour_points
 from .marks import circle, path_lines
 from .shape_levels import colours_in_bytes
 from .spots import centres_um, is_circles
@@ -106,7 +107,7 @@ class Brush(Tool):
         if self.circles:
             hit = np.flatnonzero(near_path(self._where, segment, self.radius_um))
             found = self._row_of(self._ids[hit])
-            self._preview(hit[found >= 0])
+            self._preview(hit[[row >= 0 and row not in self.rows for row in found.tolist()]])
         else:
             found = self._row_of(pd.Index(self._labels_under(segment)))
         self.rows.update(int(r) for r in found if r >= 0)
@@ -163,9 +164,7 @@ def _recolour(layer: Any, spots: Any, colours: npt.NDArray[Any]) -> None:
         return
     changed = layer.face_color.copy()
     changed[spots] = colours
-    with layer.events.face_color.blocker():  # the colour of the border sends both
-        layer.face_color = changed
-    layer.border_color = changed
+    recolour_points(layer, changed)
 
 
 def near_path(points: Point, path: Point, radius: float) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .colormaps import colormap_of
 from .specs import Dots, ImageSpec, LabelsSpec, LayerSpec, PointsSpec, RasterSpec, ShapesSpec, SurfaceSpec, VectorsSpec
 
-__all__ = ["ELEMENT", "make_layer", "update_layer"]
+__all__ = ["ELEMENT", "make_layer", "recolour_points", "update_layer", "without_thumbnail"]
 
 ELEMENT = "element"
 """The one key of ``layer.metadata``: the element's name."""
@@ -186,12 +187,22 @@ def _update_dots(layer: Any, dots: Dots, *, rim: bool) -> None:
         layer.size = dots.sizes
     if not np.array_equal(layer.shown, dots.shown):
         layer.shown = dots.shown
-    if rim:
-        layer.face_color = dots.colours
-        return
-    with layer.events.face_color.blocker():  # the colour of the border sends both
-        layer.face_color = dots.colours
-    layer.border_color = dots.colours
+    recolour_points(layer, dots.colours, rim=rim)
+    layer.refresh(data_displayed=False, highlight=False, extent=False)  # its picture in the list of layers
+
+
+def recolour_points(layer: Any, colours: Any, *, rim: bool = False) -> None:
+    """Give points other colours, and their borders too unless they are a rim of their own.
+
+    napari sends every point to the graphics card at each of the four messages that a change of both makes: one is left.
+    """
+    faces, borders = np.array_equal(layer.face_color, colours), rim or np.array_equal(layer.border_color, colours)
+    with layer._face.events.blocker_all(), layer._border.events.blocker_all():
+        if not faces:
+            with layer.events.face_color.blocker() if not borders else nullcontext():
+                layer.face_color = colours
+        if not borders:
+            layer.border_color = colours
 
 
 def _vectors(spec: VectorsSpec, shared: dict[str, Any]) -> Any:
@@ -200,9 +211,13 @@ def _vectors(spec: VectorsSpec, shared: dict[str, Any]) -> Any:
     lines, colours = spec.make()
     given = {"edge_color": colours} if len(lines) else {}
     layer = Vectors(lines, vector_style="line", edge_width=spec.width, ndim=2, **given, **shared)
-    # a picture of thousands of lines in the list of layers takes longer than drawing them
-    layer._update_thumbnail = _nothing  # type: ignore[method-assign]
+    without_thumbnail(layer)
     return layer
+
+
+def without_thumbnail(layer: Any) -> None:
+    """Let a layer have no picture in the list of layers: one of thousands of lines takes longer than drawing them."""
+    layer._update_thumbnail = _nothing
 
 
 def _nothing() -> None: ...

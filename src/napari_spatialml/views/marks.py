@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..core.transform import Affine
-from .layers import UNITS
+from .layers import UNITS, without_thumbnail
 
 __all__ = ["Marks", "circle", "outline_of", "path_lines"]
 
@@ -55,7 +55,9 @@ class Marks:
             self._layer = self._made()
         self._layer.data = lines
         if len(lines):
-            self._layer.edge_width = _WIDTH / max(float(self._viewer.scene.camera.zoom), 1e-9)
+            width = _WIDTH / max(float(self._viewer.scene.camera.zoom), 1e-9)
+            if self._layer.edge_width != width:
+                self._layer.edge_width = width
             self._layer.edge_color = np.concatenate([np.repeat(transform_color(c), len(p), axis=0) for p, c in parts])
 
     def clear(self) -> None:
@@ -73,6 +75,7 @@ class Marks:
 
         active = self._viewer.layers.selection.active
         layer = Vectors(np.zeros((0, 2, 2)), ndim=2, name=self._name, vector_style="line", units=UNITS)
+        without_thumbnail(layer)
         self._viewer.layers.append(layer)
         if active is not None:
             self._viewer.layers.selection.active = active

@@ -22,7 +22,7 @@ from .places import as_matrix
 from .rasters import EDITABLE, is_pixel_grid
 from .spots import is_circles
 
-__all__ = ["RowLayout", "layout_of"]
+__all__ = ["RowLayout", "layout_of", "prepared_layout"]
 
 _KEPT = 128
 """So many outlines are kept."""
@@ -166,10 +166,30 @@ def layout_of(document: Document, table: str, element: str, system: str, memory:
     BadInput
         When the table names by words what the element numbers.
     """
+    name, token, affine = _address(document, table, element, system)
+    last: Memory = memory.get(name, partial(Memory, 1))
+    return last.get(token, partial(RowLayout, document, table, element, affine))
+
+
+def prepared_layout(document: Document, table: str, element: str, system: str) -> Callable[[Memory], RowLayout]:
+    """Find how rows lie, on any thread; return what keeps it in a memory, in the window's thread.
+
+    Raises
+    ------
+    BadInput
+        As `layout_of`.
+    """
+    name, token, affine = _address(document, table, element, system)
+    made = RowLayout(document, table, element, affine)
+    _ = made.graph, made.distance  # found when first asked for
+    return lambda memory: memory.get(name, partial(Memory, 1)).get(token, lambda: made)
+
+
+def _address(document: Document, table: str, element: str, system: str) -> tuple[Hashable, Hashable, Affine]:
+    """Return where a layout is kept, what it depends on, and the way from the element's coordinates to µm."""
     affine, kind = document.affine(element, system), document.type_of(element)
     token = document.revision(("tables", table, "X")), document.revision((kind, element)), as_matrix(affine)
-    last: Memory = memory.get(("row layout", table, element, system), partial(Memory, 1))
-    return last.get(token, partial(RowLayout, document, table, element, affine))
+    return ("row layout", table, element, system), token, affine
 
 
 def _lattice(document: Document, table: str, labels: str) -> npt.NDArray[np.int64]:

@@ -18,6 +18,7 @@ from .domains_number import NumberPart
 from .domains_preview import DomainsPreviewRow
 from .domains_strokes import is_divided
 from .domains_trust import TrustPart
+from .domains_warming import Warming
 from .folded import Folded
 from .step import MethodStep
 from .style import SPACING, Heading
@@ -42,6 +43,7 @@ class DomainsDock(MethodStep):
         self.map = MapPart(self.desk)
         self.by_hand = StrokesPart(self.desk, self.map.target)
         self.trust, self.further = TrustPart(self.desk), FurtherPart(self.desk)
+        self.warming = Warming(self.desk, self)
         self._hand_heading = Heading("By hand")
         self.trust_fold = Folded(
             "How sure is it", "Where the map is unsure, and what the strokes and other seeds say.", self.trust
@@ -89,11 +91,13 @@ class DomainsDock(MethodStep):
         for part in (self.map, self._hand_heading, self.by_hand, self.preview, self.further_fold):
             part.setVisible(there)
         self.number.suggest.set_ready(there)
-        self.map.set_place(table, column, there and is_divided(self.session.document, table, column))
+        divided = there and is_divided(self.session.document, table, column)
+        self.map.set_place(table, column, divided)
         self.trust_fold.setVisible(there and bool(self.map.categories.rows()))
         self.by_hand.set_place(table, column, self.map.colours())
         self.trust.set_place(table, column)
         self.further.set_place(table, column)
+        self.warming.follow(table if divided and self.isVisible() and not self.session.read_only else "", column)
 
     def waiting_for(self) -> str:
         """Return what is missing."""
@@ -157,4 +161,5 @@ class DomainsDock(MethodStep):
             self.preview.clear()
             self.number.clear()
             self.trust.clear()
+            self.warming.stop()
         super()._on_opened()

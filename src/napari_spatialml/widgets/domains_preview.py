@@ -14,6 +14,7 @@ from ..session.previewing_domains import DomainsPreview, domains_preview
 from ..views.domains_preview import DomainsLayer, legend_of
 from ..views.state import Legend
 from .desk import Desk
+from .domains_strokes import rows_are
 from .live_preview import LivePreview
 from .messages import Message
 
@@ -65,6 +66,8 @@ class DomainsPreviewRow(LivePreview):
         assert presenter is not None
         self._drawn.show(presenter, found)
         n, k = len(found.where), len(found.names)
-        moved = f", {found.changed:,} rows unlike the map of today" if found.changed >= 0 else ""
-        said = f"Preview, not stored: {k} domains over {n:,} rows{moved} ({found.seconds:.2f} s). Run stores it."
+        words = rows_are(presenter.document, found.selection.table, n)
+        moved = f", {found.changed:,} of them unlike the map of today" if found.changed > 0 else ""
+        moved = moved or (", the same as the map of today" if found.changed == 0 else "")
+        said = f"Preview, not stored: {k} domains over {n:,} {words}{moved} ({found.seconds:.2f} s). Run stores it."
         return legend_of(presenter, found), Message("info", said)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QVBoxLayout, QWidget
 
 from ..errors import SpatialMLError
 from ..session.domain_maps import about_map
@@ -15,7 +15,7 @@ from ..session.domain_strokes import held_strokes, stroke_rows
 from ..session.gather import coordinates_of
 from ..session.selection import by_hand
 from .stroke_list import StrokeList
-from .style import SPACING, Quiet, Tool, tool_row
+from .style import SPACING, Quiet, Tool, tool_row, tooltip
 
 if TYPE_CHECKING:
     from ..session import Document
@@ -61,6 +61,11 @@ class KeptStrokes(QWidget):
                 Tool("Remove all", "Take all away that was given by hand; one undo brings it back.", self.release),
             ]
         )
+        self.shown = QCheckBox("Show strokes on the map")
+        self.shown.setToolTip(
+            tooltip("Outline what was set by hand, and hatch what is ignored. Hidden strokes count all the same.")
+        )
+        self.shown.clicked.connect(self.show_strokes)
         self.list.chosen.connect(self.go_to)
         self.list.moved.connect(self.move)
         self.list.reason_given.connect(self.give_reason)
@@ -68,13 +73,16 @@ class KeptStrokes(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.list, self.buttons, self.about):
+        for part in (self.shown, self.list, self.buttons, self.about):
             layout.addWidget(part)
 
     def set_place(self, table: str, column: str, colours: Mapping[str, str]) -> None:
         """List the strokes of a column, with the colours of its domains."""
         self.table, self.column = table, column
         self.list.set_strokes(self.entries(), colours)
+        presenter = self.desk.presenter
+        self.shown.setVisible(bool(self.list.entries))
+        self.shown.setChecked(presenter is None or presenter.state.strokes)
         said = self._in_words()
         self.about.setText(said)
         self.about.setVisible(bool(said))
@@ -86,12 +94,19 @@ class KeptStrokes(QWidget):
             return []
         return held_strokes(self.desk.session.document, self.table, self.column)
 
+    def show_strokes(self, on: bool) -> None:
+        """Outline the strokes on the canvas, or leave only the colours of the map."""
+        if self.desk.presenter is not None:
+            self.desk.presenter.show(strokes=on)
+
     def go_to(self, number: int) -> None:
         """Show a stroke on the canvas: its outline is another than that of the others, and comes into view."""
         presenter, entries = self.desk.presenter, self.list.entries
         if presenter is None or not 0 <= number < len(entries):
             return
         self.list.mark(number)
+        if not presenter.state.strokes:
+            self.show_strokes(True)
         presenter.show_stroke(self.table, self.column, number)
         rows = stroke_rows(presenter.document, self.table, entries[number])
         if len(rows) and not self._in_view(rows):

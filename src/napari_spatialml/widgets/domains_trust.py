@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from ..core.uncertain_region import Region, uncertain_regions
 from ..errors import BadInput
@@ -38,6 +38,7 @@ _TRY = "Divide the section again from other random starts, and see where the map
 _NONE = "Run a method first."
 _NO_STROKES = "Brush over some rows first."
 _LOCKED = "The section is open for reading only: what is found is kept with it."
+_FADE = "Draw the colours of the domains the paler the less sure the map is: by its margin."
 _MOST = 30
 """So many regions are led to, one after the other."""
 
@@ -60,6 +61,8 @@ class TrustPart(QWidget):
         self._at, self._known = -1, None
         self.how, self.region = QComboBox(), Quiet()
         self.how.activated.connect(lambda _i: self.draw())
+        self.fades = QCheckBox("Fade what is unsure")
+        self.fades.clicked.connect(self.fade)
         self.rows = Rows()
         self.rows.add(
             "Colour by",
@@ -67,6 +70,7 @@ class TrustPart(QWidget):
             "Margin: how much likelier the first domain is than the second. Boundary: the share of neighbours in "
             "other domains. Stability: the share of seeds that agree; press Try other seeds for it.",
         )
+        self.rows.add("", self.fades)
         self.leading = tool_row([Tool("Most uncertain", "", self.go_on)])
         self.next = self.leading.findChild(QPushButton, "Most uncertain")
         self.next.setShortcut("Alt+U")
@@ -133,6 +137,15 @@ class TrustPart(QWidget):
             key = f"obs/{self.column}{_WAYS[str(self.how.currentData())]}"
             presenter.colour_by(element, ColourBy(self.table, key))
 
+    def fade(self, on: bool) -> None:
+        """Draw the domains the paler the less sure the map is, or all in full colours."""
+        presenter, session = self.desk.presenter, self.desk.session
+        if presenter is None or session is None or not self.table:
+            return
+        if on:
+            self.draw()
+        presenter.fade_unsure(session.document.annotated(self.table), on)
+
     def go_on(self) -> None:
         """Go to the region where a stroke would teach most; again: to the next."""
         session = self.desk.session
@@ -191,13 +204,15 @@ class TrustPart(QWidget):
         self.how.setCurrentIndex(self.how.findData("stability"))
         self.draw()
         held = self.desk.session.document.table(self.table).obs[f"{self.column}_stability"]
-        return f"{line} On average {100 * float(np.nanmean(held)):.0f} % of them agree."
+        return f"{line} On average {100 * float(np.nanmean(held)):.0f} % of these maps agree; colours show where."
 
     def _follow_canvas(self) -> None:
         """Show in the field what the canvas shows, where it shows this map."""
         presenter = self.desk.presenter
         assert presenter is not None and self.desk.session is not None
-        colour = presenter.colour_of(self.desk.session.document.annotated(self.table))
+        element = self.desk.session.document.annotated(self.table)
+        self.fades.setChecked(element in presenter.state.faded)
+        colour = presenter.colour_of(element)
         if colour is None or colour.table != self.table:
             return
         way = next((w for w, end in _WAYS.items() if colour.key == f"obs/{self.column}{end}"), "")
@@ -215,6 +230,11 @@ class TrustPart(QWidget):
             if there
             else tooltip("Run a method first: a map by hand alone says nothing of where it is unsure.")
         )
+        fading = "" if there else _NONE
+        if there and self.how.currentData() != DOMAIN:
+            fading = "Colour by domain for it."
+        self.fades.setEnabled(not fading)
+        self.fades.setToolTip(tooltip(f"{_FADE} {fading}".strip()))
         known = about_map(document, self.table, self.column).get("accuracy")
         said = known.get("sentence") if isinstance(known, dict) else None
         self.accuracy.setText(said if isinstance(said, str) else "")

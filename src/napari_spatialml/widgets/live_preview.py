@@ -15,7 +15,7 @@ from ..views.state import Legend
 from .desk import Desk
 from .messages import Message, MessageLine, tell
 from .preview_parts import lay_out_preview, set_up_preview
-from .progress import Progress
+from .progress import SHOWN_AFTER_S, Progress
 from .runner import Runner
 
 __all__ = ["LivePreview"]
@@ -146,12 +146,16 @@ class LivePreview(QWidget):
         self._follow_state()
 
     def _on_progress(self, progress: Progress) -> None:
+        if progress.elapsed < SHOWN_AFTER_S:
+            return
+        self.bar.show()
         self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
         self.bar.setValue(round(1000 * progress.fraction))
 
     def _follow_state(self) -> None:
         running = self.runner.state != "idle"
-        self.bar.setVisible(running)
+        if not running:
+            self.bar.hide()
         self.hide_button.setText("Hide" if self.shown else "Stop")
         self.hide_button.setVisible(self.shown or running)
         if not self.shown:  # a person may have deleted its layer

@@ -7,7 +7,10 @@ import sys
 import time
 from dataclasses import dataclass
 
-__all__ = ["Clock", "Progress", "TaskListEntry", "time_left"]
+__all__ = ["SHOWN_AFTER_S", "Clock", "Progress", "TaskListEntry", "time_left"]
+
+SHOWN_AFTER_S = 0.5
+"""What takes less shows no bar: a dock that makes room for it, and draws it, would take longer than the job."""
 
 
 @dataclass(frozen=True)

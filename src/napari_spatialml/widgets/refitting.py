@@ -12,7 +12,7 @@ from ..core.report import Report
 from ..errors import Stale
 from ..session import finish_refit, refit
 from .messages import Message, MessageLine, tell
-from .progress import Progress
+from .progress import SHOWN_AFTER_S, Progress
 from .runner import Runner
 from .style import Quiet, thin_bar
 
@@ -84,7 +84,6 @@ class Refitting(QWidget):
 
         n = session.document.table(table).n_obs
         self.step.setText(f"Fitting {n:,} {self._rows} again …")
-        self.message.show_message(None)
         self.runner.run(
             work,
             on_result=lambda made: self._finish(session, table, output, *made),
@@ -116,10 +115,15 @@ class Refitting(QWidget):
         self._follow_state()
 
     def _on_progress(self, progress: Progress) -> None:
+        if progress.elapsed < SHOWN_AFTER_S:
+            return
+        self.message.show_message(None)  # of the fit before
+        self.bar.show()
+        self.step.show()
         self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
         self.bar.setValue(round(1000 * progress.fraction))
 
     def _follow_state(self) -> None:
-        running = self.runner.state != "idle"
-        for part in (self.bar, self.step):
-            part.setVisible(running)
+        if self.runner.state == "idle":
+            for part in (self.bar, self.step):
+                part.hide()
