@@ -118,9 +118,16 @@ def features_of(document: Document, table: str, features: str) -> Any:
         return held.X
     if part in ("layers", "obsm") and key in getattr(held, part):
         found = getattr(held, part)[key]
-        return found.to_numpy(dtype=float) if isinstance(found, pd.DataFrame) else found
+        return _numbers(found, f"{features}' of '{table}") if isinstance(found, pd.DataFrame) else found
     have = ["X", *(f"layers/{k}" for k in held.layers), *(f"obsm/{k}" for k in held.obsm)]
     raise BadInput(f"The table '{table}' has no features '{features}'.", f"Choose one of: {', '.join(have)}.")
+
+
+def _numbers(frame: pd.DataFrame, what: str) -> npt.NDArray[np.float64]:
+    words = [name for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    if words:
+        raise BadInput(f"The column '{words[0]}' of '{what}' holds no numbers.", "Choose other features.")
+    return np.asarray(frame.to_numpy(dtype=float, na_value=np.nan))
 
 
 def coordinates_of(document: Document, table: str, coordinate_system: str = "") -> npt.NDArray[np.float64]:
