@@ -17,7 +17,7 @@ from napari_spatialml.errors import BadInput
 from napari_spatialml.session import DomainsSelection, Session, correct, refit_domains_now, run
 
 from .conftest import state_of
-from .divided import MIXTURE, TABLE, about, divided, do, names, probabilities, started, strokes
+from .divided import MIXTURE, OTHER, TABLE, about, divided, do, names, probabilities, started, strokes
 
 warnings.simplefilter("ignore")
 
@@ -137,3 +137,17 @@ def test_features_that_are_words_are_named():
         table.obsm["shape"] = pd.DataFrame({"area": np.arange(64.0), "kind": ["round"] * 64}, index=table.obs_names)
         with pytest.raises(BadInput, match="column 'kind' of 'obsm/shape'"):
             run(session, MIXTURE(n_domains=3), DomainsSelection(TABLE, "obsm/shape"))
+
+
+def test_counts_kept_as_objects_are_refused_by_their_type():
+    with closing(started(second=True)) as session:
+        session.document.table(OTHER).X = session.document.table(OTHER).X.toarray().astype(object)
+        with pytest.raises(BadInput, match="'X' of 'second' holds 'object'"):
+            run(session, MIXTURE(n_domains=3), DomainsSelection(TABLE, others=(OTHER,)))
+
+
+@pytest.mark.parametrize("source", ["", "  ", "x" * 5000, "nowhere.zarr::counts", "a\0b"])
+def test_a_source_that_no_file_can_be_is_refused(section, source):
+    with pytest.raises(BadInput, match="no table and no section") as refused:
+        correct(section.document, "transfer-domains", table=TABLE, source=source)
+    assert "section.zarr::table" in refused.value.hint and len(str(refused.value)) < 500
