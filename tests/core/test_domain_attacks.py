@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from napari_spatialml.core.domains import Cells
 from napari_spatialml.core.graph import knn_graph
 from napari_spatialml.core.lowpass import normalised
+from napari_spatialml.core.uncertain_region import uncertain_regions
 from napari_spatialml.errors import BadInput
 from napari_spatialml.methods import method
 
@@ -61,3 +62,9 @@ def test_a_handful_of_rows_is_divided_in_a_moment(name):
         found = method("domains", name)(n_domains=2)(Cells(COUNTS[:n], WHERE[:n]))
         assert len(found.labels) == n
     assert time.perf_counter() - start < 20
+
+
+@pytest.mark.parametrize(("shape", "names"), [((100,), None), ((100, 3), ["only one"])])
+def test_probabilities_and_names_that_do_not_fit_are_told(shape, names):
+    with pytest.raises(BadInput, match=r"shape|1 names for 3"):
+        uncertain_regions(np.full(shape, 1 / 3), knn_graph(WHERE, 6), names=names)
