@@ -56,3 +56,17 @@ def test_sizes_and_agreement_are_told(section, tmp_path, capsys):
     assert "ARI    1.000" in said and "tumour bed" in said and "cancer" in said
     assert main(["domain-agreement", str(section), "--with", "nobody"]) == 2
     assert "no column 'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["domain-markers", "--csv", "/nowhere/at/all.csv"], "could not be written"),
+        (["domain-markers", "--top", "-1"], "--top"),
+        (["domain-sizes", "--column", "nothing"], "Run a method first"),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_sentence(section, capsys, wrong, said):
+    assert main([wrong[0], str(section), *wrong[1:]]) == 2
+    told = capsys.readouterr().err
+    assert said in told and "fault of the program" not in told

@@ -52,3 +52,8 @@ def test_too_few_rows_are_refused_and_stop_stops():
 
     with pytest.raises(Cancelled):
         domain_number(LowPassMixture(), tissue(3), (3, 4), report=stop)
+
+
+def test_as_many_domains_as_rows_are_not_suggested_though_such_maps_agree():
+    found = domain_number(LowPassMixture(), tissue(3, side=7), range(2, 200))
+    assert found.numbers.max() == 13 and found.suggested == 3

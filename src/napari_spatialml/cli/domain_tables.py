@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from ..errors import BadInput
 from .proportions import opened
@@ -21,7 +21,7 @@ Section = Annotated[Path, Parameter(help="The saved section, a SpatialData store
 Table = Annotated[str, Parameter(help="The table; found by itself where only one has such domains.")]
 Column = Annotated[str, Parameter(help="The column of domains.")]
 Features = Annotated[str, Parameter(help='What is compared: "X", "layers/NAME" or "obsm/NAME".')]
-Top = Annotated[int, Parameter(help="So many features are shown.")]
+Top = Annotated[int, Parameter(help="So many features are shown.", validator=validators.Number(gte=1))]
 Csv = Annotated[Path | None, Parameter(help="Write all figures here as a table.")]
 _HEADS = ("AUROC", "log2 fold", "Cohen's d", "mean in", "mean out", "rows in", "rows out")
 
@@ -140,7 +140,10 @@ def _percent(share: float) -> str:
 
 def _write(frame: pd.DataFrame, csv: Path | None) -> None:
     if csv is not None:
-        frame.to_csv(csv, index=False)
+        try:
+            frame.to_csv(csv, index=False)
+        except OSError as error:
+            raise BadInput(f"'{csv}' could not be written ({error.strerror or error}).", "Choose another.") from error
         print(f"{len(frame):,} rows are in '{csv}'.")
 
 
@@ -149,5 +152,6 @@ def only_table(document: Any, column: str) -> str:
     found = [t for t in document.names("tables") if column in document.table(t).obs]
     if len(found) != 1:
         listed = ", ".join(f"'{n}'" for n in found) or "none"
-        raise BadInput(f"The section has {len(found)} tables with '{column}': {listed}.", "Choose one with --table.")
+        said = "Choose one with --table." if found else "Run a method first, or choose another --column."
+        raise BadInput(f"The section has {len(found)} tables with '{column}': {listed}.", said)
     return str(found[0])

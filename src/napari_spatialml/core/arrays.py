@@ -12,6 +12,10 @@ from ..errors import BadInput
 __all__ = ["as_coordinates", "as_finite", "frozen", "require"]
 
 
+_FARTHEST = 1e100
+"""µm: squares of what is farther away are no numbers."""
+
+
 def require(condition: bool, message: str, hint: str = "") -> None:
     """Raise `BadInput` unless the condition holds."""
     if not condition:
@@ -35,9 +39,11 @@ def as_finite(values: Any, what: str, ndim: int) -> npt.NDArray[np.float64]:
 
 
 def as_coordinates(values: Any, what: str, n: int | None = None) -> npt.NDArray[np.float64]:
-    """Return finite (n, 2) coordinates in µm, as (y, x), or raise `BadInput`."""
+    """Return finite (n, 2) coordinates in µm, as (y, x), none above 1e100, or raise `BadInput`."""
     array = as_finite(values, what, 2)
     require(array.shape[1] == 2, f"{what} have {array.shape[1]} columns.", "Give two: y and x, in µm.")
+    far = float(np.abs(array).max(initial=0.0))
+    require(far <= _FARTHEST, f"{what} reach {far:.3g} µm.", "Set the section's unit, or mend them, first.")
     if n is not None:
         require(len(array) == n, f"{what}: {len(array)} rows for {n} observations.", "Give one row for each.")
     return array

@@ -24,6 +24,8 @@ Array = npt.NDArray[np.float64]
 _SHARE = 0.8
 _MOST_ROWS = 6000
 _NEARLY = 0.03
+_ROWS_EACH = 3
+"""Maps in which nearly every row is a domain of its own agree whatever the tissue."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def domain_number(
     smoothed
         As the method's `smoothed` returned it.
     numbers
-        Numbers of domains, each >= 2; those above the number of different rows are left out.
+        Numbers of domains, each >= 2; those above the number of different rows, and with fewer than three
+        rows a domain, are left out.
     ignored
         (n,) rows that do not count; or None.
     repeats
@@ -96,7 +99,7 @@ def domain_number(
     require(repeats >= 2, f"{repeats} part cannot be compared.", "Divide 2 or more.")
     pool = _pool(len(smoothed.values), ignored)
     parts = [_part(smoothed, pool, repeat) for repeat in range(repeats)]
-    most = min(min(len(rows) for rows, _ in parts), smoothed.different)
+    most = min(min(len(rows) for rows, _ in parts) // _ROWS_EACH, smoothed.different)
     tried = sorted({int(number) for number in numbers if 2 <= number <= most})
     require(bool(tried), f"{len(pool)} rows are too few to compare numbers of domains.", "Choose another table.")
     found = []

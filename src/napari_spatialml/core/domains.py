@@ -47,10 +47,12 @@ class Cells:
     def __post_init__(self) -> None:
         if sp.issparse(self.features):
             features = sp.csr_matrix(self.features)
+            _check_numbers(features.dtype)
             finite = bool(np.isfinite(features.data).all())
         else:
             features = frozen(np.asarray(self.features))
             require(features.ndim == 2, f"The features have the shape {features.shape}.", "Give (rows, features).")
+            _check_numbers(features.dtype)
             finite = bool(np.isfinite(features).all())
         require(finite, "The features hold NaN or infinite values.", "Remove or fill them first.")
         n = int(features.shape[0])
@@ -75,6 +77,10 @@ class Cells:
             require(ignored.dtype == bool, "The marks of ignored rows are not booleans.", "Give true or false.")
             require(not ignored.all(), "All rows are ignored.", "Leave some tissue.")
             object.__setattr__(self, "ignored", frozen(ignored))
+
+
+def _check_numbers(dtype: np.dtype[Any]) -> None:
+    require(dtype.kind in "biuf", f"The features are of the type '{dtype}', not numbers.", "Convert or replace them.")
 
 
 @dataclass(frozen=True, eq=False)

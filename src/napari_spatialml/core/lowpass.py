@@ -24,6 +24,7 @@ _BLOCK = 1 << 23
 _LARGEST_LOGARITHM = 30.0
 _ROWS = 20_000
 """Rows of a sparse table that are multiplied between two reports."""
+_MOST_ROUNDS = 100_000
 _LARGE_PRODUCT = 5e9
 _BORROWED_ROWS = 30
 _RANKING = "Ranking the features by their pattern in space"
@@ -57,7 +58,9 @@ def normalised(features: Any, how: Literal["auto", "log", "none"] = "auto") -> A
     if how == "none":
         return features
     require(negative == 0, f"{negative} features are negative and have no logarithm.", "Choose normalise = none.")
-    totals = np.asarray(features.sum(1), dtype=np.float64).ravel()
+    # half and single precision end at 65,504 and 3e38, which a row can sum to
+    whole_rows = features @ np.ones(features.shape[1]) if sp.issparse(features) else features.sum(1, dtype=np.float64)
+    totals = np.asarray(whole_rows).ravel()
     there = totals > 0
     if not there.any():
         return features
@@ -239,13 +242,24 @@ def rounds_for(smoothing_um: float, coordinates: Array, graph: sp.csr_matrix) ->
     """Return how many rounds of `low_pass` blur by a standard deviation of ``smoothing_um`` a direction.
 
     Each round adds the mean squared step of the averaging matrix to the variance of the blur.
+
+    Raises
+    ------
+    BadInput
+        When that takes more than 100,000 rounds: about 200 spacings.
     """
     mean = averaging(graph).tocoo()
     steps = ((coordinates[mean.row] - coordinates[mean.col]) ** 2).sum(1)
     variance = float((mean.data * steps).sum()) / len(coordinates) / 2
     if variance == 0:
         return 0
-    return round(smoothing_um**2 / variance)
+    rounds = smoothing_um**2 / variance
+    require(
+        rounds <= _MOST_ROUNDS,
+        f"A blur of {smoothing_um:g} µm is too wide for rows that lie {variance**0.5:.2g} µm apart.",
+        f"Give {0.9 * (_MOST_ROUNDS * variance) ** 0.5:.2g} µm or less, or 0.",
+    )
+    return round(rounds)
 
 
 def low_pass(values: Array, graph: sp.csr_matrix, rounds: int, report: Report = silent) -> Array:

@@ -12,6 +12,8 @@ __all__ = ["likeliest_mixture"]
 
 Array = npt.NDArray[np.float64]
 
+_FEW_ROWS = 50
+"""On fewer there are not so many maps to find."""
 _SAMPLE_ROWS = 1200
 """Starts are compared on so many rows, evenly over their values; the likeliest go on with all of them."""
 _ROUNDS = 5
@@ -46,8 +48,8 @@ def likeliest_mixture(
     """
     some = np.ascontiguousarray(values[:: -(-len(values) // max(_SAMPLE_ROWS, 20 * k))])
     some_centred = some - some.mean(0)
-    # a small table has as many hills as a large one, and its starts cost less
-    n_starts *= max(1, _SAMPLE_ROWS // len(values))
+    # a small table has as many hills as a large one, and its starts cost less: by its rows, or by its columns
+    n_starts *= max(1, _SAMPLE_ROWS // max(*values.shape, _FEW_ROWS))
     held = _plus_plus(some_centred, k, n_starts, np.random.default_rng(seed))
     clouds, likelihood = _run(some_centred, held, shrinkage, _ROUNDS, part(report, 0.0, 0.2))
     while len(likelihood) > _FINALISTS:

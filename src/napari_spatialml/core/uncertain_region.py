@@ -122,7 +122,9 @@ def uncertain_regions(
     O(n k) in all, and O(n) for each region.
     """
     p = np.asarray(probabilities, dtype=np.float64)
+    require(p.ndim == 2, f"The probabilities have the shape {p.shape}.", "Give (rows, domains).")
     n, k = p.shape
+    require(names is None or len(names) == k, f"There are {len(names or ())} names for {k} domains.", "Give one each.")
     require(graph.shape == (n, n), f"The graph is {graph.shape} for {n} rows.", "Build it from the same rows.")
     require(size >= 1, f"A stroke of {size} rows was asked for.", "Give 1 or more.")
     laid, closed = _marked(anchored, n), _marked(ignored, n)

@@ -19,7 +19,7 @@ from .changes import Change, Put
 from .constraints import key_of
 from .document import Document
 from .domain_cache import DomainInputs, domain_inputs
-from .domain_maps import DomainMap
+from .domain_maps import DomainMap, checked_column
 from .domain_strokes import ATTRIBUTE as STROKES
 from .domain_strokes import DomainHand, domain_hand_of
 from .domain_writing import written
@@ -125,16 +125,25 @@ def fitted_under(
     Rows of which the map before the hand knows nothing start in all domains alike.
     """
     wide = [*names, *(n for n in hand.names if n not in names)]
+    # a domain that later strokes cover wholly, or ignored tissue, is named and has no row to learn from
+    kept = [n for n in wide if n in names or (hand.codes == hand.names.index(n)).any()]
+    wide = [*kept, *(n for n in wide if n not in kept)]
     anchors = hand.anchors(wide)
     ignored = hand.ignored if hand.ignored.any() else None
     unknown = ~np.isfinite(computed).all(1)
     if not (anchors >= 0).any() and not unknown.any():
-        return wide, computed
+        return wide, _widened(computed, len(wide))
     start = computed.astype(np.float64)
     start[unknown] = 1 / start.shape[1]
     start /= start.sum(1, keepdims=True)
     found = method.refitted(smoothed, start, anchors, ignored, report)
-    return wide, rounded(found.probabilities)
+    return wide, _widened(rounded(found.probabilities), len(wide))
+
+
+def _widened(p: Array, k: int) -> Array:
+    """Return (n, k) probabilities with empty columns for the domains that no row is in."""
+    empty = np.zeros((len(p), k - p.shape[1]), p.dtype)
+    return np.concatenate([p, empty], axis=1) if empty.shape[1] else p
 
 
 def rounded(p: Array) -> Array:
@@ -192,16 +201,12 @@ def together(hands: Sequence[DomainHand]) -> DomainHand:
 
 def _standing(document: Document, selection: DomainsSelection) -> tuple[tuple[str, ...], Ints]:
     """Return the names and the codes of what stands in the column of each table."""
-    held = [document.table(table).obs.get(selection.column) for table in selection.tables]
-    made = [None if v is None else v.astype("category") for v in held]
-    names = list(dict.fromkeys(str(c) for v in made if v is not None for c in v.cat.categories))
+    made = [checked_column(document.table(table), table, selection.column) for table in selection.tables]
+    names = list(dict.fromkeys(str(c) for values in made for c in values.cat.categories))
     codes = []
-    for values, table in zip(made, selection.tables, strict=True):
-        if values is None:
-            codes.append(np.full(document.table(table).n_obs, -1))
-        else:
-            place = np.array([*(names.index(str(c)) for c in values.cat.categories), -1])
-            codes.append(place[values.cat.codes.to_numpy()])
+    for values in made:
+        place = np.array([*(names.index(str(c)) for c in values.cat.categories), -1], dtype=np.int64)
+        codes.append(place[values.cat.codes.to_numpy()])
     return tuple(names), np.concatenate(codes)
 
 

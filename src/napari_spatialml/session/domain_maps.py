@@ -22,7 +22,7 @@ from .domain_strokes import DomainHand
 from .gather import coordinates_of
 from .selection import places_slots
 
-__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "held_map", "maps_together", "neighbours"]
+__all__ = ["ATTRIBUTE", "DomainMap", "about_map", "checked_column", "held_map", "maps_together", "neighbours"]
 
 ATTRIBUTE = "domain_maps"
 MOST = 1000
@@ -224,7 +224,7 @@ def held_map(document: Document, table: str, column: str = "domain") -> DomainMa
         When there is no such table, or what is known of the map cannot be read.
     """
     frame, about = document.table(table), about_map(document, table, column)
-    values, p, computed = _categories(frame, table, column), *_frames(frame, column)
+    values, p, computed = checked_column(frame, table, column), *_frames(frame, column)
     named = tuple(str(c) for c in values.cat.categories)
     names = tuple(about["names"]) if about else named
     names_computed = tuple(about["names_computed"]) if about else named
@@ -249,7 +249,25 @@ def held_map(document: Document, table: str, column: str = "domain") -> DomainMa
     return replace(made, names=(*names, *strange), probabilities=np.concatenate([p, empty], axis=1))
 
 
-def _categories(frame: Any, table: str, column: str) -> pd.Series[Any]:
+_BESIDE = {"margin": "f", "boundary": "f", "stability": "f", "by_hand": "biu"}
+"""What a map keeps of each row beside its domain, and the kinds of number that it is."""
+
+
+def checked_column(frame: Any, table: str, column: str) -> pd.Series[Any]:
+    """Return the categories of a column, without any where there is none yet.
+
+    Raises
+    ------
+    BadInput
+        When it, or one in which a map keeps what is known of the rows, holds something else.
+    """
+    for end, kinds in _BESIDE.items():
+        held = frame.obs.get(f"{column}_{end}")
+        if held is not None and (held.dtype.kind not in kinds or (end == "by_hand" and held.isna().any())):
+            raise BadInput(
+                f"The column '{column}_{end}' of '{table}' holds something else than what a map keeps there.",
+                "Rename or remove it, or choose another name for the domains.",
+            )
     values = frame.obs.get(column)
     if values is None:
         return pd.Series(pd.Categorical([None] * frame.n_obs, categories=[]), index=frame.obs.index)

@@ -61,10 +61,10 @@ def source_map(document: Document, source: str, column: str = "domain") -> Sourc
     place, held, table = source, document, source
     if source not in document.names("tables"):
         store, inside = split_place(source)
-        if not store.is_dir():
+        if not source.strip() or not _is_there(store):
             listed = ", ".join(document.names("tables"))
             raise BadInput(
-                f"There is no table and no section '{source}'.",
+                f"There is no table and no section '{source:.200}'.",
                 f"Name a table ({listed}), or the one of a saved section: section.zarr{INSIDE}table.",
             )
         table = Path(table_inside(store, inside)).name
@@ -74,6 +74,13 @@ def source_map(document: Document, source: str, column: str = "domain") -> Sourc
     found = held_map(held, table, column)
     method, selection = as_made(held, found)
     return Source(held, found, method, selection.features, place)
+
+
+def _is_there(store: Path) -> bool:
+    try:
+        return store.is_dir()
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def transferred(

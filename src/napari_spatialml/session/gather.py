@@ -115,12 +115,22 @@ def features_of(document: Document, table: str, features: str) -> Any:
     held = document.table(table)
     part, _, key = features.partition("/")
     if part == "X" and held.X is not None:
-        return held.X
+        return _numbers(held.X, table, features)
     if part in ("layers", "obsm") and key in getattr(held, part):
-        found = getattr(held, part)[key]
-        return found.to_numpy(dtype=float) if isinstance(found, pd.DataFrame) else found
+        return _numbers(getattr(held, part)[key], table, features)
     have = ["X", *(f"layers/{k}" for k in held.layers), *(f"obsm/{k}" for k in held.obsm)]
     raise BadInput(f"The table '{table}' has no features '{features}'.", f"Choose one of: {', '.join(have)}.")
+
+
+def _numbers(values: Any, table: str, features: str) -> Any:
+    """Return values as they are, a frame as an array; what holds words is refused."""
+    frame = isinstance(values, pd.DataFrame)
+    words = [n for n in values if not pd.api.types.is_numeric_dtype(values[n].dtype)] if frame else []
+    if words:
+        raise BadInput(f"The column '{words[0]}' of '{features}' of '{table}' holds no numbers.", "Choose others.")
+    if not frame and np.dtype(values.dtype).kind not in "biuf":
+        raise BadInput(f"'{features}' of '{table}' holds '{values.dtype}', not numbers.", "Choose other features.")
+    return values.to_numpy(dtype=float, na_value=np.nan) if frame else values
 
 
 def coordinates_of(document: Document, table: str, coordinate_system: str = "") -> npt.NDArray[np.float64]:

@@ -10,6 +10,8 @@ from .document import ELEMENT_TYPES, Document
 
 __all__ = ["check_names"]
 
+_LONGEST = 200
+"""Each part of a table is a file; file systems take names of 255 characters, and what belongs to it adds some."""
 _FIT = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -35,6 +37,8 @@ def check_names(document: Document, changes: tuple[Change, ...]) -> None:
 def _check_spelling(name: str) -> None:
     if not _FIT.fullmatch(name) or name.startswith("__") or name in (".", "..", "_index"):
         raise BadInput(f"'{name}' cannot be a name in a store.", "Use letters, digits, '_', '-' and '.' only.")
+    if len(name) > _LONGEST:
+        raise BadInput(f"'{name:.20}…' has {len(name):,} characters, too many for a file.", f"Use {_LONGEST} at most.")
 
 
 def _check_free(document: Document, slot: Slot) -> None:

@@ -41,7 +41,7 @@ from . import (  # noqa: F401  (importing them registers the corrections)
     shaping,
     transferring,
 )
-from .registry import COMPLETED, MADE, packed, unpacked
+from .registry import COMPLETED, MADE, checked_arguments, packed, unpacked
 
 __all__ = ["correct", "corrections", "packed", "unpacked"]
 
@@ -63,15 +63,16 @@ def correct(document: Document, name: str, /, *, report: Report = silent, **argu
     report
         Told how far a long one is; it may be made on a worker thread while nothing is executed.
     **arguments
-        Plain values, kept in the record.
+        Plain values, kept in the record; arrays are kept as lists.
 
     Raises
     ------
     BadInput, DocumentError
-        When there is no such correction, or it cannot be made.
+        When there is no such correction, it cannot be made, or an argument is of another kind than it takes.
     """
     if name not in MADE:
         raise BadInput(f"There is no correction '{name}'.", f"Choose one of {', '.join(MADE)}.")
+    arguments = checked_arguments(MADE[name], arguments)
     if "new_id" in signature(MADE[name]).parameters and "new_id" not in arguments:
         arguments["new_id"] = _next_id(document, arguments)  # recorded, so that a replay uses it
     if name in COMPLETED:

@@ -193,11 +193,15 @@ def checked_rows(n: int, table: str, rows: Any) -> Rows:
     Raises
     ------
     BadInput
-        When there are none, or one is not there.
+        When there are none, one is not there, or they are no whole numbers.
     """
-    at = np.unique(unpacked(rows).astype(np.int64))
-    if len(at) == 0:
+    given = unpacked(rows)
+    if given.size == 0:
         raise BadInput("Nothing is selected.", "Click a spot, or brush over some.")
+    if given.dtype.kind not in "iuf" or not (np.isfinite(given).all() and (given == np.rint(given)).all()):
+        some = f"{np.unique(given.astype(str))[0]:.40}"
+        raise BadInput(f"'{some}' is no row number.", "Give whole numbers, counted from 0.")
+    at = np.unique(given.astype(np.int64))
     if at[0] < 0 or at[-1] >= n:
         wrong = at[0] if at[0] < 0 else at[-1]
         raise BadInput(f"The table '{table}' has {n} rows, but row {wrong} was named.", "Select again.")
