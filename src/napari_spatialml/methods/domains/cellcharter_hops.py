@@ -44,7 +44,7 @@ class CellcharterHops(DomainDetector):
     """Divide each row by its total and take logarithms: "auto" does so for counts and raw intensities."""
     shrinkage: Annotated[float, Interval(ge=0, le=1), Advanced()] = 0.65
     """How far the covariance is shrunk to a sphere: 0 not at all, 1 wholly."""
-    n_starts: Annotated[int, Interval(ge=1, le=1000), Advanced()] = 64
+    n_starts: Annotated[int, Interval(ge=1, le=1000), Advanced()] = 32
     """Number of random starts, of which the likeliest fit is kept."""
     seed: Annotated[int, Interval(ge=0, le=2**31 - 1), Advanced()] = 0
     """Seed of the random starts; the same seed gives the same domains."""
