@@ -21,12 +21,12 @@ from ...core.tissue_components import tissue_components
 class LowPassMixture(DomainDetector):
     """Find spatial domains as a mixture of Gaussians over features averaged with their neighbours.
 
-    Features are log-normalised (shares of the total where logarithms follow it), ranked by their pattern in space (Moran's I), reduced to principal
-    components and turned towards those that neighbours share most (maximum noise fractions). Each is
-    averaged over neighbours as often as cross-validation says, and all are divided by a Gaussian
-    mixture with one covariance, shrunk towards a sphere. Of many starts the likeliest is kept.
-    Corrected rows keep their domain and teach the others. Nothing is trained, and turning the section
-    changes nothing.
+    Features are log-normalised (or, where logarithms would follow totals that drift over the section,
+    shares of them), ranked by their pattern in space (Moran's I), reduced to principal components and
+    turned towards those that neighbours share most (maximum noise fractions). Each is averaged over
+    neighbours as often as cross-validation says, and all are divided by a Gaussian mixture with one
+    covariance, shrunk towards a sphere. Of many starts the likeliest is kept. Corrected rows keep their
+    domain and teach the others. Nothing is trained, and turning the section changes nothing.
     """
 
     n_domains: Annotated[int, Interval(ge=2, le=100)] = 7
