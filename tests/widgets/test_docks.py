@@ -383,14 +383,3 @@ def test_a_recipe_that_cannot_be_written_is_told(desk, show, tmp_path):
     dock = show(HistoryDock(desk.viewer))
     dock.export_to(tmp_path / "no folder" / "recipe.json")
     assert dock.message.message.level == "error"
-
-
-def test_a_colour_is_asked_for_without_blocking(desk, domains):
-    from qtpy.QtGui import QColor
-    from qtpy.QtWidgets import QColorDialog
-
-    press(domains, "Colour…")
-    dialog = domains.categories.findChild(QColorDialog)
-    dialog.colorSelected.emit(QColor("#0a0b0c"))
-    dialog.close()
-    assert desk.session.document.attribute("colours")["domain"][domains.categories.rows()[0][0]] == "#0a0b0c"

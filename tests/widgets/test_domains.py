@@ -17,6 +17,7 @@ from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.views.domains_preview import NAME
 from napari_spatialml.views.state import ColourBy
 from napari_spatialml.views.tools import Pointer
+from napari_spatialml.widgets.categories import CategoryList
 from napari_spatialml.widgets.deconvolve import DeconvolveDock
 from napari_spatialml.widgets.desk import desk_of
 from napari_spatialml.widgets.domains import DomainsDock
@@ -561,3 +562,15 @@ def test_a_slow_preview_can_be_stopped(desk, dock, qtbot, monkeypatch):
     dock.preview.hide_button.click()
     qtbot.waitUntil(lambda: dock.preview.runner.state == "idle", timeout=5_000)
     assert not dock.preview.shown and not dock.preview.hide_button.isVisible()
+
+
+def test_a_colour_is_asked_for_without_blocking(desk, dock):
+    from qtpy.QtGui import QColor
+    from qtpy.QtWidgets import QColorDialog
+
+    press(dock, "Colour…")
+    dialog = dock.findChild(QColorDialog)
+    dialog.colorSelected.emit(QColor("#0a0b0c"))
+    dialog.close()
+    named = dock.findChild(CategoryList).rows()[0][0]
+    assert desk.session.document.attribute("colours")["domain"][named] == "#0a0b0c"
