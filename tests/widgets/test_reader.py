@@ -56,7 +56,19 @@ def test_files_dropped_together_become_one_section(window, qtbot, image, tmp_pat
     for path in (image, other):
         window.open(str(path), plugin="napari-spatialml")
     opening = desk_of(window).opening
-    qtbot.waitUntil(lambda: opening.question is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: opening.question is not None and len(opening.paths) == 2, timeout=20_000)
+    assert opening.paths == (image, other)
+    opening.cancel()
+
+
+def test_a_file_handed_over_late_joins_those_it_was_dropped_with(window, qtbot, image, tmp_path):
+    other = tmp_path / "other.png"
+    imwrite(other, np.zeros((20, 30, 3), np.uint8))
+    window.open(str(image), plugin="napari-spatialml")
+    opening = desk_of(window).opening
+    qtbot.waitUntil(lambda: opening.running or opening.question is not None, timeout=20_000)
+    opening.drop(other)
+    qtbot.waitUntil(lambda: len(opening.paths) == 2 and opening.question is not None, timeout=20_000)
     assert opening.paths == (image, other)
     opening.cancel()
 

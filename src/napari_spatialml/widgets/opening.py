@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ __all__ = ["Opening", "is_store"]
 
 _GATHER_MS = 400
 """napari hands over dropped files one by one; those that come within this time belong together."""
+_SAME_DROP_S = 3.0
+"""Files that follow within so many seconds, while the first are still being opened, were dropped with them."""
 
 
 class Opening(QObject):
@@ -48,6 +51,7 @@ class Opening(QObject):
         self.question: UnitNeeded | None = None
         self.running = False
         self._dropped: list[Path] = []
+        self._dropped_at = -_SAME_DROP_S
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_GATHER_MS)
@@ -111,6 +115,11 @@ class Opening(QObject):
 
     def _open_dropped(self) -> None:
         paths, self._dropped = self._dropped, []
+        now = time.monotonic()
+        # napari hands over one file after another; on a busy machine the first is being read by then
+        if (self.running or self.question is not None) and now - self._dropped_at < _SAME_DROP_S:
+            paths = [*self.paths, *paths]
+        self._dropped_at = now
         self.open(dict.fromkeys(paths))
 
     def _run(self, work: Callable[[Report], Any], what: str) -> None:
