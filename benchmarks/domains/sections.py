@@ -20,7 +20,6 @@ __all__ = ["SLICES", "Known", "dlpfc", "osmfish", "prepared", "scores"]
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SLICES = ("151673", "151675")
-LAYERS = 7
 UM_PER_PIXEL = 0.065
 """Of the osmFISH section."""
 
