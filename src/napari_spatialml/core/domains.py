@@ -171,6 +171,10 @@ class DomainDetector(Method):
     def divided(self, smoothed: Embedded, ignored: npt.NDArray[np.bool_] | None, report: Report = silent) -> Domains:
         """Return the map before the hand: domains numbered from the largest."""
 
+    def taught(self, smoothed: Embedded) -> Embedded:
+        """Return the space in which strokes teach: that of the second stage, unless a method says otherwise."""
+        return smoothed
+
     def refitted(
         self,
         smoothed: Embedded,
@@ -192,7 +196,7 @@ class DomainDetector(Method):
         """
         from .refitted_domains import refitted
 
-        return refitted(smoothed, probabilities, anchors, ignored, report)
+        return refitted(self.taught(smoothed), probabilities, anchors, ignored, report)
 
     def __call__(self, cells: Cells, report: Report = silent) -> Domains:
         """Divide the tissue into spatial domains; anchors are kept and teach the rest."""

@@ -84,21 +84,7 @@ class Leiden(DomainDetector):
             smoothed, self.n_domains, self.seed, ignored, self.space_share, self.n_alike, self.resolution, report
         )
 
-    def refitted(
-        self,
-        smoothed: Embedded,
-        probabilities: Array,
-        anchors: npt.NDArray[np.int64],
-        ignored: npt.NDArray[np.bool_] | None = None,
-        report: Report = silent,
-    ) -> Domains:
-        """Return the map that follows the hand: the components are averaged over the tissue first.
-
-        Parameters
-        ----------
-        smoothed, probabilities, anchors, ignored
-            As in `DomainDetector.refitted`.
-        """
+    def taught(self, smoothed: Embedded) -> Embedded:
+        """Return the components averaged over the tissue."""
         # communities see the tissue through the graph, a mixture only through what it is given
-        given = replace(smoothed, values=low_pass(smoothed.values, smoothed.graph, _ROUNDS))
-        return super().refitted(given, probabilities, anchors, ignored, report)
+        return replace(smoothed, values=low_pass(smoothed.values, smoothed.graph, _ROUNDS))
