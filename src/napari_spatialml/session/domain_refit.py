@@ -28,8 +28,8 @@ from .domain_maps import DomainMap, held_map, maps_together
 from .domain_strokes import ATTRIBUTE as STROKES
 from .domain_strokes import DomainHand, domain_hand_of, held_strokes
 from .domain_writing import written
-from .run import Finished, Job, device, fingerprint, versions
-from .selection import DomainsSelection, plain
+from .run import Finished, Job, described, fingerprint
+from .selection import DomainsSelection
 from .session import Session
 
 __all__ = ["REFIT", "DomainRefitJob", "as_made", "finish_domain_refit", "refit_domains", "refit_domains_now"]
@@ -166,14 +166,7 @@ def finish_domain_refit(session: Session, job: DomainRefitJob, finished: Finishe
         "type": REFIT,
         "table": selection.table,
         "column": selection.column,
-        "method": job.method.name,
-        "settings": job.method.settings(),
-        "selection": plain(selection),
-        "inputs": finished.inputs,
-        "seconds": round(finished.seconds, 3),
-        "result": line,
-        "versions": versions(),
-        "device": device(),
+        **described(job, finished, line),
     }
     session.join(Command(f"fit again: {line}", tuple(written(document, pairs)), record), job.number)
     return line

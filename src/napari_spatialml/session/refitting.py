@@ -23,8 +23,8 @@ from .constraints import hand_of, key_of
 from .deconvolving import DeconvolvingJob, gathered
 from .document import Document
 from .proportions import ATTRIBUTE, held_proportions, proportions_frame, stored_proportions
-from .run import Finished, device, versions
-from .selection import DeconvolutionSelection, plain
+from .run import Finished, described
+from .selection import DeconvolutionSelection
 from .session import Session
 
 __all__ = ["REFIT", "RefitJob", "finish_refit", "moved", "refit", "refit_now"]
@@ -121,14 +121,7 @@ def finish_refit(session: Session, job: RefitJob, finished: Finished) -> str:
         "type": REFIT,
         "table": selection.table,
         "output": selection.output,
-        "method": job.method.name,
-        "settings": job.method.settings(),
-        "selection": plain(selection),
-        "inputs": finished.inputs,
-        "seconds": round(finished.seconds, 3),
-        "result": line,
-        "versions": versions(),
-        "device": device(),
+        **described(job, finished, line),
     }
     session.join(Command(f"fit again: {line}", tuple(changes), record), job.number)
     return line

@@ -38,7 +38,7 @@ from .session import Session
 from .store import store
 from .values import encode, pass_bits
 
-__all__ = ["Finished", "Job", "finish", "prepare", "run"]
+__all__ = ["Finished", "Job", "described", "finish", "prepare", "run"]
 
 _ROWS = 65_536
 """Rows of counts that are hashed at once."""
@@ -164,15 +164,8 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
     record = {
         "type": "run",
         "kind": job.method.kind,
-        "method": job.method.name,
-        "settings": job.method.settings(),
-        "selection": plain(job.selection),
-        "inputs": finished.inputs,
+        **described(job, finished, line),
         "outputs": outputs(changes),
-        "seconds": round(finished.seconds, 3),
-        "result": line,
-        "versions": versions(),
-        "device": device(),
         **used(job.method),
         **of_reference(job.inputs),
         **finished.record,
@@ -180,6 +173,20 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
     session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record))
     job.forget()
     return line
+
+
+def described(job: Job, finished: Finished, line: str) -> dict[str, Any]:
+    """Return what the history keeps of a job: how, on what, for how long, with which versions, and its result."""
+    return {
+        "method": job.method.name,
+        "settings": job.method.settings(),
+        "selection": plain(job.selection),
+        "inputs": finished.inputs,
+        "seconds": round(finished.seconds, 3),
+        "result": line,
+        "versions": versions(),
+        "device": device(),
+    }
 
 
 def run(session: Session, method: Method, selection: Selection, report: Report = silent, *, resume: bool = True) -> str:
