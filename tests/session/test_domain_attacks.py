@@ -9,15 +9,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from spatialdata import SpatialData
+from spatialdata.models import TableModel
 
-from napari_spatialml.errors import BadInput
+from napari_spatialml.errors import BadInput, DocumentError
 from napari_spatialml.session import DomainsSelection, Session, correct, refit_domains_now, run
 
 from .conftest import state_of
-from .divided import MIXTURE, OTHER, TABLE, about, divided, do, names, probabilities, started, strokes
+from .divided import MIXTURE, OTHER, TABLE, about, banded, divided, do, names, probabilities, started, strokes
 
 warnings.simplefilter("ignore")
 
@@ -151,3 +154,70 @@ def test_a_source_that_no_file_can_be_is_refused(section, source):
     with pytest.raises(BadInput, match="no table and no section") as refused:
         correct(section.document, "transfer-domains", table=TABLE, source=source)
     assert "section.zarr::table" in refused.value.hint and len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("damaged", [7, "red", ["D1"], {"domain": 7}, {"domain": {"D1": 3, "D2": "reddish"}}])
+def test_colours_that_are_none_do_not_stop_what_is_done_to_domains(section, damaged):
+    section.document.sdata.attrs["spatialml"]["colours"] = damaged
+    assert section.document.colours("domain") == {}
+    do(section, "merge-domains", names=["D1", "D2"])
+    kept = about(section)["names"][0]
+    section.execute(correct(section.document, "set-colour", column="domain", category=kept, colour="#102030"))
+    assert section.document.colours("domain") == {kept: "#102030"}
+    for _ in range(2):
+        section.undo()
+    assert section.document.attribute("colours") == damaged
+
+
+@pytest.mark.parametrize("during", ["the stroke", "its fit"])
+def test_a_full_disk_leaves_map_and_strokes_as_they_were(section, monkeypatch, during):
+    do(section, "stroke-domain", rows=[1], domain="D2")
+    refit_domains_now(section, TABLE)
+    if during == "its fit":
+        do(section, "stroke-domain", rows=[4, 5], domain="D3")
+    before, position = state_of(section), section.position
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(DocumentError, match="No space left") as refused:
+            if during == "the stroke":
+                do(section, "stroke-domain", rows=[4, 5], domain="D3")
+            else:
+                refit_domains_now(section, TABLE)
+    assert refused.value.hint
+    assert state_of(section) == before and section.position == position
+    if during == "the stroke":
+        do(section, "stroke-domain", rows=[4, 5], domain="D3")
+    refit_domains_now(section, TABLE)
+    assert (names(section)[[4, 5]] == "D3").all() and names(section)[1] == "D2"
+    section.undo()
+    assert [s["instances"] for s in strokes(section)] == [[101]]
+
+
+def test_a_table_of_several_regions_keeps_strokes_on_rows_whose_numbers_occur_twice(tmp_path: Path):
+    made = banded(second=True)
+    joined = ad.concat([made.tables[TABLE], made.tables[OTHER]], join="inner")
+    del joined.uns, joined.obsm
+    regions = ["counts_spots", "second_spots"]
+    table = TableModel.parse(joined, region=regions, region_key="region", instance_key="instance_id")
+    both = SpatialData.init_from_elements({**{name: made[name] for name in regions}, TABLE: table}, attrs=made.attrs)
+    with closing(Session.start(both)) as session:
+        run(session, MIXTURE(n_domains=3, n_starts=2), DomainsSelection(TABLE))
+        twin = 64 + 3  # the same number as row 3, in the other region
+        before = state_of(session)
+        do(session, "stroke-domain", rows=[twin], domain="mistyped")
+        refit_domains_now(session, TABLE)
+        assert names(session)[twin] == "mistyped" and names(session)[3] != "mistyped"
+        assert np.flatnonzero(session.document.table(TABLE).obs["domain_by_hand"]).tolist() == [twin]
+        session.save(tmp_path / "s.zarr")
+        after = names(session).tolist()
+        session.undo()
+        assert state_of(session) == before
+    with closing(Session.open_store(tmp_path / "s.zarr", recover=False)) as opened:
+        assert names(opened).tolist() == after
+        do(opened, "remove-domain-stroke", number=0)
+        refit_domains_now(opened, TABLE)
+        assert not strokes(opened) and names(opened)[twin] != "mistyped"

@@ -190,7 +190,7 @@ def categories(
     """Draw spots, cells or pixels in the colours of a column of categories, with a legend."""
     series = document.table(table).obs[column].astype("category")
     names = [str(c) for c in series.cat.categories]
-    palette = category_colours(names, document.attribute("colours", {}).get(column))
+    palette = category_colours(names, document.colours(column))
     rgba = np.array([_rgba(palette[n], alpha) for n in names] or np.zeros((0, 4)))
     codes = series.cat.codes.to_numpy()
     colours = np.where(codes[:, None] >= 0, rgba[codes], np.array([0.6, 0.6, 0.6, 0.25]))

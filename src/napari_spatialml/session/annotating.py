@@ -70,7 +70,7 @@ def region(document: Document, annotations: str, number: str) -> Any:
 def classes_of(document: Document, annotations: str) -> tuple[str, ...]:
     """Return the classes that can be given: those with a colour, then those in use; sorted as they came."""
     frame = frame_of(document, annotations)
-    known = document.attribute("colours", {}).get(CLASS, {})
+    known = document.colours(CLASS)
     used = [] if frame is None else [str(c) for c in frame[CLASS].unique()]
     return tuple(dict.fromkeys([*known, *sorted(used)]))
 
@@ -78,7 +78,7 @@ def classes_of(document: Document, annotations: str) -> tuple[str, ...]:
 def class_colours(document: Document, annotations: str) -> dict[str, str]:
     """Return the colour of every class, "#rrggbb"; the same whatever else there is."""
     names = list(classes_of(document, annotations))
-    known = document.attribute("colours", {}).get(CLASS, {})
+    known = document.colours(CLASS)
     return {name: known.get(name, colour) for name, colour in category_colours(names, known).items()}
 
 

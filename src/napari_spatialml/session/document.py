@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ ELEMENT_TYPES = ("images", "labels", "shapes", "points", "tables")
 GLOBAL = "global"
 """The section's own coordinate system, in µm."""
 _ATTRS = "spatialml"
+_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 
 class Document:
@@ -116,6 +118,14 @@ class Document:
     def attribute(self, key: str, default: Any = None) -> Any:
         """Return one of our attributes: ``landmarks``, ``colours``, ``alignments`` …"""
         return self.sdata.attrs[_ATTRS].get(key, default)
+
+    def colours(self, column: str) -> dict[str, str]:
+        """Return the colours, ``#rrggbb``, that were given to categories of a column; what is none is left out."""
+        held = self.attribute("colours")
+        given = held.get(column) if isinstance(held, dict) else None  # a file may hold anything
+        if not isinstance(given, dict):
+            return {}
+        return {str(name): code for name, code in given.items() if isinstance(code, str) and _COLOUR.fullmatch(code)}
 
     def annotated(self, table: str) -> str:
         """Return the name of the element that a table annotates (its first region), or ""."""

@@ -349,7 +349,7 @@ def _classes(
             at = pd.Index(document.instances(table)[rows]).get_indexer(pd.Index(ids))
             values = obs[column].astype(object).to_numpy()[rows]
             names = tuple("" if k < 0 or pd.isna(values[k]) else str(values[k]) for k in at)
-            stored = document.attribute("colours", {}).get(column, {})
+            stored = document.colours(column)
             return names, category_colours(sorted({n for n in names if n}), stored)
     raise BadInput(f"No table of '{labels}' has a column of categories '{column}'.", "Choose another column.")
 

@@ -73,7 +73,7 @@ def put(document: Document, slot: tuple[str, ...], value: Any) -> Put:
 def put_entry(document: Document, key: str, entry: str, value: Any) -> Put:
     """Return the change that sets one entry of one of our attributes; None takes it away."""
     old = document.attribute(key)
-    new = {k: v for k, v in (old or {}).items() if k != entry}
+    new = {k: v for k, v in old.items() if k != entry} if isinstance(old, dict) else {}
     if value is not None:
         new[entry] = value
     return Put(("attrs", key), old, new or None)

@@ -146,7 +146,7 @@ class Brush(Tool):
 
         names = categories_of(self.stage.document, self.table, self.column)
         names = names if self.value in names else (*names, self.value)
-        stored = self.stage.document.attribute("colours", {}).get(self.column, {})
+        stored = self.stage.document.colours(self.column)
         return np.asarray(transform_color(category_colours(names, stored)[self.value])[0])
 
 

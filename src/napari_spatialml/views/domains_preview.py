@@ -49,7 +49,7 @@ def _colours(presenter: Presenter, found: DomainsPreview) -> dict[str, str]:
     held = presenter.document.table(found.selection.table).obs.get(found.selection.column)
     names = [str(c) for c in held.cat.categories] if hasattr(held, "cat") else []
     known = [*names, *(n for n in found.names if n not in names)]  # those of today keep their colours
-    return category_colours(known, presenter.document.attribute("colours", {}).get(found.selection.column, {}))
+    return category_colours(known, presenter.document.colours(found.selection.column))
 
 
 def _rgba(colour: str) -> tuple[float, float, float, float]:

@@ -102,7 +102,7 @@ def pie_colours(document: Document, pies: Pies, types: tuple[str, ...]) -> tuple
     column = document.table(pies.table).obs.get(f"{pies.output}_dominant")
     known = [str(c) for c in column.cat.categories] if hasattr(column, "cat") else []
     names = [*known, *(t for t in types if t not in known)]
-    found = category_colours(names, document.attribute("colours", {}).get(pies.colour.name, {}))
+    found = category_colours(names, document.colours(pies.colour.name))
     return tuple(found[t].lower() for t in types)
 
 

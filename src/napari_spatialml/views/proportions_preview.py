@@ -66,5 +66,5 @@ def legend_of(presenter: Presenter, found: ProportionsPreview) -> Legend:
 
 
 def _colours(presenter: Presenter, found: ProportionsPreview) -> dict[str, str]:
-    stored = presenter.document.attribute("colours", {}).get(f"{found.selection.output}_dominant", {})
+    stored = presenter.document.colours(f"{found.selection.output}_dominant")
     return category_colours(list(found.result.types), stored)

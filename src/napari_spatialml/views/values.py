@@ -181,7 +181,7 @@ def _of_obsm(block: Any, column: str) -> pd.Series[Any] | None:
 def _categories(document: Document, colour: ColourBy, held: pd.Series[Any], ids: npt.NDArray[Any]) -> Categories:
     column = held.astype("category")
     names = tuple(str(c) for c in column.cat.categories)
-    stored = document.attribute("colours", {}).get(colour.name, {})
+    stored = document.colours(colour.name)
     colours = category_colours(names, stored)
     return Categories(
         ids, column.cat.codes.to_numpy().astype(np.int64), names, tuple(colours[n].lower() for n in names)

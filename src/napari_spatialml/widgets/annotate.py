@@ -177,7 +177,7 @@ class AnnotateDock(StepDock):
             frame = None
         counts = {} if frame is None else frame[CLASS].value_counts().to_dict()
         colours = class_colours(document, name) if frame is not None or counts else dict(
-            document.attribute("colours", {}).get(CLASS, {})
+            document.colours(CLASS)
         )  # fmt: skip
         known = classes_of(document, name) if frame is not None else tuple(colours)
         rows = [(c or UNCLASSIFIED, colours.get(c, _PLAIN) if c else _PLAIN, int(counts.get(c, 0))) for c in known]
@@ -242,7 +242,7 @@ class AnnotateDock(StepDock):
             return
         from ..core.colours import category_colours
 
-        known = dict(self.session.document.attribute("colours", {}).get(CLASS, {}))
+        known = self.session.document.colours(CLASS)
         if name not in known:
             self._do("set-colour", column=CLASS, category=name, colour=category_colours([name], known)[name])
         self.new_class.clear()

@@ -219,7 +219,7 @@ class CompositionPanel(QWidget):
 
     def _colours(self, held: SpotProportions) -> dict[str, str]:
         assert self.desk.session is not None
-        stored = self.desk.session.document.attribute("colours", {}).get(f"{held.output}_dominant", {})
+        stored = self.desk.session.document.colours(f"{held.output}_dominant")
         return category_colours(list(held.types), stored)
 
 

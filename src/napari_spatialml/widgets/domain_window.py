@@ -107,7 +107,7 @@ class DomainWindow(QDialog):
 
     def colours(self, names: Collection[str]) -> dict[str, str]:
         """Return "#rrggbb" of each domain, as on the canvas."""
-        return category_colours(list(names), self.document.attribute("colours", {}).get(self.column, {}))
+        return category_colours(list(names), self.document.colours(self.column))
 
     def fill_parts(self, box: QComboBox) -> None:
         """Offer the features of the table: genes or m/z first."""

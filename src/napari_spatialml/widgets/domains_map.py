@@ -194,6 +194,6 @@ def _counted(values: Any, document: Any, column: str) -> list[tuple[str, str, in
     from ..core.colours import category_colours
 
     names = [str(c) for c in values.cat.categories]
-    colours = category_colours(names, document.attribute("colours", {}).get(column, {}))
+    colours = category_colours(names, document.colours(column))
     counts = values.value_counts()
     return [(name, colours[name], int(counts.get(name, 0))) for name in names]

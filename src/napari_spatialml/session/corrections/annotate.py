@@ -189,7 +189,7 @@ def rename_class(document: Document, old: str, new: str) -> Made:
 
     if not new.strip():
         raise BadInput("The new name is empty.", "Give it a name.")
-    known = dict(document.attribute("colours", {}).get(CLASS, {}))
+    known = document.colours(CLASS)
     changes: list[Change] = []
     for name in annotation_names(document):
         frame = frame_of(document, name)
@@ -212,7 +212,7 @@ def remove_class(document: Document, class_name: str) -> Made:
 
     if any((frame_of(document, n)[CLASS] == class_name).any() for n in annotation_names(document)):
         raise BadInput(f"There are regions of the class '{class_name}'.", "Give them another class first.")
-    known = dict(document.attribute("colours", {}).get(CLASS, {}))
+    known = document.colours(CLASS)
     if class_name not in known:
         raise BadInput(f"There is no class '{class_name}'.", "Choose one of the classes.")
     del known[class_name]
@@ -391,7 +391,7 @@ def _coloured(
     document: Document, annotations: str, classes: Sequence[str], colours: dict[str, str] | None = None
 ) -> list[Change]:
     """Return the change that gives classes a colour, where they have none: it stays whatever else is drawn."""
-    known = dict(document.attribute("colours", {}).get(CLASS, {}))
+    known = document.colours(CLASS)
     given = {**(class_colours(document, annotations) if annotations in document.names("shapes") else {}), **known}
     new = [c for c in classes if c and c not in known]
     if not new:

@@ -91,7 +91,7 @@ def rename_category(document: Document, table: str, column: str, old: str, new: 
     if about_map(document, table, column):
         found = held_map(document, table, column)
         return f"{verb} {old} into {new}", joined_domains(document, found, {old: new.strip()})
-    kept = dict(document.attribute("colours", {}).get(column, {}))
+    kept = document.colours(column)
     if old in kept:
         kept = {(new if c == old and new not in kept else c): v for c, v in kept.items() if c != old or new not in kept}
         recoloured = [put_entry(document, "colours", column, kept)]
@@ -109,6 +109,6 @@ def set_colour(document: Document, column: str, category: str, colour: str) -> M
     code = colour.removeprefix("#")
     if len(code) != 6 or any(c not in "0123456789abcdefABCDEF" for c in code):
         raise BadInput(f"'{colour}' is not a colour.", "Write it as #rrggbb.")
-    kept = dict(document.attribute("colours", {}).get(column, {}))
+    kept = document.colours(column)
     kept[category] = "#" + code.lower()
     return f"colour of {category}", [put_entry(document, "colours", column, kept)]

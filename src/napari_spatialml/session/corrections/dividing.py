@@ -117,8 +117,8 @@ def transfer_domains(
     changes: list[Change] = written(
         document, [(made.under(hand), hand)], [(("tables", table, "obs", f"{column}_stability"), None)], afresh=True
     )
-    colours = given.document.attribute("colours", {}).get(given.found.column, {})
-    held = document.attribute("colours", {}).get(column, {})
+    colours = given.document.colours(given.found.column)
+    held = document.colours(column)
     kept = {**{n: c for n, c in colours.items() if n in made.names}, **held}
     if kept != held:
         changes.append(put_entry(document, "colours", column, kept))

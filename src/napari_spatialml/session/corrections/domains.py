@@ -224,7 +224,7 @@ def restroked(document: Document, column: str, strokes: Strokes) -> list[Change]
 
 def _recoloured(document: Document, found: DomainMap, into: Mapping[str, str]) -> list[Change]:
     """Return the change that lets a domain keep its colour under its new name; a name that is taken keeps its own."""
-    held = document.attribute("colours", {}).get(found.column, {})
+    held = document.colours(found.column)
     kept = {}
     for name, colour in held.items():
         to = into.get(name, name)
