@@ -18,7 +18,8 @@ from spatialdata.transformations import Affine, Scale
 
 from napari_spatialml.core.report import silent
 from napari_spatialml.errors import BadInput, Cancelled
-from napari_spatialml.session import Session, assigning, correct, outdated
+from napari_spatialml.methods import method
+from napari_spatialml.session import SegmentationSelection, Session, assigning, correct, outdated, run
 from napari_spatialml.session.assigning import Task, assign_all
 from napari_spatialml.session.counted_cells import unassigned_by_gene
 from napari_spatialml.session.counting import INTENSITIES, NUCLEAR, SUMS
@@ -58,7 +59,7 @@ def section(tmp_path: Path | None = None, seed: int = 0, n: int = N, cells: Any 
     if tmp_path is not None:
         dd.from_pandas(frame, npartitions=3).to_parquet(tmp_path / "rna")
         frame = dd.read_parquet(tmp_path / "rna")
-    image = rng.integers(0, 60_000, (2, SIZE, SIZE)).astype(np.uint16)
+    image = (rng.integers(0, 9_000, (2, SIZE, SIZE)) + 50_000 * (kernels > 0)).astype(np.uint16)
     placed = {"global": Scale([UM, UM], ("x", "y"))}
     turned = {"global": Affine([[0.6, -0.8, 12.0], [0.8, 0.6, -4.0], [0, 0, 1]], ("x", "y"), ("x", "y"))}
     sdata = SpatialData(
@@ -234,4 +235,21 @@ def test_nuclei_that_were_corrected_make_the_counts_old() -> None:
     assert old.kind == "counts" and old.name == "nuclei_table" and old.record["arguments"]["quality"] == 20.0
     session.execute(correct(session.document, "count-transcripts", **old.record["arguments"]))
     assert outdated(session) == () and session.document.table("nuclei_table").obs[NUCLEAR].iloc[1] == 0
+    session.close()
+
+
+@pytest.mark.parametrize("in_tiles", [False, True])
+def test_cells_that_are_found_anew_count_the_same_transcripts_as_before(in_tiles: bool, tmp_path: Path) -> None:
+    session = section(tmp_path)
+    document = session.document
+    session.execute(correct(document, "count-transcripts", **FULL))
+    selection = SegmentationSelection("dapi", ("dapi",), output="nuclei", tile=48 if in_tiles else 0)
+    run(session, method("segmentation", "watershed")(diameter_um=4.0), selection)
+    table, about = document.table("nuclei_table"), document.attribute("segmentations")["nuclei"]
+    found = assign_all(document, Task("nuclei", "rna", Choice(20.0, False)))
+    assert about["choice"] == {"quality": 20.0, "controls": False}
+    assert tuple(table.var_names) == found.genes == ("a", "b")
+    assert np.array_equal(table.X.toarray(), found.cells.counts.toarray()) and table.X.sum() > 0
+    assert about["unassigned"] == found.unassigned
+    assert unassigned_by_gene(table).sum() == found.transcripts.sum() - table.X.sum()
     session.close()

@@ -28,6 +28,7 @@ __all__ = [
     "count_all",
     "count_near",
     "count_window",
+    "counted_again",
     "counted_points",
     "index_first",
     "nuclear_fraction",
@@ -61,12 +62,15 @@ class Counts:
         How many transcripts lie in none of the cells, those without a place or a gene included.
     transcripts
         (genes,) how many there are of each in all.
+    choice
+        Which transcripts were counted.
     """
 
     values: sp.csr_matrix
     genes: tuple[str, ...]
     unassigned: int
     transcripts: npt.NDArray[np.int64]
+    choice: Choice = ALL
 
 
 def counted_points(document: Document, placed: Any, said: str = "") -> str:
@@ -87,10 +91,33 @@ def counted_points(document: Document, placed: Any, said: str = "") -> str:
     return said if said in found else next(iter(found), "")
 
 
-def index_first(document: Document, image: str) -> Callable[[Report], object] | None:
+def counted_again(document: Document, labels: str, placed: Any) -> tuple[str, Choice]:
+    """Return what the cells of a segmentation will count when they are found anew: as before, where they were.
+
+    Parameters
+    ----------
+    document
+        The document.
+    labels
+        What the segmentation is called, whether it is there or not.
+    placed
+        The coordinate systems in which the new labels lie.
+
+    Returns
+    -------
+    str, Choice
+        The points, or "" where there are none; and which of them count.
+    """
+    about = document.attribute("segmentations", {}).get(labels, {})
+    said = str(about.get("transcripts", ""))
+    points = counted_points(document, placed, said)
+    return points, Choice.from_plain(about.get("choice")) if points and points == said else ALL
+
+
+def index_first(document: Document, labels: str, image: str) -> Callable[[Report], object] | None:
     """Return what indexes the transcripts that cells in an image will count, on any thread; None without any."""
-    points = counted_points(document, document.placed(image))
-    return partial(index_of, document, points) if points else None
+    points, choice = counted_again(document, labels, document.placed(image))
+    return partial(index_of, document, points, choice=choice.of_points) if points else None
 
 
 def count_all(
@@ -100,6 +127,7 @@ def count_all(
     to_um: Affine,
     cells: npt.NDArray[Any],
     report: Report = silent,
+    choice: Choice = ALL,
 ) -> Counts:
     """Count every transcript once.
 
@@ -117,14 +145,19 @@ def count_all(
         All ids, ascending.
     report
         Told how far it is.
+    choice
+        Which of the transcripts count.
     """
-    index = index_of(document, points, part(report, 0.0, 0.5))
-    values = sp.csr_matrix((len(cells), len(index.genes)), dtype=np.float32)
+    index = index_of(document, points, part(report, 0.0, 0.5), choice)
+    genes, column = _counted_genes(index, choice)
+    values = sp.csr_matrix((len(cells), len(genes)), dtype=np.float32)
     for top in range(0, labels.shape[0], _ROWS):  # a region of a slide reads its own transcripts only
         report(0.5 + 0.5 * top / labels.shape[0], "counting transcripts")
         band = np.asarray(labels[top : top + _ROWS, :])
-        values = values + count_near(document, points, band, (top, 0), to_um, cells)[0]
-    return Counts(values, index.genes, index.total - _sum(values), index.of_each)
+        values = values + count_near(document, points, band, (top, 0), to_um, cells, choice)[0]
+    each = index.of_each
+    total = index.total - int(each[column < 0].sum())
+    return Counts(values, genes, total - _sum(values), each[column >= 0], choice)
 
 
 def count_near(

@@ -108,7 +108,7 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
     if isinstance(selection, SegmentationSelection):
         from .slides.job import in_tiles, slide_job
 
-        first = index_first(session.document, selection.image)
+        first = index_first(session.document, selection.output, selection.image)
         if in_tiles(session.document, selection):
             return slide_job(Job(method, selection, (), revisions, first), session.document, resume=resume)
         return Job(method, selection, gather(session.document, selection), revisions, first)

@@ -11,7 +11,7 @@ from ..core.transform import Affine
 from ..errors import BadInput
 from .cells import measure, table_name
 from .changes import Change, Put
-from .counting import Counts, count_all, counted_points, with_counts
+from .counting import Counts, count_all, counted_again, with_counts
 from .document import GLOBAL, Document
 from .elements import LabelsElement, matrices, new_labels
 from .gather import full_resolution, pixel_size
@@ -92,11 +92,10 @@ def _masks(document: Document, selection: SegmentationSelection, result: Masks) 
     pixels = full_resolution(document, image).isel(y=slice(y0, None), x=slice(x0, None))
     labels = np.asarray(result.labels)
     table = measure(labels, pixels, name=selection.output, pixel_size_um=pixel_size(document, image))
-    said = str(document.attribute("segmentations", {}).get(selection.output, {}).get("transcripts", ""))
-    points, counts = counted_points(document, places, said), None
+    (points, choice), counts = counted_again(document, selection.output, places), None
     if points:
         cells = table.obs["instance_id"].to_numpy().astype(np.int32)
-        counts = count_all(document, points, labels, Affine.from_xy(places[GLOBAL]), cells)
+        counts = count_all(document, points, labels, Affine.from_xy(places[GLOBAL]), cells, choice=choice)
     if result.scores is not None:
         table.obs["score"] = np.asarray(result.scores)
     return _segmentation(document, selection, new_labels(labels, places), table, points, counts)
@@ -128,6 +127,7 @@ def _segmentation(
     about: dict[str, Any] = {"image": image, "origin": [y0, x0]}
     if counts is not None and counts.genes:
         about |= {"transcripts": points, "unassigned": counts.unassigned}
+        about |= {"choice": counts.choice.plain()} if counts.choice.plain() else {}
         inside = int(counts.values.sum(dtype=np.float64))
         share = 100 * inside / max(inside + counts.unassigned, 1)
         counted = f"; {share:.0f} % of {inside + counts.unassigned:,} transcripts lie in a cell"

@@ -21,7 +21,7 @@ from ...core.slide_tiles import Tile, TilePlan, halo_for
 from ...core.stitching import seen, whole_in
 from ...core.transform import Affine
 from ...errors import BadInput, Cancelled
-from ..counting import Counts, count_all, counted_points
+from ..counting import Counts, count_all, counted_again
 from ..document import GLOBAL, Document, digest
 from ..run import Finished, Job, versions
 from ..selection import SegmentationSelection, plain
@@ -80,15 +80,15 @@ def slide_job(job: Job, document: Document, *, resume: bool = True) -> SlideJob:
         job.method, selection, (), job.revisions, job.first, source=source_of(document, selection), resume=resume
     )
     places = places_of(document, selection)
-    said = str(document.attribute("segmentations", {}).get(selection.output, {}).get("transcripts", ""))
-    points = counted_points(document, places, said)
+    points, choice = counted_again(document, selection.output, places)
     if not points:
         return made
     read = tuple((slot, document.revision(slot)) for slot in (("points", points), ("transforms", "points", points)))
 
     def counted(cells: Joined, report: Report) -> Counts:
         ids = cells.table.obs["instance_id"].to_numpy().astype(np.int32)
-        return count_all(document, points, cells.grid.levels[0], Affine.from_xy(places[GLOBAL]), ids, report)
+        to_um = Affine.from_xy(places[GLOBAL])
+        return count_all(document, points, cells.grid.levels[0], to_um, ids, report, choice)
 
     return replace(made, revisions=(*job.revisions, *read), counted=counted, points=points)
 
