@@ -61,6 +61,30 @@ def test_what_is_right_is_left_alone(section, graph):
     assert reading.strokes == [] and (reading.ari == 1).all() and strokes_to(reading, 0.9) == 0
 
 
+@pytest.mark.parametrize("looks", ["at random", "led", "line"])
+def test_who_does_not_see_all_paints_what_is_true_too_and_goes_on_from_what_is_right(section, graph, looks):
+    start = half_wrong(section)
+    reader = Reader(section, graph, along=True, rng=np.random.default_rng(1))
+    reading = read(reader, start, paint_only(start), looks, strokes=4)
+    assert reading.strokes and reading.looks >= len(reading.strokes) and reading.ari[-1] > reading.ari[0]
+    for rows, domain in reading.strokes:
+        assert (section.truth[rows] == domain).all() and (start.labels[rows] != domain).mean() > 0.5
+    right = certain(section.truth, section.k)
+    left = read(Reader(section, graph), right, paint_only(right), looks, strokes=2)
+    assert left.strokes == [] and left.looks > 2
+
+
+def test_a_stroke_drawn_along_reaches_farther_than_a_heap(section, graph):
+    start = half_wrong(section)
+    across = []
+    for along in (False, True):
+        reader = Reader(section, graph, along=along)
+        rows, _ = reader.stroke(reader.most_wrong(start.labels))
+        assert len(rows) == STROKE
+        across.append(np.ptp(section.cells.coordinates[rows], axis=0).max())
+    assert across[1] > 2 * across[0]
+
+
 def test_the_numbers_of_a_map_do_not_matter(section):
     start = half_wrong(section)
     number = np.array([2, 0, 3, 1])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from napari_spatialml.core.graph import knn_graph
-from napari_spatialml.core.uncertain_region import most_uncertain, uncertain_regions
+from napari_spatialml.core.uncertain_region import most_uncertain, uncertain_regions, view_around
 from napari_spatialml.errors import BadInput
 
 GRID = np.stack(np.meshgrid(np.arange(40.0), np.arange(30.0), indexing="ij"), -1).reshape(-1, 2) * 100
@@ -112,6 +112,8 @@ def test_regions_are_connected_and_apart_whatever_the_map(seed):
     for region in regions:
         assert not anchored[region.rows].any() and region.centre in region.rows
         assert connected_components(GRAPH[region.rows][:, region.rows])[0] == 1
+        assert region.centre in region.line and np.isin(region.line, region.rows).all()
+        assert len(set(region.line)) == len(region.line) == min(15, len(region.rows))
         assert region.domains[0] != region.domains[1] and p[region.centre].argmax() == region.domains[0]
 
 
@@ -133,3 +135,11 @@ def test_one_domain_asks_for_nothing_and_nonsense_is_refused():
         most_uncertain(p, GRAPH, size=0)
     with pytest.raises(BadInput, match="3 marks"):
         most_uncertain(p, GRAPH, [True, False, True])
+
+
+def test_a_view_is_three_times_as_wide_as_its_region_and_never_less_than_a_few_rows():
+    middle, extent = view_around(GRID[box(5, 25, 5, 25)], 100)
+    assert np.allclose(middle, 1450) and np.allclose(extent, 5700)
+    assert np.allclose(view_around(GRID[:1], 100)[1], 2400)
+    with pytest.raises(BadInput, match="shape"):
+        view_around(np.zeros((0, 2)), 100)

@@ -223,6 +223,19 @@ def test_the_outline_of_a_region_flashes_and_goes(presenter):
     assert not waiting and seen[0] and seen[-1] is False and seen.count(True) > 3 and not presenter.flash.marks.there
 
 
+def test_a_line_stays_when_the_outline_of_its_region_has_flashed_and_goes_when_told(presenter):
+    waiting = []
+    presenter.flash._after = lambda ms, call: waiting.append(call)
+    rows = np.flatnonzero((ROW >= 6) & (ROW < 19) & (COLUMN >= 3) & (COLUMN < 15))
+    line = [place(10, column) for column in range(5, 12)]
+    show_region(presenter, TABLE, rows, line)
+    while waiting:
+        waiting.pop(0)()
+    assert np.array_equal(np.flatnonzero(enclosed(WHERE, presenter.flash.marks.lines)), np.sort(line))
+    presenter.flash.stop()
+    assert not presenter.flash.marks.there
+
+
 def test_how_rows_lie_is_found_once(presenter):
     place_of = presenter.place_of(SPOTS)
     first = layout_of(presenter.document, TABLE, SPOTS, place_of.system, presenter.memory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton
@@ -398,21 +399,71 @@ def test_a_preview_keeps_to_the_strokes(desk, dock, qtbot):
 
 def test_the_way_to_the_most_uncertain_goes_on_with_each_press_and_begins_anew_after_a_stroke(desk, dock, qtbot):
     def led():
-        press(dock, "Most uncertain")
-        qtbot.waitUntil(lambda: dock.trust.runner.state == "idle", timeout=10_000)
-        return dock.trust.region.text(), tuple(desk.viewer.scene.camera.center)
+        lead(dock, qtbot)
+        return dock.trust.leading.about.text(), tuple(desk.viewer.scene.camera.center)
 
     dock.trust_fold.button.click()
-    (first, camera), n = led(), len(dock.trust._regions)
+    (first, camera), n = led(), len(dock.trust.leading.regions)
     assert first.startswith(f"1 of {n}: ") and "spots" in first and n > 1
     second, moved = led()
     assert second.startswith("2 of") and moved != camera
     assert all(led()[0] for _ in range(n - 2)) and led()[0] == first, "after the last comes the first"
-    painted = int(dock.trust._regions[0].rows[0])
+    painted = int(dock.trust.leading.regions[0].rows[0])
     stroke(dock, qtbot, at=painted)
     again, _ = led()
     assert again.startswith("1 of") or "sure everywhere" in again
-    assert painted not in {int(r) for region in dock.trust._regions for r in region.rows}
+    assert painted not in {int(r) for region in dock.trust.leading.regions for r in region.rows}
+
+
+def lead(dock, qtbot):
+    """Press the button, and return the region that is shown, or None."""
+    press(dock, "Most uncertain")
+    part = dock.trust.leading
+    qtbot.waitUntil(lambda: part.runner.state == "idle", timeout=10_000)
+    return part.regions[int(part.about.text().split()[0]) - 1] if part.regions else None
+
+
+def test_what_is_outlined_is_painted_as_one_stroke_that_the_map_follows(desk, dock, qtbot):
+    dock.trust_fold.button.click()
+    part, marks = dock.trust.leading, desk.presenter.flash.marks
+    assert not part.painting.isEnabled() and "Most uncertain" in part.painting.toolTip()
+    line = lead(dock, qtbot).line
+    assert part.painting.isEnabled() and marks.there
+    into = next(name for name, _, _ in dock.map.categories.rows() if name != str(column(desk).iloc[line[0]]))
+    choose(dock, into)
+    before = as_text(desk)
+    press(dock, "Paint here")
+    fitted(dock, qtbot)
+    assert [s["domain"] for s in held_strokes(desk.session.document, TABLE)] == [into]
+    assert {as_text(desk)[row] for row in line} == {into}
+    assert set(np.flatnonzero(column(desk, "domain_by_hand"))) == set(line)
+    dock.refresh_now()
+    assert not marks.there and not part.painting.isEnabled(), "it was about the map before"
+    desk.undo()
+    assert as_text(desk) == before
+
+
+def test_an_outline_that_something_else_hides_is_shown_again_before_it_is_painted(desk, dock, qtbot):
+    dock.trust_fold.button.click()
+    lead(dock, qtbot)
+    desk.presenter.flash.stop()
+    press(dock, "Paint here")
+    assert held_strokes(desk.session.document, TABLE) == [] and desk.presenter.flash.marks.there
+    press(dock, "Paint here")
+    assert len(held_strokes(desk.session.document, TABLE)) == 1
+
+
+def test_a_region_that_was_left_is_shown_again_only_where_it_has_changed(desk, dock, qtbot):
+    dock.trust_fold.button.click()
+    first = lead(dock, qtbot)
+    lead(dock, qtbot)
+    was = column(desk).astype(object).to_numpy().copy()
+    press(dock, "Paint here")
+    fitted(dock, qtbot)
+    lead(dock, qtbot)
+    same = was == column(desk).astype(object).to_numpy()
+    shown = np.concatenate([region.rows for region in dock.trust.leading.regions])
+    assert same[first.rows].any() and not np.isin(first.rows[same[first.rows]], shown).any()
 
 
 def test_the_strokes_are_checked_in_plain_words(desk, dock, qtbot):

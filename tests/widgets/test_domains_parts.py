@@ -157,7 +157,7 @@ def drawn(desk):
 
 
 def test_a_tick_fades_what_is_unsure_and_follows_what_is_drawn(divided, show):
-    trust = show(TrustPart(divided))
+    trust = show(TrustPart(divided, lambda: "D1"))
     divided.state_changed.connect(lambda: trust.set_place(TABLE, "domain"))
     trust.show_domains(TABLE, "domain")
     document = divided.session.document
@@ -180,7 +180,7 @@ def test_a_tick_fades_what_is_unsure_and_follows_what_is_drawn(divided, show):
 def test_a_tick_hides_the_strokes_and_a_click_in_their_list_shows_them_again(divided, show):
     kept = show(KeptStrokes(divided))
     divided.state_changed.connect(lambda: kept.set_place(TABLE, "domain", {}))
-    TrustPart(divided, kept).show_domains(TABLE, "domain")
+    TrustPart(divided, lambda: "D1", kept).show_domains(TABLE, "domain")
     assert kept.shown.isVisible() and kept.shown.isChecked() and drawn(divided)
     kept.shown.click()
     assert not drawn(divided) and not kept.shown.isChecked()

@@ -13,8 +13,9 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from .arrays import require
 from .graph import averaging
 from .lowpass import low_pass
+from .stroke_trail import trail
 
-__all__ = ["Region", "most_uncertain", "uncertain_regions"]
+__all__ = ["Region", "most_uncertain", "uncertain_regions", "view_around"]
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -33,6 +34,10 @@ _AS_UNSURE = 0.5
 """A region goes on as far as rows are at least half as unsure as its midst …"""
 _STROKES = 20
 """… but holds no more rows than so many strokes, so that there is something to look at, and to do next."""
+_SHARE = 1 / 3
+"""How much of a view a region fills, along either side: it is judged among its surroundings."""
+_LEAST = 8.0
+"""A small region is shown as if it were so many rows wide, so that its neighbours are seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +55,9 @@ class Region:
     sentence
         "131 spots between D2 and D5".
     centre
-        Paint here.
+        The row where the map is least sure, away from the rim.
+    line
+        (at most a stroke's,) rows to paint: a line through the centre along the region, as `trail` draws it.
     """
 
     rows: Ints
@@ -58,6 +65,7 @@ class Region:
     domains: tuple[int, int]
     sentence: str
     centre: int
+    line: Ints
 
 
 def most_uncertain(
@@ -93,7 +101,8 @@ def uncertain_regions(
     graph
         (n, n) neighbours, without the diagonal.
     anchored
-        (n,) bool: rows under a stroke. They are never in a region; None: none.
+        (n,) bool: rows under a stroke, or that somebody has looked at and left. They are never in a region; None:
+        none.
     ignored
         (n,) bool: rows that are no tissue to divide. They are never in a region; None: none.
     size
@@ -117,7 +126,8 @@ def uncertain_regions(
     Chosen by a simulated reader on simulated tissues (layers, blobs, islands, gradients), who paints 15 rows at each
     place. Of what 20 strokes on the largest wrong regions gain, which nobody can know, 20 strokes here gain about
     two thirds, at the smallest margin four tenths, and at random a third. Where thin layers lie on each other the
-    smallest margin is as good. Who goes through the list and paints the first place that is wrong gains more.
+    smallest margin is as good. Who goes through the list and paints the first place that is wrong gains more; who
+    paints the largest wrong region in the view around a place gains as much as on the largest of the section.
 
     O(n k) in all, and O(n) for each region.
     """
@@ -132,6 +142,7 @@ def uncertain_regions(
     if k < 2 or not free.any():
         return []
     graph = sp.csr_matrix(graph)
+    both = sp.csr_matrix(graph + graph.T)
     even = _evened_out(p, free)
     unsure = np.where(free, 1 - even.max(1), 0.0)
     piece = _pieces(graph, p.argmax(1), ~closed)
@@ -141,8 +152,24 @@ def uncertain_regions(
         domains = _rivals(p, even, graph, rows, centre)
         what = f"{len(rows)} {rows_are.removesuffix('s') if len(rows) == 1 else rows_are}"
         sentence = f"{what} between {named[domains[0]]} and {named[domains[1]]}"
-        found.append(Region(rows, score, domains, sentence, centre))
+        found.append(Region(rows, score, domains, sentence, centre, trail(both, rows, size, centre)))
     return found
+
+
+def view_around(coordinates: npt.ArrayLike, distance: float) -> tuple[Array, Array]:
+    """Return the middle and the extent of a view in which rows are judged among their surroundings.
+
+    Parameters
+    ----------
+    coordinates
+        (m, 2) of the rows.
+    distance
+        From a row to the next, > 0.
+    """
+    where = np.asarray(coordinates, dtype=np.float64)
+    require(where.ndim == 2 and len(where) > 0, f"The coordinates have the shape {where.shape}.", "Give (rows, 2).")
+    low, high = where.min(0), where.max(0)
+    return (low + high) / 2, np.maximum(high - low, _LEAST * distance) / _SHARE
 
 
 def _marked(rows: npt.ArrayLike | None, n: int) -> Bools:

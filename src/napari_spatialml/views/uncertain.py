@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.uncertain_region import view_around
 from ..errors import BadInput
 from .brush import drawn_element
 from .marks import Marks
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Flash", "show_region"]
 
 COLOUR = "#ffe600"
-_SHARE = 1 / 3
-"""How much of the view a region fills, along the side that is tighter."""
-_LEAST = 8.0
-"""A small region is shown as if it were so many rows wide, so that its neighbours are seen."""
 _BLINKS, _MS = 4, 320
 """How often an outline appears, and how long it stays and stays away; the last time it stays three times as long."""
 
@@ -41,35 +38,41 @@ class Flash:
 
     def __init__(self, viewer: Any, after: Callable[[int, Callable[[], None]], Any] | None) -> None:
         self._after, self.marks = after, Marks(viewer, "region")
-        self._lines = np.zeros((0, 2, 2))
-        self._left = self._turn = 0
+        self._lines = self._stays = np.zeros((0, 2, 2))
+        self._left = self.shown = 0
+        """How often something was shown or taken away: who remembers it knows whether it is still the same."""
 
-    def show(self, lines: npt.NDArray[np.float64]) -> None:
-        """Let lines (m, 2, 2) flash; those before are forgotten."""
+    def show(self, lines: npt.NDArray[np.float64], stays: npt.NDArray[np.float64] | None = None) -> None:
+        """Let lines (m, 2, 2) flash, and others stay until `stop`; those before are forgotten."""
         self._lines, self._left = lines, 2 * _BLINKS
-        self._turn += 1
-        self.marks.draw((lines, COLOUR))
-        self._step(self._turn)
+        self._stays = np.zeros((0, 2, 2)) if stays is None else stays
+        self.shown += 1
+        self._draw(self._lines, self._stays)
+        self._step(self.shown)
 
     def stop(self) -> None:
         """Show nothing."""
-        self._turn += 1
+        self.shown += 1
         self.marks.remove()
 
     def _step(self, turn: int) -> None:
-        if turn != self._turn or not self.marks.there:  # the viewer may have gone meanwhile
+        if turn != self.shown or not self.marks.there:  # the viewer may have gone meanwhile
             return
         self._left -= 1
         if self._left < 0:
-            self.marks.remove()
+            if not len(self._stays):
+                self.marks.remove()
             return
         if self._left % 2:
-            self.marks.draw((self._lines, COLOUR))
+            self._draw(self._lines, self._stays)
         else:
-            self.marks.clear()
+            self._draw(self._stays)
         if self._after is not None:
             mine = weakref.ref(self)
             self._after(_MS * (3 if self._left == 1 else 1), lambda: _again(mine, turn))
+
+    def _draw(self, *parts: npt.NDArray[np.float64]) -> None:
+        self.marks.draw(*((part, COLOUR) for part in parts if len(part)))
 
 
 def _again(flash: weakref.ref[Flash], turn: int) -> None:
@@ -78,8 +81,10 @@ def _again(flash: weakref.ref[Flash], turn: int) -> None:
         held._step(turn)
 
 
-def show_region(presenter: Presenter, table: str, rows: npt.ArrayLike) -> None:
+def show_region(presenter: Presenter, table: str, rows: npt.ArrayLike, line: npt.ArrayLike = ()) -> None:
     """Move the camera so that rows of a table fill about a third of the view, and let their outline flash.
+
+    The outline of a line of rows through them stays on the canvas: where a stroke would tell of all of them.
 
     Parameters
     ----------
@@ -89,6 +94,8 @@ def show_region(presenter: Presenter, table: str, rows: npt.ArrayLike) -> None:
         The table.
     rows
         (k,) rows of it that lie together.
+    line
+        (m,) rows that a stroke would take; none draws no line.
 
     Raises
     ------
@@ -103,9 +110,11 @@ def show_region(presenter: Presenter, table: str, rows: npt.ArrayLike) -> None:
     if not len(taken):
         raise BadInput(f"None of the rows lies in '{element}'.", "Show the section that they belong to.")
     where = layout.where[taken] + place.offset
-    low, high = where.min(0), where.max(0)
-    extent = np.maximum(high - low, _LEAST * layout.distance)
+    middle, extent = view_around(where, layout.distance)
     camera = presenter.viewer.scene.camera
-    camera.zoom = _SHARE * float((np.array(presenter.viewer.canvas.size) / extent).min())
-    camera.center = (0.0, *(float(v) for v in (low + high) / 2))
-    presenter.flash.show(layout.outline(taken) + np.array([place.offset, (0.0, 0.0)]))
+    camera.zoom = float((np.array(presenter.viewer.canvas.size) / extent).min())
+    camera.center = (0.0, *(float(v) for v in middle))
+    offset = np.array([place.offset, (0.0, 0.0)])
+    along = np.asarray(line, np.int64)
+    stays = layout.outline(np.unique(along[layout.placed[along]])) + offset if len(along) else None
+    presenter.flash.show(layout.outline(taken) + offset, stays)

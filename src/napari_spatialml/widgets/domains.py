@@ -42,7 +42,7 @@ class DomainsDock(MethodStep):
         """Make the list of domains, the hand's tools, and what says how sure the map is."""
         self.map = MapPart(self.desk)
         self.by_hand = StrokesPart(self.desk, self.map.target)
-        self.trust, self.further = TrustPart(self.desk), FurtherPart(self.desk)
+        self.trust, self.further = TrustPart(self.desk, self.map.target), FurtherPart(self.desk)
         self.warming = Warming(self.desk, self)
         self._hand_heading = Heading("By hand")
         self.trust_fold = Folded(
@@ -77,6 +77,7 @@ class DomainsDock(MethodStep):
         self.map.chosen.connect(lambda _name: self.by_hand.options_changed())
         self.map.begun.connect(self.by_hand.take_brush)
         self.further.applied.connect(self._go_to)
+        self.trust.leading.laid.connect(self.by_hand.follow)
         self._on_method()
         return panel
 

@@ -115,7 +115,8 @@ class StrokesPart(QWidget):
         document = self.desk.session.document if self.desk.session is not None else None
         return document is not None and bool(self.table) and is_divided(document, self.table, self.column)
 
-    def _on_changed(self) -> None:
+    def follow(self) -> None:
+        """Fit the map again to what the hand has said elsewhere in the window, if it is to follow strokes."""
         if self.follows.isChecked():
             self.fit_again()
 
@@ -139,7 +140,7 @@ class StrokesPart(QWidget):
                                         "a stroke and its fit back together."))  # fmt: skip
         self.follows.toggled.connect(lambda _on: self._follow())
         self.again = tool_row([Tool("Fit again", "Fit the whole map to all strokes laid so far.", self.fit_again)])
-        self.kept.changed.connect(self._on_changed)
+        self.kept.changed.connect(self.follow)
 
     def _lay_out(self) -> None:
         self.tools.row.layout().addWidget(self.ignore)

@@ -1,27 +1,24 @@
-"""How far the map can be trusted: as colours, the next place to look at, and what the strokes and other seeds say."""
+"""How far the map can be trusted: as colours, the way to where it is unsure, and what strokes and other seeds say."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
-from ..core.uncertain_region import Region, uncertain_regions
 from ..errors import BadInput
-from ..session.domain_maps import about_map, held_map
-from ..session.domain_strokes import domain_hand_of, held_strokes
-from ..session.domain_writing import neighbours
+from ..session.domain_maps import about_map
+from ..session.domain_strokes import held_strokes
 from .correction_row import CorrectionRow
-from .domains_strokes import is_divided, rows_are
-from .messages import tell
-from .runner import Runner
+from .domains_next import NextPart
+from .domains_strokes import is_divided
 from .step import choose
-from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip
+from .style import SPACING, Quiet, Rows, tooltip
 
 if TYPE_CHECKING:
-    from ..session import Document
     from .desk import Desk
 
 __all__ = ["TrustPart"]
@@ -39,8 +36,6 @@ _NONE = "Run a method first."
 _NO_STROKES = "Brush over some rows first."
 _LOCKED = "The section is open for reading only: what is found is kept with it."
 _FADE = "Draw the colours of the domains the paler the less sure the map is: by its margin."
-_MOST = 30
-"""So many regions are led to, one after the other."""
 
 
 class TrustPart(QWidget):
@@ -50,16 +45,15 @@ class TrustPart(QWidget):
     ----------
     desk
         The desk.
+    target
+        Returns the domain that strokes go into.
     """
 
-    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+    def __init__(self, desk: Desk, target: Callable[[], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.desk = desk
         self.table, self.column = "", ""
-        self.runner = Runner(self)
-        self._regions: list[Region] = []
-        self._at, self._known = -1, None
-        self.how, self.region = QComboBox(), Quiet()
+        self.how, self.leading = QComboBox(), NextPart(desk, target)
         self.how.activated.connect(lambda _i: self.draw())
         self.fades = QCheckBox("Fade what is unsure")
         self.fades.clicked.connect(self.fade)
@@ -71,9 +65,6 @@ class TrustPart(QWidget):
             "other domains. Stability: the share of seeds that agree; press Try other seeds for it.",
         )
         self.rows.add("", self.fades)
-        self.leading = tool_row([Tool("Most uncertain", "", self.go_on)])
-        self.next = self.leading.findChild(QPushButton, "Most uncertain")
-        self.next.setShortcut("Alt+U")
         self.strokes = CorrectionRow(
             desk,
             "Check the strokes",
@@ -95,7 +86,7 @@ class TrustPart(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self.rows, self.leading, self.region, self.strokes, self.accuracy, self.seeds):
+        for part in (self.rows, self.leading, self.strokes, self.accuracy, self.seeds):
             layout.addWidget(part)
 
     def set_place(self, table: str, column: str) -> None:
@@ -103,6 +94,7 @@ class TrustPart(QWidget):
         if (table, column) != (self.table, self.column):
             self.clear()
         self.table, self.column = table, column
+        self.leading.set_place(table, column)
         if self.desk.session is None or not table:
             return
         obs = self.desk.session.document.table(table).obs
@@ -112,13 +104,10 @@ class TrustPart(QWidget):
 
     def clear(self) -> None:
         """Forget what was found of another map."""
-        self._regions, self._at, self._known = [], -1, None
+        self.leading.clear()
         for row in (self.strokes, self.seeds):
             row.runner.stop()
             row.message.show_message(None)
-        self.runner.stop()
-        self.region.clear()
-        self.region.hide()
 
     def show_domains(self, table: str, column: str) -> None:
         """Colour the rows of a map by its domains."""
@@ -145,53 +134,6 @@ class TrustPart(QWidget):
         if on:
             self.draw()
         presenter.fade_unsure(session.document.annotated(self.table), on)
-
-    def go_on(self) -> None:
-        """Go to the region where a stroke would teach most; again: to the next."""
-        session = self.desk.session
-        if session is None or not self.next.isEnabled():
-            return
-        moment = self._moment()
-        if moment == self._known:
-            self._go_to_next()
-            return
-        document, table, column = session.document, self.table, self.column
-        self.runner.run(
-            lambda report: (moment, _regions(document, table, column)),
-            on_result=lambda found: self._take(*found),
-            on_error=lambda error: self.desk.told.emit("error", tell(error).text),
-            title="Look for the most uncertain region",
-            key="uncertain",
-            replace=True,
-        )
-
-    def _take(self, moment: Any, regions: list[Region]) -> None:
-        if self.desk.session is not None and self.table and moment == self._moment():
-            self._regions, self._at, self._known = regions, -1, moment
-            self._go_to_next()
-
-    def _go_to_next(self) -> None:
-        presenter = self.desk.presenter
-        if presenter is None or not self._regions:
-            self._say("The map is sure everywhere, or is given by hand: there is no place where a stroke would teach.")
-            return
-        from ..views.uncertain import show_region
-
-        self._at = (self._at + 1) % len(self._regions)
-        region = self._regions[self._at]
-        self.desk.attempt(lambda: show_region(presenter, self.table, region.rows))
-        self._say(f"{self._at + 1} of {len(self._regions)}: {region.sentence}.")
-
-    def _moment(self) -> Any:
-        """Return what tells this map from what it was before."""
-        assert self.desk.session is not None
-        document, part = self.desk.session.document, ("tables", self.table)
-        slots = (("obsm", f"{self.column}_probabilities"), ("obs", self.column))
-        return (id(document), *(document.revision((*part, *slot)) for slot in slots))
-
-    def _say(self, sentence: str) -> None:
-        self.region.setText(sentence)
-        self.region.show()
 
     def _place(self) -> dict[str, Any]:
         if not self.table:
@@ -224,12 +166,6 @@ class TrustPart(QWidget):
         document = self.desk.session.document
         there = f"{self.column}_probabilities" in document.table(self.table).obsm
         divided = is_divided(document, self.table, self.column)
-        self.next.setEnabled(there)
-        self.next.setToolTip(
-            tooltip("Go to the region where a stroke would teach the map most; again: the next (Alt+U).")
-            if there
-            else tooltip("Run a method first: a map by hand alone says nothing of where it is unsure.")
-        )
         fading = "" if there else _NONE
         if there and self.how.currentData() != DOMAIN:
             fading = "Colour by domain for it."
@@ -245,13 +181,3 @@ class TrustPart(QWidget):
             reason = locked or why_not
             row.set_ready(not reason)
             row.button.setToolTip(tooltip(f"{does} {reason}".strip()))
-
-
-def _regions(document: Document, table: str, column: str) -> list[Region]:
-    """Return where strokes would teach a map, best first."""
-    found, hand = held_map(document, table, column), domain_hand_of(document, table, column)
-    known = np.isfinite(found.probabilities).all(1)
-    p = np.where(known[:, None], found.probabilities, 1 / max(len(found.names), 1))
-    closed = hand.ignored | ~known
-    graph, word = neighbours(document, table), rows_are(document, table)
-    return uncertain_regions(p, graph, hand.codes >= 0, closed, names=found.names, rows_are=word, number=_MOST)

@@ -182,8 +182,8 @@ def _domains_by_hand(bench: Any, table: str) -> None:
     dock = bench.go_to("Domains")
     dock.by_hand.tools.buttons["domain-brush"].click()
     dock.trust_fold.set_open(True)
-    dock.trust.go_on()
-    wait_until(lambda: dock.trust.runner.state == "idle", _SETTLE_S)
+    dock.trust.leading.go_on()
+    wait_until(lambda: dock.trust.leading.runner.state == "idle", _SETTLE_S)
     bar = dock._area.verticalScrollBar()
     bar.setValue(bar.maximum())
 
