@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pytest
 import scipy.sparse as sp
 from anndata import AnnData
 from spatialdata import SpatialData
@@ -20,11 +21,12 @@ from .divided import MIXTURE, bands
 WIDE = 20
 
 
-def two_slides(shift: float) -> tuple[Session, np.ndarray]:
-    """A table of two slides in one place, three bands each; chance says how well the second sees each gene."""
+def two_slides(shift: float, apart: float) -> tuple[Session, np.ndarray]:
+    """A table of two slides, three bands each, the second turned; chance says how well it sees each gene."""
     rng = np.random.default_rng(0)
     n = WIDE**2
-    truth = np.tile(bands(n, WIDE), 2)
+    # the second slide is turned by a quarter: across slides, neighbours say nothing of each other
+    truth = np.concatenate([bands(n, WIDE), bands(n, WIDE).reshape(WIDE, WIDE).T.ravel()])
     rates = np.full((3, 60), 2.0)
     for band in range(3):
         rates[band, band::3] = 5.0
@@ -39,7 +41,8 @@ def two_slides(shift: float) -> tuple[Session, np.ndarray]:
         region=["left", "right"], region_key="region", instance_key="instance_id",
     )  # fmt: skip
     place = np.stack([np.arange(n) % WIDE, np.arange(n) // WIDE], 1) * 50.0
-    parts = {name: ShapesModel.parse(place, geometry=0, radius=20.0) for name in ("left", "right")} | {"counts": table}
+    places = {"left": place, "right": place + np.array([apart, 0])}
+    parts = {name: ShapesModel.parse(xy, geometry=0, radius=20.0) for name, xy in places.items()} | {"counts": table}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = SpatialData.init_from_elements(
@@ -48,8 +51,9 @@ def two_slides(shift: float) -> tuple[Session, np.ndarray]:
         return Session.start(made), truth
 
 
-def test_a_table_of_two_slides_is_divided_as_two_sections():
-    session, truth = two_slides(0.6)
+@pytest.mark.parametrize("apart", [0.0, 5000.0])
+def test_a_table_of_two_slides_is_divided_as_two_sections(apart):
+    session, truth = two_slides(0.6, apart)
     inputs = domain_inputs(session.document, DomainsSelection("counts"))
     assert inputs.cells.sections is not None and inputs.sizes == (len(truth),)
     labels = MIXTURE(n_domains=3)(inputs.cells).labels
