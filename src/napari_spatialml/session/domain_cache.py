@@ -25,6 +25,7 @@ from .document import Document
 from .gather import coordinates_of, features_of
 from .selection import DomainsSelection
 from .shared_features import names_of_features, nothing_shared, one_hot
+from .tissue_rows import sections_of
 
 __all__ = ["DomainInputs", "domain_inputs", "inputs_of", "stacked_features", "stages"]
 
@@ -171,16 +172,20 @@ def stages(
 
 def _gathered(document: Document, selection: DomainsSelection) -> DomainInputs:
     tables = selection.tables
-    where = [coordinates_of(document, table) for table in tables]
-    features = stacked_features([(document, table) for table in tables], selection.features)
-    return inputs_of(features, where, tables)
+    places = [(document, table) for table in tables]
+    return inputs_of(stacked_features(places, selection.features), places, tables)
 
 
-def inputs_of(features: Any, where: Sequence[npt.NDArray[np.float64]], tables: tuple[str, ...]) -> DomainInputs:
-    """Return rows of several tables, each on a section of its own, from their features and coordinates."""
-    sizes = tuple(len(w) for w in where)
-    sections = None if len(tables) == 1 else np.repeat(np.arange(len(tables)), sizes)
-    return DomainInputs(Cells(features, np.concatenate(where), sections=sections), tables, sizes)
+def inputs_of(features: Any, places: Sequence[tuple[Document, str]], names: tuple[str, ...]) -> DomainInputs:
+    """Return rows of several tables from their features; each element that a table annotates is a section."""
+    where = [coordinates_of(*place) for place in places]
+    number, sections = 0, []
+    for place, rows in zip(places, where, strict=True):
+        within = sections_of(*place)
+        sections.append(number + (np.zeros(len(rows), np.int64) if within is None else within))
+        number = int(sections[-1].max(initial=number)) + 1
+    told = None if number == 1 else np.concatenate(sections)
+    return DomainInputs(Cells(features, np.concatenate(where), sections=told), names, tuple(map(len, where)))
 
 
 def stacked_features(places: Sequence[tuple[Document, str]], features: str) -> Any:

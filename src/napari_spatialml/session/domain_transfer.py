@@ -21,7 +21,6 @@ from .domain_dividing import fitted_under, rounded, together
 from .domain_maps import DomainMap, held_map
 from .domain_refit import as_made
 from .domain_strokes import DomainHand, domain_hand_of
-from .gather import coordinates_of
 from .selection import DomainsSelection
 
 __all__ = ["Source", "source_map", "transferred"]
@@ -103,7 +102,7 @@ def transferred(
         raise BadInput(f"'{table}' has this map.", "Choose another table.")
     places = [(source.document, source.found.table), (document, table)]
     features = stacked_features(places, source.features)
-    rows = inputs_of(features, [coordinates_of(*at) for at in places], (source.place, table))
+    rows = inputs_of(features, places, (source.place, table))
     hand = domain_hand_of(document, table, column)
     if hand.ignored.all():
         raise BadInput("All rows are ignored.", "Leave some tissue.")
