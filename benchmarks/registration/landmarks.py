@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_spatialml.core.landmark_advice import expected_error, next_landmark, structure_of
 from napari_spatialml.core.landmarks import fit_affine, fit_default, judge, leave_one_out, residuals, suspects
@@ -23,7 +22,7 @@ from .landmark_truths import DATA, KINDS, Array, kidney, map_of, tissue
 __all__ = ["measure"]
 
 SEED = 0
-THIRDS, SUBSETS, SECTIONS, TRIALS = 60, 8, 12, 200
+THIRDS, DRAWS, SUBSETS, SECTIONS, TRIALS = 60, 10, 8, 12, 200
 MEDIAN_PX, NINTH_PX, WORSE, TIME_MS, FLAGGED = 5.5, 8.0, 1.05, 16.0, 0.95
 COUNTS = (4, 5, 6, 8, 12, 20, 40, 60)
 SIMILARITY, SPLINE = "affinder's fit (scikit-image similarity)", "scikit-image's interpolating spline"
@@ -54,29 +53,30 @@ def measure() -> Iterator[tuple[str, Figure]]:
 
 
 def _suggested() -> Iterator[tuple[str, Figure]]:
-    """Yield the error of four suggested landmarks on the third that was held out, beside four at random."""
-    rows = [_third(np.random.default_rng(seed).permutation(69)) for seed in range(THIRDS)]
-    held = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    data = f"kidney pair, the held-out third, {THIRDS} thirds"
-    for column, (what, floor) in enumerate((("median error", MEDIAN_PX), ("90th percentile of errors", NINTH_PX))):
-        peer = {"peer": SIMILARITY, "peer_value": float(held[SIMILARITY][:, column].mean())}
-        value = float(held["four suggested"][:, column].mean())
-        yield f"four suggested, {what}, mean", Figure(value, "px", floor, data=data, seed=SEED, **peer)
+    """Yield the error of four suggested landmarks on the third that was held out, beside those at random.
+
+    The floor (a median error of 5.5 px and a 90th percentile of 8; four at random: 8.4 and 16.9) can be read in two
+    ways. With one error of each third, its median, and percentiles over thirds: then it is what eight at random reach,
+    and the trial that set it found four suggested as good as eight at random; three at random under an affine fit have
+    a 90th percentile of 48 px, the trial's was 46; four at random have 7.7 and 14.3, which change by 0.5 and 2 with
+    another draw of 60 and by as much with the model. With percentiles of single errors: then eight at random have
+    12.6, and not even all 46 landmarks reach 8. So the floor is held against the thirds' median errors; the
+    percentile of single errors is told beside it, with that of all 46.
+    """
+    rows = [_third(np.random.default_rng(seed)) for seed in range(THIRDS)]
+    held = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    data = f"kidney pair, the held-out third, {THIRDS} thirds, {DRAWS} draws at random of each"
+    whats: dict[str, tuple[float | None, Callable[[Array], Any]]] = {
+        "median of thirds' median errors": (MEDIAN_PX, lambda miss: np.median(np.median(miss, axis=1))),
+        "90th percentile of thirds' median errors": (NINTH_PX, lambda miss: np.percentile(np.median(miss, axis=1), 90)),
+        "90th percentile of single errors": (None, lambda miss: np.percentile(miss, 90)),
+    }
+    for what, (floor, of) in whats.items():
+        peer = {"peer": SIMILARITY, "peer_value": float(of(held[SIMILARITY]))}
+        value = float(of(held["four suggested"]))
+        yield f"four suggested, {what}", Figure(value, "px", floor, data=data, seed=SEED, **peer)
         for name in (n for n in held if n not in ("four suggested", SIMILARITY)):
-            yield f"{name}, {what}, mean", Figure(float(held[name][:, column].mean()), "px", data=data, seed=SEED)
-    for name, floor in (("four suggested", NINTH_PX), ("four at random", None)):
-        ninth = float(np.percentile(held[name][:, 0], 90))
-        yield f"{name}, median error, 90th percentile of thirds", Figure(ninth, "px", floor, data=data, seed=SEED)
-    for name in ("four suggested", "all 46", "all 46, affine"):
-        share = float((held[name][:, 1] <= NINTH_PX).mean())
-        what = f"{name}, thirds with a 90th percentile of at most {NINTH_PX:g} px"
-        yield what, Figure(share, "of thirds", lower_is_better=False, data=data, seed=SEED)
-    for first in range(3):
-        every = np.argsort(np.arange(69) % 3 == first, kind="stable")
-        for name, (_, ninth) in _third(every).items():
-            if name in ("four suggested", "all 46"):
-                said = f"kidney pair, every third landmark from the {first + 1}. on is held out"
-                yield f"{name}, 90th percentile, third {first + 1}", Figure(ninth, "px", data=said)
+            yield f"{name}, {what}", Figure(float(of(held[name])), "px", data=data, seed=SEED)
 
 
 @cache
@@ -86,26 +86,32 @@ def _kidney_places() -> tuple[Array, Array]:
     return structure_of(np.moveaxis(imread(DATA / "Rat-Kidney_HE.jpg"), 2, 0), 1.0)
 
 
-def _third(order: npt.NDArray[np.int64]) -> dict[str, tuple[float, float]]:
-    """Return the median and the 90th percentile of the errors of the last 23 landmarks, fitted to some of the first."""
+def _third(rng: np.random.Generator) -> dict[str, Array]:
+    """Return the (draws, 23) errors of a third of the landmarks, fitted to some of the others."""
     fixed, moving = kidney()
     places, structure = _kidney_places()
+    order = rng.permutation(69)
     train, test = order[:46], order[46:]
     chosen: list[int] = []
     for _ in range(4):
         wanted = places[next_landmark(fixed[chosen], moving[chosen], places, structure)]
         free = [k for k in train if k not in chosen]
         chosen.append(free[int(np.argmin(np.linalg.norm(fixed[free] - wanted, axis=1)))])
-    fits: dict[str, Callable[[Array], Array]] = {
-        "four suggested": fit_default(moving[chosen], fixed[chosen]).apply,
-        "four suggested, affine": fit_affine(moving[chosen], fixed[chosen]).apply,
-        "four at random": fit_default(moving[train[:4]], fixed[train[:4]]).apply,
-        "all 46": fit_default(moving[train], fixed[train]).apply,
-        "all 46, affine": fit_affine(moving[train], fixed[train]).apply,
-        **_peers(moving[chosen], fixed[chosen]),
+    drawn = [rng.permutation(train) for _ in range(DRAWS)]
+    fits: dict[str, list[Callable[[Array], Array]]] = {
+        "four suggested": [fit_default(moving[chosen], fixed[chosen]).apply],
+        "four suggested, affine": [fit_affine(moving[chosen], fixed[chosen]).apply],
+        "three at random, affine": [fit_affine(moving[rows[:3]], fixed[rows[:3]]).apply for rows in drawn],
+        "four at random": [fit_default(moving[rows[:4]], fixed[rows[:4]]).apply for rows in drawn],
+        "eight at random": [fit_default(moving[rows[:8]], fixed[rows[:8]]).apply for rows in drawn],
+        "all 46": [fit_default(moving[train], fixed[train]).apply],
+        "all 46, affine": [fit_affine(moving[train], fixed[train]).apply],
+        **{name: [fit] for name, fit in _peers(moving[chosen], fixed[chosen]).items()},
     }
-    misses = {name: np.linalg.norm(fit(moving[test]) - fixed[test], axis=1) for name, fit in fits.items()}
-    return {name: (float(np.median(miss)), float(np.percentile(miss, 90))) for name, miss in misses.items()}
+    return {
+        name: np.array([np.linalg.norm(fit(moving[test]) - fixed[test], axis=1) for fit in of])
+        for name, of in fits.items()
+    }
 
 
 def _suggested_simulated() -> Iterator[tuple[str, Figure]]:

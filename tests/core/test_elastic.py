@@ -49,3 +49,23 @@ def test_the_motion_of_patches_does_not_depend_on_the_squares_it_is_summed_on(pa
         monkeypatch.setattr(elastic, "_SUMS", sums)
         fields.append(elastic.bend(*small, np.ones((153, 201), np.float32), 1.0)[0])
     assert np.median(np.hypot(*(fields[0] - fields[1]))) < 0.05
+
+
+def test_what_only_a_second_stain_shows_is_bent_too(monkeypatch):
+    """One stain shows the left half, another the right half; the second is inverted and fainter on the other side."""
+    rng = np.random.default_rng(5)
+    shape = (160, 320)
+    left = np.clip((170 - np.arange(shape[1])) / 20, 0, 1)
+    stains = np.stack([smooth_field(rng, shape, 4) * left, smooth_field(rng, shape, 4) * (1 - left)])
+    bend = np.stack([smooth_field(rng, shape, 50) for _ in range(2)])
+    seen = [ndimage.map_coordinates(v, np.indices(shape) + bend, order=3, mode="nearest") for v in stains]
+    fixed, moving = stains, np.stack([seen[0], -0.7 * seen[1]])
+    made = [(v + rng.normal(0, 0.2, v.shape)).astype(np.float32) for v in (fixed, moving)]
+    gone = {}
+    for n in (1, 2):
+        monkeypatch.setattr(elastic, "_BLENDS", n)
+        field = elastic.bend(*made, np.ones(shape, np.float32), 1.0)[0]
+        missed = np.hypot(*(field - bend))
+        gone[n] = [float(np.median(missed[30:-30, part])) for part in (slice(30, 140), slice(190, -30))]
+    assert max(gone[2]) < 0.3
+    assert gone[2][1] < 0.5 * gone[1][1], "the first mixture shows only the left half"

@@ -12,9 +12,10 @@ from .affine import Affine
 from .movements import Movement
 from .pictures import Picture
 
-__all__ = ["Fit", "Terms", "blend", "placed", "refine", "terms_of"]
+__all__ = ["Blend", "Fit", "Terms", "blends", "placed", "refine", "terms_of"]
 
 Float = npt.NDArray[np.float32]
+Blend = tuple[Float, Float, float]
 _RADIUS = 6
 """Half the window of the local correlation, in pixels."""
 _ROUNDS = 12
@@ -123,13 +124,18 @@ def placed(moving: Picture, fixed: Picture, transform: Affine) -> tuple[Float, F
     return out, np.asarray((weight > 0.9) * fixed.known, np.float32)
 
 
-def blend(fixed: Float, moving: Float, weight: Float, radius: int) -> tuple[Float, Float]:
-    """Return the weights of the features of either side under which both sides look most alike.
+def blends(fixed: Float, moving: Float, weight: Float, radius: int, most: int = 1) -> list[Blend]:
+    """Return the mixtures of features of either side under which both sides look most alike, the best first.
+
+    Returns
+    -------
+    At most ``most`` of them: the weights of either side's features, and the correlation, 0 to 1.
 
     Notes
     -----
-    The first canonical correlation of the features after their local means are taken off, with a ridge of a
-    hundredth of the variance: so a stain of one side finds its counterpart on the other, inverted or not.
+    Canonical correlations of the features after their local means are taken off, with a ridge of a hundredth of
+    the variance: so a stain of one side finds its counterpart on the other, inverted or not. What the second shows
+    is not correlated with what the first shows.
     """
     both = np.concatenate([fixed, moving]) * weight
     means = _windows(np.concatenate([weight[None], both]).astype(np.float32), radius, False)
@@ -138,10 +144,13 @@ def blend(fixed: Float, moving: Float, weight: Float, radius: int) -> tuple[Floa
     n = len(fixed)
     cov = (flat @ flat.T / max(flat.shape[1], 1)).astype(np.float64)
     a, b = _whitener(cov[:n, :n]), _whitener(cov[n:, n:])
-    left, _, right = np.linalg.svd(a @ cov[:n, n:] @ b)
-    wf, wm = a @ left[:, 0], b @ right[0]
-    sign = 1.0 if wf.sum() >= 0 else -1.0
-    return np.asarray(sign * wf, np.float32), np.asarray(sign * wm, np.float32)
+    left, alike, right = np.linalg.svd(a @ cov[:n, n:] @ b)
+    found = []
+    for k in range(min(most, len(alike))):
+        wf, wm = a @ left[:, k], b @ right[k]
+        sign = 1.0 if wf.sum() >= 0 else -1.0
+        found.append((np.asarray(sign * wf, np.float32), np.asarray(sign * wm, np.float32), float(alike[k])))
+    return found
 
 
 def _whitener(cov: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -190,7 +199,7 @@ class _Aligned:
     def __init__(self, fixed: Picture, moving: Picture, transform: Affine):
         self.fixed, self.transform = fixed, transform
         values, weight = placed(moving, fixed, transform)
-        wf, wm = blend(fixed.values, values, weight, 2 * _RADIUS)
+        wf, wm, _ = blends(fixed.values, values, weight, 2 * _RADIUS)[0]
         f, m = np.tensordot(wf, fixed.values, 1), np.tensordot(wm, values, 1)
         self.terms = terms_of(f, m, weight, _RADIUS)
         scale = moving.spacing / fixed.spacing * np.sqrt(abs(np.linalg.det(transform.matrix[:2, :2])))
