@@ -82,6 +82,8 @@ class Simulated:
         (n, 2) the domain of each spot, and the second one of a doublet (the same for the others).
     platform
         (g,) true factors of the spots' genes.
+    section
+        What no method is given: the cells of these types that the spots are pooled of, over the spots' genes.
     """
 
     spots: Spots
@@ -92,6 +94,7 @@ class Simulated:
     outside: Array
     domains: npt.NDArray[np.intp]
     platform: Array
+    section: Reference
 
 
 def _kinds() -> tuple[Kind, ...]:
@@ -145,7 +148,14 @@ def simulate(kind: Kind, seed: int) -> Simulated:
         1 - cells.sum(1) / np.asarray(plan.members.sum(1)).ravel(),
         plan.domains,
         factors,
+        _section(pool, panel, types),
     )
+
+
+def _section(pool: Cells, panel: npt.NDArray[Any], types: npt.NDArray[Any]) -> Reference:
+    """Return the cells of some types, over the spots' genes."""
+    cells = pool.of(np.flatnonzero(np.isin(pool.types, types)))
+    return Reference(cells.counts[:, panel], cells.genes[panel], cells.types)
 
 
 def _in_domains(pool: Cells, kind: Kind, rng: np.random.Generator) -> Plan:

@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.deconvolution.bounds import GIVEN, bound
 from benchmarks.deconvolution.cells import atlas
 from benchmarks.deconvolution.simulate import KINDS, Kind, simulate
+from napari_spatialml.core.metrics import rmse
 from napari_spatialml.core.signatures import signatures
+from napari_spatialml.methods import method
 
 SMALL = Kind("atlas", 300, 4, 0.5, n_spots=60)
 
@@ -72,3 +75,11 @@ def test_the_platform_is_in_the_counts():
 
 def test_every_kind_has_its_own_name():
     assert len({kind.name for kind in KINDS}) == len(KINDS)
+
+
+def test_who_is_told_the_gene_factors_or_the_profiles_comes_nearer_to_the_truth():
+    made = simulate(replace(SMALL, platform=1.0, cells=15, n_spots=150), 1)
+    default = method("deconvolution", "negative-binomial")(intervals=False)(made.spots, made.reference)
+    off = {name: rmse(made.cells, bound(made, *told)) for name, told in GIVEN.items()}
+    assert max(off.values()) < rmse(made.cells, default.values)
+    assert rmse(made.cells, bound(made, False, False)) == pytest.approx(rmse(made.cells, default.values))

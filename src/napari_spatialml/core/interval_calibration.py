@@ -48,9 +48,8 @@ def calibrated_intervals(found: Fit, values: Array, rehearsal: Rehearsal, missin
 
     Notes
     -----
-    O(n t). What the hand has laid down bounds the intervals of its spots. A share u of a missing type
-    is told as any of the others, so that a proportion p of the rest lies between (p - u) / (1 - u)
-    and p / (1 - u).
+    O(n t). What the hand has laid down bounds the intervals of its spots. Beside a share u of a missing
+    type the others are the smaller part of a spot: their ends lie 1 / (1 - u) times as far off.
     """
     learnt = Calibration.of(rehearsal)
     lower, upper, errors = (np.empty(values.shape) for _ in range(3))
@@ -61,9 +60,10 @@ def calibrated_intervals(found: Fit, values: Array, rehearsal: Rehearsal, missin
     if missing is not None and missing.any():
         hit = np.flatnonzero(missing)
         unknown = missing[hit, None]
-        lower[hit] = np.minimum(np.maximum(lower[hit] - unknown, 0) / (1 - unknown), values[hit])
-        upper[hit] = np.minimum(upper[hit] / (1 - unknown), 1)
-        errors[hit] = np.hypot(errors[hit], 0.5 * unknown)
+        lower[hit], upper[hit] = (
+            np.clip(values[hit] + (end[hit] - values[hit]) / (1 - unknown), 0, 1) for end in (lower, upper)
+        )
+        errors[hit] = np.minimum(errors[hit] / (1 - unknown), 0.5)
     bounds = found.ranges(slice(0, len(values)))
     if bounds is not None:
         lower, upper = (np.clip(end, *bounds) for end in (lower, upper))

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .box_simplex import obeying
 from .count_model import Fit, Options
 from .deconvolution import Reference
 from .interval_calibration import calibrated_intervals
 from .outside import outside
 from .rehearsal import rehearse
 from .report import Report, part, silent
+from .unknown_type import parted
 
 __all__ = ["Uncertainty", "uncertainty"]
 
@@ -30,16 +32,14 @@ class Uncertainty:
 
 
 def uncertainty(
-    found: Fit, values: Array, reference: Reference, options: Options, seed: int = 0, report: Report = silent
-) -> Uncertainty:
-    """Return how sure the proportions of a fit are.
+    found: Fit, reference: Reference, options: Options, seed: int = 0, report: Report = silent
+) -> tuple[Fit, Uncertainty]:
+    """Return a fit in which a type that is missing from the reference has its part, and how sure its proportions are.
 
     Parameters
     ----------
     found
         The fit.
-    values
-        (n, t) its proportions, as they are told.
     reference, options
         What it was fitted with.
     seed
@@ -53,6 +53,8 @@ def uncertainty(
     assert rehearsal.fitted is not None
     report(0.8, "Spots with a type that is not in the reference")
     missing = outside(found, rehearsal.fitted)
+    found = parted(found, missing.flags, options.device)
+    values = obeying(found.values, found.reference.types, found.constraints)
     told = calibrated_intervals(found, values, rehearsal, missing.share)
     report(1.0)
-    return Uncertainty(told.lower, told.upper, told.errors, missing.flags)
+    return found, Uncertainty(told.lower, told.upper, told.errors, missing.flags)

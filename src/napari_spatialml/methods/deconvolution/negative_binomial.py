@@ -14,6 +14,7 @@ from ...core.device import Device
 from ...core.method import Advanced, Interval, method
 from ...core.report import Report, part, silent
 from ...core.uncertainty import uncertainty
+from ...core.unknown_type import parted
 
 Share = Literal["cells", "RNA"]
 
@@ -28,8 +29,10 @@ class NegativeBinomial(Deconvolver):
     platform sees more or less of a gene than the reference's is learnt from what a first fit
     leaves, and drawn towards 1 as far as the data do not speak for it; so is each gene's
     dispersion, so that a gene the reference does not explain loses its say. Profiles of types with
-    few cells are drawn towards the mean of all. Counts need not be whole numbers: what matters is
-    how they compare within a spot, and a spot's counts times any factor give the same proportions.
+    few cells are drawn towards the mean of all. In spots that are flagged for a type which the reference
+    lacks, that type has a part of its own, so that no other one stands for it; proportions are those of
+    the rest. Counts need not be whole numbers: what matters is how they compare within a spot, and a
+    spot's counts times any factor give the same proportions.
     """
 
     learnt_tolerance: ClassVar[float] = 0.01
@@ -43,7 +46,7 @@ class NegativeBinomial(Deconvolver):
     learn_from: Annotated[int, Interval(ge=10, le=1_000_000), Advanced()] = 2048
     """Gene factors and dispersion are learnt from at most so many spots, evenly spaced over the table."""
     intervals: Annotated[bool, Advanced()] = True
-    """Give 90 % intervals and flag types that the reference lacks, by spots made of the reference's own cells."""
+    """Give 90 % intervals and find types that the reference lacks, by spots made of the reference's own cells."""
     seed: Annotated[int, Interval(ge=0, le=2**31 - 1), Advanced()] = 0
     """Of the spots that are made for the intervals."""
     device: Annotated[Device, Advanced()] = "auto"
@@ -59,12 +62,21 @@ class NegativeBinomial(Deconvolver):
         """
         options = Options(self.n_markers, self.share, self.platform_factors, self.learn_from, self.device)
         found = fit(spots, reference, options, part(report, 0.0, 0.7 if self.intervals else 0.98))
-        result = _proportions(found, spots)
         if self.intervals:
-            told = uncertainty(found, result.values, reference, options, self.seed, part(report, 0.7, 0.98))
-            result = replace(result, **vars(told))
+            found, told = uncertainty(found, reference, options, self.seed, part(report, 0.7, 0.98))
+            result = replace(_proportions(found, spots), **vars(told))
+        else:
+            result = _proportions(_as_flagged(found, spots, self.device), spots)
         report(1.0, f"Proportions of {len(result.types)} cell types")
         return result
+
+
+def _as_flagged(found: Fit, spots: Spots, device: Device) -> Fit:
+    """Return a fit that parts what an earlier result has flagged: without intervals nothing is flagged anew."""
+    before = spots.start
+    if before is None or before.outside is None or before.types != found.reference.types:
+        return found
+    return parted(found, before.outside, device)
 
 
 def _proportions(found: Fit, spots: Spots) -> Proportions:

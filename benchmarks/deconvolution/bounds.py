@@ -1,0 +1,57 @@
+"""What the default's likelihood reaches when it is told what no method can know: how far a floor is within its reach.
+
+It is given the true gene factors of the simulation, the profiles of the very cells that the spots are made of, or
+both. The profiles favour it: of a type with few cells, the same few are in the profile and in the spots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_spatialml.core import Reference
+from napari_spatialml.core.count_model import Options
+from napari_spatialml.core.count_rows import CountRows, picked
+from napari_spatialml.core.platform_factors import GeneNoise, learn
+from napari_spatialml.core.signatures import marker_genes, shared_genes
+from napari_spatialml.core.solved_rows import dense_counts, exactly, first_start, solve_rows
+from napari_spatialml.core.type_profiles import TypeProfiles, type_profiles
+
+from .simulate import Simulated
+
+__all__ = ["FACTORS", "GIVEN", "PROFILES", "bound"]
+
+FACTORS, PROFILES = "given the true gene factors", "given the profiles of the section's own cells"
+GIVEN = {FACTORS: (True, False), PROFILES: (False, True), "given both": (True, True)}
+"""Whether the gene factors are told, and whether the profiles are."""
+Array = npt.NDArray[np.float64]
+
+
+def bound(made: Simulated, factors: bool, profiles: bool) -> Array:
+    """Return the (n, t) proportions that the default's likelihood finds when it is told so much.
+
+    Genes, noise and the last fit are as in the default.
+    """
+    shared = shared_genes(made.spots, made.reference)
+    known = type_profiles(shared.reference, made.reference.types)
+    columns = marker_genes(known.profiles, Options().n_markers)
+    genes = shared.genes[columns]
+    used = (_of_section(made.section, shared.genes) if profiles else known).over(columns)
+    assert not isinstance(shared.spots, CountRows)
+    counts = shared.spots[:, columns]
+    dense, _ = dense_counts(counts, exactly(counts))
+    noise = GeneNoise.of(len(genes))
+    if factors:
+        order = np.argsort(made.spots.genes)
+        true = made.platform[order[np.searchsorted(made.spots.genes, genes, sorter=order)]]
+        noise = replace(noise, platform=true / np.exp(np.log(true).mean()))
+    learnt, used, _ = learn(dense, used, first_start(dense, used, noise), noise, factors=not factors)
+    return solve_rows(counts, used, learnt, exact=exactly(counts)).values
+
+
+def _of_section(section: Reference, genes: npt.NDArray[np.str_]) -> TypeProfiles:
+    place = np.minimum(np.searchsorted(genes, section.genes), len(genes) - 1)
+    place = np.where(genes[place] == section.genes, place, -1)
+    return type_profiles(picked(section.counts, place, len(genes)), section.types)
