@@ -50,7 +50,7 @@ def test_a_domain_of_known_types_is_no_unknown_type():
 
 def test_few_spots_teach_nothing_and_the_order_of_spots_is_irrelevant(made, flags, found):
     few = np.zeros(len(flags), bool)
-    few[np.flatnonzero(flags)[:9]] = True
+    few[np.flatnonzero(flags)[:19]] = True
     assert parted(found, few) is found
     order = np.random.default_rng(0).permutation(len(flags))
     turned = fit(replace(made.spots, counts=made.spots.counts[order], coordinates=None), made.reference)

@@ -24,7 +24,7 @@ from .type_profiles import TypeProfiles
 __all__ = ["parted"]
 
 Array = npt.NDArray[np.float64]
-_FEWEST, _MOST = 10, 256
+_FEWEST, _MOST = 20, 256
 """Spots from which the profile is learnt."""
 _ROUNDS, _FIRST_STEPS, _STEPS = 20, 6, 2
 _AT_FIRST = 0.3
@@ -53,7 +53,7 @@ def parted(found: Fit, flags: npt.NDArray[np.bool_], device: Device = "cpu") -> 
     Notes
     -----
     Other spots, those that the hand has spoken on, what was learnt of genes, and the deviance, which tells
-    how badly the known types fit, stay. With fewer than 10 flagged spots nothing changes. Costs 20 short
+    how badly the known types fit, stay. With fewer than 20 flagged spots nothing changes. Costs 20 short
     fits of at most 256 spots, and one of all that are flagged.
     """
     flags = flags & ~found.empty
