@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_spatialml.core import Affine, ThinPlateSpline
@@ -218,6 +218,8 @@ def truth(kind: str, generator: np.random.Generator):
     st.integers(4, 60),
     st.sampled_from([0.0, 2.0, 10.0, 50.0]),
 )
+@example(11, "similarity", 11, 2.0)  # slips of a few ten-thousandths of the section
+@example(682_141, "affine", 26, 2.0)
 def test_the_default_predicts_left_out_landmarks_within_a_twentieth_of_the_best_model(seed, kind, k, slip):
     generator = np.random.default_rng(seed)
     moving = generator.uniform(0, 5000, (k, 2))

@@ -50,7 +50,7 @@ __all__ = [
 Array = npt.NDArray[np.float64]
 
 _UNSEEN = 1e-4
-"""Of the landmarks' spread: gains below this are finer than any hand, and no reason for a bent map."""
+"""Of the landmarks' spread: errors below this are finer than any hand, and no reason for a bent map."""
 _WORTH, _ALIKE = 1.04, 1.005
 """By this factor bending must lower the leave-one-out error, and shear."""
 
@@ -139,7 +139,8 @@ def fit_default(
     landmarks a similarity too often rules out true shear, a least-squares affine follows the hand's
     slips); or the spline, which must lower the root mean square leave-one-out error by more than a
     twentieth: a bent map of the section for a gain that nobody sees is no gain. So that error is
-    never more than a twentieth above the lowest of all.
+    never more than a twentieth above the lowest of all, unless it is below a ten-thousandth of the
+    landmarks' spread.
 
     Parameters
     ----------
@@ -176,14 +177,14 @@ def _chosen(source: Array, target: Array, reflection: Reflection, ridge: float |
     if k < 3 or on_a_line(source) or on_a_line(target):
         stiff = leave_one_out("similarity", source, target, reflection) if k > 2 else np.full(k, np.nan)
         return "similarity", np.inf, stiff
-    rounding = _UNSEEN * spline_scale(target)[1]
+    unseen = _UNSEEN * spline_scale(target)[1]
     path = sheared_left_out(source, target, mirrors(source, target, reflection))
     errors = np.sqrt((path**2).mean(1))
     best = int(np.argmin(errors))
-    if errors[-1] <= _ALIKE * errors[best] + rounding:
+    if errors[-1] <= max(_ALIKE * errors[best], unseen):
         best = len(errors) - 1
     # of four, three are left, and no spline bends through three
     bent = leave_one_out("spline", source, target, reflection, ridge) if k > 4 else np.full(k, np.inf)
-    if float(np.sqrt((bent**2).mean())) * _WORTH + rounding < errors[best]:
+    if errors[best] > max(float(np.sqrt((bent**2).mean())) * _WORTH, unseen):
         return "spline", np.inf, bent
     return ("affine" if np.isfinite(STIFFNESSES[best]) else "similarity"), float(STIFFNESSES[best]), path[best]
