@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Flash", "show_region"]
 
-COLOUR = "#ffe600"
+COLOUR, LINE = "#ffe600", "#ffffff"
+"""Of the region that flashes, and of the line that stays: told apart while both are seen."""
 _BLINKS, _MS = 4, 320
 """How often an outline appears, and how long it stays and stays away; the last time it stays three times as long."""
 
@@ -47,7 +48,7 @@ class Flash:
         self._lines, self._left = lines, 2 * _BLINKS
         self._stays = np.zeros((0, 2, 2)) if stays is None else stays
         self.shown += 1
-        self._draw(self._lines, self._stays)
+        self._draw(self._lines)
         self._step(self.shown)
 
     def stop(self) -> None:
@@ -63,16 +64,14 @@ class Flash:
             if not len(self._stays):
                 self.marks.remove()
             return
-        if self._left % 2:
-            self._draw(self._lines, self._stays)
-        else:
-            self._draw(self._stays)
+        self._draw(self._lines if self._left % 2 else self._lines[:0])
         if self._after is not None:
             mine = weakref.ref(self)
             self._after(_MS * (3 if self._left == 1 else 1), lambda: _again(mine, turn))
 
-    def _draw(self, *parts: npt.NDArray[np.float64]) -> None:
-        self.marks.draw(*((part, COLOUR) for part in parts if len(part)))
+    def _draw(self, flashing: npt.NDArray[np.float64]) -> None:
+        parts = ((flashing, COLOUR), (self._stays, LINE))
+        self.marks.draw(*(part for part in parts if len(part[0])))
 
 
 def _again(flash: weakref.ref[Flash], turn: int) -> None:
