@@ -1,7 +1,8 @@
 """``python -m training FOLDER --out FOLDER --minutes 60``: train, or go on from where a run was stopped.
 
 Kill it at any time: the same command continues from the last checkpoint. The learning rate follows the
-minutes that the processor spent, so that it has come down when they are over, however busy the machine.
+minutes that the processor spent, so that it has come down when they are over, however busy the machine;
+or those of the clock, where they are given too and run out first.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_spatialml.core.flow_network import PackedFlowNetwork
+from napari_spatialml.core.flow_network import WIDTHS, PackedFlowNetwork
 from napari_spatialml.core.flow_training import loss_of
 
 from .folder import examples, folds, pictures
 from .muon import optimisers
 from .sampler import Sampler
 from .stains import simulated
+from .widen import widened, widths_of
 
 SAVE_EVERY_S = 150.0
 
@@ -40,9 +42,9 @@ def rate(part: float, peak: float) -> float:
 class Run:
     """A training run: the network, its running mean, the optimisers, and how far it got."""
 
-    def __init__(self, out: Path, learning_rate: float) -> None:
+    def __init__(self, out: Path, learning_rate: float, widths: tuple[int, ...] = WIDTHS) -> None:
         self.path = out / "checkpoint.pt"
-        self.net = PackedFlowNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = PackedFlowNetwork(widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean: dict[str, Tensor] = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimisers = optimisers(self.net, learning_rate)
         self.step, self.elapsed_s, self.cpu_s = 0, 0.0, 0.0
@@ -53,8 +55,12 @@ class Run:
             self.elapsed_s, self.cpu_s = held["elapsed_s"], held["cpu_s"]
 
     def start(self, other: Path) -> None:
-        """Start with another run's weights, and with a clock and a running mean of its own."""
-        self._take(torch.load(other, weights_only=True))
+        """Start with another run's weights, widened where need be, and with a clock and a running mean of its own."""
+        held = torch.load(other, weights_only=True)
+        if widths_of(held["net"]) == widths_of(self.net.state_dict()):
+            self._take(held)
+        else:  # momenta of fewer channels are of no use
+            self.net.load_state_dict(widened(held["net"], self.net.state_dict()))
         self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
 
     def _take(self, held: dict[str, Any]) -> None:
@@ -70,6 +76,10 @@ class Run:
         fresh = self.path.with_suffix(".new")
         torch.save(held, fresh)
         os.replace(fresh, self.path)
+
+    def part(self, minutes: float, by_clock: float = math.inf) -> float:
+        """Return the part of the time that is over: of the processor's minutes, or of the clock's if that is more."""
+        return max(self.cpu_s / minutes, self.elapsed_s / by_clock) / 60
 
     def advance(self, batch: tuple[np.ndarray, ...], part: float, bfloat16: bool) -> tuple[float, float]:
         """Take one step."""
@@ -99,14 +109,24 @@ class Run:
 
 
 def train(
-    run: Run, sampler: Sampler, minutes: float, batch: int, bfloat16: bool, log: Path, until: float = math.inf
+    run: Run,
+    sampler: Sampler,
+    minutes: float,
+    batch: int,
+    bfloat16: bool,
+    log: Path,
+    until: float = math.inf,
+    by_clock: float = math.inf,
 ) -> None:
-    """Train until the processor's minutes, those of earlier pieces counted in, are over; or until fewer are."""
-    budget, saved, shown = 60 * minutes, time.monotonic(), time.monotonic()
+    """Train until the minutes, those of earlier pieces counted in, are over: the processor's, or those by the clock.
+
+    Or until fewer of the processor's are, with the rate that leads to the end.
+    """
+    saved, shown = time.monotonic(), time.monotonic()
     flows, cells = [], []
     clock, cpu = time.monotonic(), time.process_time()
-    while run.cpu_s < min(budget, 60 * until):
-        flow, cell = run.advance(sampler.batch(run.step, batch), run.cpu_s / budget, bfloat16)
+    while (part := run.part(minutes, by_clock)) < 1 and run.cpu_s < 60 * until:
+        flow, cell = run.advance(sampler.batch(run.step, batch), part, bfloat16)
         flows.append(flow)
         cells.append(cell)
         now, now_cpu = time.monotonic(), time.process_time()
@@ -116,7 +136,7 @@ def train(
         if now - shown > 20:
             line = {"step": run.step, "minutes": round(run.elapsed_s / 60, 2), "cpu_minutes": round(run.cpu_s / 60, 2)}
             line |= {"flow": round(float(np.mean(flows)), 4), "cell": round(float(np.mean(cells)), 4)}
-            line |= {"rate": round(rate(run.cpu_s / budget, run.optimisers[-1][1]), 6)}
+            line |= {"rate": round(rate(part, run.optimisers[-1][1]), 6)}
             with log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
@@ -135,6 +155,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--widths", type=int, nargs=3, default=WIDTHS, help="channels of the three levels")
     parser.add_argument("--bfloat16", action="store_true", help="half precision, where the processor has it")
 
 
@@ -144,7 +165,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="images/, labels/ and index.csv")
     parser.add_argument("--out", type=Path, required=True, help="where the checkpoint goes")
     parser.add_argument("--minutes", type=float, default=60.0, help="of the processor, the run's pieces together")
-    parser.add_argument("--start", type=Path, help="checkpoint of a run on the same images to go on from")
+    parser.add_argument("--by-clock", type=float, default=math.inf, help="minutes, those of the pieces together")
+    parser.add_argument(
+        "--start", type=Path, help="checkpoint of a run on the same images to go on from, of this network or a narrower"
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fold", type=int, default=0, help="the fifth of the images that is held out")
     which.add_argument("--all", action="store_true", help="hold nothing out")
@@ -160,11 +184,11 @@ def main() -> None:
     (given.out / "held_out.txt").write_text("\n".join(held_out) + "\n")
     chosen = examples([p for p in read if p.name not in set(held_out)] + simulated(given.simulated))
     print(f"{len(chosen)} images to train on, {len(held_out)} held out", flush=True)
-    run = Run(given.out, given.rate)
+    run = Run(given.out, given.rate, tuple(given.widths))
     if given.start and not run.step:
         run.start(given.start)
     sampler = Sampler(chosen, given.size, given.seed)
-    train(run, sampler, given.minutes, given.batch, given.bfloat16, given.out / "log.jsonl")
+    train(run, sampler, given.minutes, given.batch, given.bfloat16, given.out / "log.jsonl", by_clock=given.by_clock)
 
 
 if __name__ == "__main__":

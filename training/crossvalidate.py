@@ -40,7 +40,7 @@ class Course:
         given = self.given
         torch.manual_seed(given.seed)
         folder.mkdir(parents=True, exist_ok=True)
-        run = Run(folder, given.rate)
+        run = Run(folder, given.rate, tuple(given.widths))
         if run.cpu_s >= 60 * until:
             return
         print(f"{folder.name}: minute {run.cpu_s / 60:.1f} to {until:g}, without {without}", flush=True)

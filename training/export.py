@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_spatialml.core.flow_network import WIDTHS
 from napari_spatialml.core.flow_weights import EMBEDDED, write
+
+from .widen import widths_of
 
 
 def export(checkpoint: Path, out: Path) -> None:
@@ -19,7 +20,7 @@ def export(checkpoint: Path, out: Path) -> None:
     halved = {name: a.astype(np.float16) if a.ndim > 1 else a.astype(np.float32) for name, a in arrays.items()}
     metadata = {
         "network": "PackedFlowNetwork",
-        "widths": ",".join(map(str, WIDTHS)),
+        "widths": ",".join(map(str, widths_of(held["mean"]))),
         "steps": str(held["step"]),
         "cpu_minutes": f"{held['cpu_s'] / 60:.0f}",
         "licence": "BSD-3-Clause; trained on images under CC0",
