@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Flash", "show_region"]
 
-COLOUR, LINE = "#ffe600", "#ffffff"
-"""Of the region that flashes, and of the line that stays: told apart while both are seen."""
+COLOUR, LINE = "#ffffff", "#ffe600"
+"""Of the region that flashes, and of the line that stays: white ones that stay are strokes."""
 _BLINKS, _MS = 4, 320
 """How often an outline appears, and how long it stays and stays away; the last time it stays three times as long."""
 

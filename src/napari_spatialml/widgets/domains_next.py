@@ -137,7 +137,7 @@ class NextPart(QWidget):
         self._at = (self._at + 1) % len(self.regions)
         region = self.regions[self._at]
         self._show(region)
-        self._say(f"{self._at + 1} of {len(self.regions)}: {region.sentence}. White: a line to paint along.")
+        self._say(f"{self._at + 1} of {len(self.regions)}: {region.sentence}. Yellow: a line to paint along.")
         self._follow()
 
     def _show(self, region: Region) -> None:
