@@ -14,8 +14,9 @@ from spatialdata import SpatialData
 from spatialdata.models import ShapesModel, TableModel
 
 from napari_spatialml.core.metrics import adjusted_rand_index
-from napari_spatialml.session import DomainsSelection, Session
+from napari_spatialml.session import DomainsSelection, Session, run
 from napari_spatialml.session.domain_cache import domain_inputs
+from napari_spatialml.session.domain_maps import neighbours
 from napari_spatialml.session.tissue_rows import sections_of
 
 from .divided import MIXTURE, bands
@@ -65,6 +66,20 @@ def test_a_table_of_two_slides_is_divided_as_two_sections(apart):
     labels = MIXTURE(n_domains=3)(inputs.cells).labels
     assert adjusted_rand_index(truth, labels) > 0.9
     assert adjusted_rand_index(inputs.cells.sections, labels) < 0.05
+
+
+def test_the_boundary_of_a_domain_is_not_seen_across_slides_that_lie_on_each_other():
+    session, _ = two_slides(0.6, 0.0)
+    with closing(session):
+        run(session, MIXTURE(n_domains=3), DomainsSelection("counts"))
+        graph = neighbours(session.document, "counts").tocoo()
+        slide = np.repeat([0, 1], WIDE**2)
+        assert graph.nnz and (slide[graph.row] == slide[graph.col]).all()
+        table = session.document.table("counts")
+        domain = table.obs["domain"].cat.codes.to_numpy()
+        # a row in the middle of a band of seven has neighbours of its own domain alone
+        inner = np.flatnonzero(table.obs["domain_boundary"].to_numpy()[slide == 0] == 0)
+        assert len(inner) > WIDE**2 / 2 and len(np.unique(domain[inner])) == 3
 
 
 @pytest.mark.parametrize("gap", [0.0, -20.0, 300.0])

@@ -21,6 +21,7 @@ from .document import Document
 from .domain_strokes import DomainHand
 from .gather import coordinates_of
 from .selection import places_slots
+from .tissue_rows import sections_of
 
 __all__ = ["ATTRIBUTE", "DomainMap", "about_map", "checked_column", "held_map", "maps_together", "neighbours"]
 
@@ -311,10 +312,14 @@ _GRAPHS: WeakKeyDictionary[Document, dict[str, tuple[Any, Any]]] = WeakKeyDictio
 
 
 def neighbours(document: Document, table: str) -> Any:
-    """Return (n, n) which rows of a table lie beside each other, as CSR of ones: the same one until they move."""
+    """Return (n, n) which rows of a table lie beside each other, as CSR of ones: the same one until they move.
+
+    Rows on different sections are no neighbours, wherever they lie.
+    """
     slots = places_slots(document, table)
     key = (document.table(table).n_obs, *((slot, document.revision(slot)) for slot in (*slots, ("tables", table, "X"))))
     known = _GRAPHS.setdefault(document, {})
     if table not in known or known[table][0] != key:
-        known[table] = (key, tissue_graph(coordinates_of(document, table), _NEIGHBOURS))
+        where, sections = coordinates_of(document, table), sections_of(document, table)
+        known[table] = (key, tissue_graph(where, _NEIGHBOURS, sections))
     return known[table][1]
