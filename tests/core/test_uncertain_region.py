@@ -1,5 +1,7 @@
 """Laws of the place to look at next: unsure, connected, never laid already, and whole before small."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,12 +9,18 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from napari_spatialml.core.graph import knn_graph
-from napari_spatialml.core.uncertain_region import most_uncertain, uncertain_regions, view_around
+from napari_spatialml.core.uncertain_region import Region, uncertain_regions, view_around
 from napari_spatialml.errors import BadInput
 
 GRID = np.stack(np.meshgrid(np.arange(40.0), np.arange(30.0), indexing="ij"), -1).reshape(-1, 2) * 100
 GRAPH = knn_graph(GRID, 4)
 LARGE, SMALL = (5, 20, 5, 25), (27, 35, 18, 26)
+
+
+def most_uncertain(*given: Any, **named: Any) -> Region | None:
+    """The first region, as the button goes to it."""
+    found = uncertain_regions(*given, **named, number=1)
+    return found[0] if found else None
 
 
 def box(y0, y1, x0, x1):

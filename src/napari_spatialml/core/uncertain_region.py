@@ -15,7 +15,7 @@ from .graph import averaging
 from .lowpass import low_pass
 from .stroke_trail import trail
 
-__all__ = ["Region", "most_uncertain", "uncertain_regions", "view_around"]
+__all__ = ["Region", "uncertain_regions", "view_around"]
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -66,20 +66,6 @@ class Region:
     sentence: str
     centre: int
     line: Ints
-
-
-def most_uncertain(
-    probabilities: npt.ArrayLike,
-    graph: sp.csr_matrix,
-    anchored: npt.ArrayLike | None = None,
-    ignored: npt.ArrayLike | None = None,
-    size: int = 15,
-    names: Sequence[str] | None = None,
-    rows_are: str = "spots",
-) -> Region | None:
-    """Return the first of `uncertain_regions`; None where nothing is left to teach."""
-    found = uncertain_regions(probabilities, graph, anchored, ignored, size, names, rows_are, number=1)
-    return found[0] if found else None
 
 
 def uncertain_regions(

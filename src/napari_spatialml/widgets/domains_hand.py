@@ -12,7 +12,7 @@ from ..errors import SpatialMLError
 from ..io.document import neighbour_distance
 from ..session.domain_refit import finish_domain_refit, refit_domains
 from ..session.gather import coordinates_of
-from .domains_strokes import KeptStrokes, is_divided, rows_are
+from .domains_strokes import LOCKED, KeptStrokes, is_divided, rows_are
 from .hand import HandTools, length_field
 from .refitting import Refitting
 from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip
@@ -34,7 +34,6 @@ _IGNORE = (
     "Strokes say that there is no tissue to divide: folds, bubbles, debris, glass. Such rows have no domain and teach "
     "nothing. (Alt+I)"
 )
-_LOCKED = "The section is open for reading only: save a copy to correct it."
 
 
 class StrokesPart(QWidget):
@@ -198,7 +197,7 @@ class StrokesPart(QWidget):
         helps = {self.tools.buttons[name]: f"{does} ({key})" for name, _, does, key in _TOOLS}
         for button, does in {**helps, self.ignore: _IGNORE}.items():
             button.setEnabled(not locked)
-            button.setToolTip(tooltip(f"{does} {_LOCKED}" if locked else does))
+            button.setToolTip(tooltip(f"{does} {LOCKED}" if locked else does))
         self.again.setVisible(not self.follows.isChecked() and self._made and bool(self.list.entries))
         self.follows.setVisible(self._made)
         self._say_target()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from .categories import CategoryList
 from .correction_row import CorrectionRow
+from .domains_strokes import LOCKED
 from .style import SPACING, Quiet, Tool, tool_row, tooltip
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class MapPart(QWidget):
         n, read_only = len(self.categories.rows()), self.desk.session is not None and self.desk.session.read_only
         one = self.categories.current() != ""
         many = len(self.categories.marked()) > 1
-        locked = "The section is open for reading only: save a copy to correct it." if read_only else ""
+        locked = LOCKED if read_only else ""
         about = {
             "New domain": ("Add a domain, then brush rows into it.", ""),
             "Rename": ("Rename the domain marked (double click).", "" if one else _MARK_ONE),

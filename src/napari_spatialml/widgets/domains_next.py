@@ -14,7 +14,7 @@ from ..session.corrections import packed
 from ..session.domain_maps import held_map
 from ..session.domain_strokes import domain_hand_of
 from ..session.domain_writing import neighbours
-from .domains_strokes import rows_are
+from .domains_strokes import LOCKED, rows_are
 from .messages import tell
 from .runner import Runner
 from .style import SPACING, Quiet, Tool, tool_row, tooltip
@@ -28,7 +28,6 @@ __all__ = ["NextPart"]
 _MOST = 30
 """So many regions are led to, one after the other."""
 _PAINTS = "Put the outlined rows into the domain marked in the list, as one stroke of the brush would (Alt+Y)."
-_LOCKED = "The section is open for reading only: save a copy to correct it."
 
 
 class NextPart(QWidget):
@@ -167,7 +166,7 @@ class NextPart(QWidget):
             self._unshow()
         locked = self.desk.session is not None and self.desk.session.read_only
         self.painting.setEnabled(there and not locked)
-        why_not = _LOCKED if locked else "" if there else "Press Most uncertain first."
+        why_not = LOCKED if locked else "" if there else "Press Most uncertain first."
         self.painting.setToolTip(tooltip(f"{_PAINTS} {why_not}".strip()))
 
     def _moment(self) -> Any:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ..session import Document
     from .desk import Desk
 
-__all__ = ["KeptStrokes", "is_divided", "rows_are"]
+__all__ = ["LOCKED", "KeptStrokes", "is_divided", "rows_are"]
+
+LOCKED = "The section is open for reading only: save a copy to correct it."
 
 
 def is_divided(document: Document, table: str, column: str) -> bool:
