@@ -82,6 +82,16 @@ def session() -> Iterator[Session]:
     made.close()
 
 
+@pytest.fixture
+def section() -> Iterator[Session]:
+    """A section of spots with its map of three bands."""
+    from .divided import divided  # not at the top: it is needed by few
+
+    made = divided()
+    yield made
+    made.close()
+
+
 def state_of(session: Session) -> dict[str, Any]:
     """Everything the document holds, as hashes."""
     return session.document.fingerprints()

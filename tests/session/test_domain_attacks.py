@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,9 @@ from napari_spatialml.errors import BadInput, DocumentError
 from napari_spatialml.session import DomainsSelection, Session, correct, refit_domains_now, run
 
 from .conftest import state_of
-from .divided import MIXTURE, OTHER, TABLE, about, banded, divided, do, names, probabilities, started, strokes
+from .divided import MIXTURE, OTHER, TABLE, about, banded, do, names, probabilities, started, strokes
 
 warnings.simplefilter("ignore")
-
-
-@pytest.fixture
-def section() -> Iterator[Session]:
-    made = divided()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("over", ["another name", "ignored"])

@@ -29,13 +29,6 @@ from .divided import MIXTURE, OTHER, TABLE, about, banded, divided, do, names, p
 warnings.simplefilter("ignore")
 
 
-@pytest.fixture
-def section() -> Iterator[Session]:
-    made = divided()
-    yield made
-    made.close()
-
-
 def largest(session: Session) -> str:
     found = about(session)["names"]
     return max(found, key=lambda n: int((names(session) == n).sum()))

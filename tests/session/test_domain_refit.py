@@ -33,13 +33,6 @@ from .divided import MIXTURE, OTHER, TABLE, about, divided, do, names, probabili
 warnings.simplefilter("ignore")
 
 
-@pytest.fixture
-def section() -> Iterator[Session]:
-    made = divided()
-    yield made
-    made.close()
-
-
 def wrong_rows(session: Session) -> tuple[list[int], str]:
     """Rows of the largest domain, and the name of another one."""
     now = names(session)

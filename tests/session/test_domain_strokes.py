@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,6 @@ from .conftest import state_of
 from .divided import MIXTURE, TABLE, about, divided, do, names, probabilities, started, strokes
 
 warnings.simplefilter("ignore")
-
-
-@pytest.fixture
-def section() -> Iterator[Session]:
-    made = divided()
-    yield made
-    made.close()
 
 
 def whole(session: Session) -> None:
