@@ -77,3 +77,18 @@ def test_the_notebook_of_domains_runs(tmp_path, monkeypatch):
     exec(code, made)
     assert set(made["markers"]["domain"]) == {"D1", "D2"} and made["sizes"]["rows"].sum() == len(obs)
     assert made["found"].found.adjusted_rand_index == 1
+
+
+def test_the_page_on_notebooks_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_SPATIALML_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    made: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(code, made)
+    assert made["masks"].labels.max() == 2
+    session = made["session"]
+    assert len(session.history) == session.position == 5
+    assert int(made["first"]) not in set(session.document.instances("nuclei_table"))
+    steps = made["steps"]
+    assert len(steps) == 5 and all(step.identical for step in steps)
