@@ -216,3 +216,17 @@ def test_windows_of_a_real_section_hold_what_its_table_holds(real):
         picture = drawn(real, look, view)
         assert picture.counts == {g: int((rows["feature_name"] == g).sum()) for g in often}
         assert drawn(real, TranscriptLook(), view).in_view == len(rows)
+
+
+def test_transcripts_without_a_place_are_left_out_of_the_density_and_stop_nothing():
+    from napari_spatialml.views.density import counts_of, density_spec
+    from napari_spatialml.views.memory import Memory
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.uniform(0, 100, (1000, 2)), columns=["x", "y"])
+    frame["gene"] = "A"
+    frame.loc[frame["x"] <= 10.0, "x"] = np.nan
+    placed = int((frame["x"] > 10.0).sum())
+    assert 0 < placed < 1000
+    found = density_spec(document_of(frame), "rna", "global", Memory(), beside=False, offset=(0, 0))
+    assert found is not None and np.nansum(counts_of(found[0])) == placed

@@ -9,6 +9,7 @@ import pytest
 from napari_spatialml.session.annotating import class_colours, frame_of
 from napari_spatialml.widgets.annotate import AnnotateDock
 from napari_spatialml.widgets.region_table import area_text
+from napari_spatialml.widgets.workbench import Workbench
 
 SQUARE = [[[[20.0, 20.0], [20.0, 120.0], [120.0, 120.0], [120.0, 20.0]]]]
 NEXT = [[[[20.0, 110.0], [20.0, 180.0], [120.0, 180.0], [120.0, 110.0]]]]
@@ -125,3 +126,24 @@ def test_a_file_that_is_damaged_is_told_under_the_buttons(dock, desk, qtbot, tmp
 )
 def test_areas_are_told_in_the_unit_that_fits(um2, text):
     assert area_text(um2) == text
+
+
+@pytest.mark.parametrize("step", ["Domains", "Segment"])
+def test_a_result_that_arrives_leaves_the_drawn_regions_in_sight(viewer, desk, show, ran, step):
+    from napari_spatialml.methods import method
+
+    bench = show(Workbench(viewer))
+    drawn(desk)
+    assert desk.visible("annotations")
+    dock = bench.go_to(step)
+    if step == "Segment":
+        dock.panel.set_method(method("segmentation", "watershed")())
+    else:
+        dock.panel.set_method(method("domains", "low-pass-mixture")(n_domains=3))
+    ran(dock)
+    result = "nuclei" if step == "Segment" else "spots"
+    assert desk.visible(result) and desk.visible("annotations")
+    layer = desk.presenter.layer_of("annotations")
+    layer.visible = False  # a person hid them: then they stay hidden
+    ran(dock)
+    assert not desk.visible("annotations")

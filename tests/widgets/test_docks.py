@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton
 
+from napari_spatialml.errors import BadInput
 from napari_spatialml.io.sample import sample_reference
 from napari_spatialml.methods import method
 from napari_spatialml.session import correct, read_recipe
@@ -69,11 +70,31 @@ def test_a_missing_unit_is_asked_for_inline_and_the_answer_sets_the_scale(viewer
     panel = panel.parent()
     assert "pixel" in panel.message.text() and not panel.apply_button.isEnabled()
     assert dock.desk.session is None, "nothing is guessed"
-    panel.value.setValue(0.25)
+    panel.value.setText("0.25")
     panel.apply_button.click()
     qtbot.waitUntil(lambda: dock.desk.session is not None, timeout=20_000)
     document = dock.desk.session.document
     assert document.affine(document.names("images")[0]).scale_factors == pytest.approx((0.25, 0.25))
+
+
+@pytest.mark.parametrize("typed, meant", [("0,5", 0.5), ("0.2125", 0.2125), (" 0,123456 µm", 0.123456), ("1,5", 1.5)])
+def test_a_pixel_size_is_typed_after_a_click_with_point_or_comma_and_enter_opens(
+    viewer, show, qtbot, image_file, typed, meant
+):
+    from napari_spatialml.widgets.opening_panel import OpeningPanel
+
+    dock = show(SectionDock(viewer))
+    dock.desk.opening.open([image_file])
+    qtbot.waitUntil(lambda: dock.desk.opening.question is not None, timeout=20_000)
+    field = next(p for p in dock.findChildren(OpeningPanel) if p.isVisibleTo(dock)).value
+    qtbot.mouseClick(field, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert dock.desk.opening.question is not None, "nothing typed answers nothing"
+    qtbot.keyClicks(field, typed)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: dock.desk.session is not None, timeout=20_000)
+    document = dock.desk.session.document
+    assert document.affine(document.names("images")[0]).scale_factors == pytest.approx((meant, meant))
 
 
 def test_a_unit_left_unanswered_opens_nothing(viewer, show, qtbot, image_file):
@@ -95,6 +116,52 @@ def test_a_bad_file_is_told_in_one_sentence_with_its_name(viewer, show, qtbot, t
     panel = next(p for p in dock.findChildren(OpeningPanel) if p.isVisibleTo(dock))
     assert "broken.tif" in panel.message.text() and panel.message.message.level == "error"
     assert dock.desk.session is None and not dock.desk.opening.running
+
+
+def test_a_section_that_cannot_be_drawn_leaves_nothing_of_itself_nor_of_the_former_one(viewer, desk, show, monkeypatch):
+    from napari_spatialml.io.sample import sample_section
+    from napari_spatialml.session import Session
+    from napari_spatialml.views.presenter import Presenter
+
+    dock = show(SectionDock(viewer))
+
+    def fails(self, **_):
+        raise BadInput("It cannot be drawn.", "Mend it.")
+
+    monkeypatch.setattr(Presenter, "show", fails)
+    with pytest.raises(BadInput, match="cannot be drawn"):
+        desk.take(Session.start(sample_section(1, **SMALL), source="another"))
+    assert desk.session is None and desk.presenter is None and not viewer.layers
+    assert not dock.body.isVisibleTo(dock), "the fields of the former section are gone"
+    monkeypatch.undo()
+    desk.take(Session.start(sample_section(2, **SMALL), source="a third"))
+    assert desk.session is not None and dock.body.isVisibleTo(dock) and len(viewer.layers) > 0
+
+
+def test_ten_files_without_a_unit_are_asked_for_once_where_it_is_the_same(viewer, show, qtbot, tmp_path):
+    from imageio.v3 import imwrite
+
+    from napari_spatialml.widgets.opening_panel import OpeningPanel
+
+    files = [tmp_path / f"core{k}.png" for k in range(10)]
+    for file in files:
+        imwrite(file, np.zeros((20, 30, 3), np.uint8))
+    dock = show(SectionDock(viewer))
+    opening = dock.desk.opening
+    opening.open(files)
+    qtbot.waitUntil(lambda: opening.question is not None, timeout=20_000)
+    panel = next(p for p in dock.findChildren(OpeningPanel) if p.isVisibleTo(dock))
+    assert "all 10 files" in panel.for_all.text() and not panel.for_all.isChecked()
+    panel.for_all.setChecked(True)
+    qtbot.keyClicks(panel.value, "0,25")
+    qtbot.keyClick(panel.value, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not opening.running, timeout=30_000)
+    assert opening.question is None
+    document = dock.desk.session.document
+    assert len(document.names("images")) == 10
+    for name in document.names("images"):
+        system = document.placed(name)[0]
+        assert document.affine(name, system).scale_factors == pytest.approx((0.25, 0.25))
 
 
 def test_two_files_that_state_no_unit_are_asked_for_one_by_one(viewer, qtbot, tmp_path, image_file):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QLocale, Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QLabel
 
+from napari_spatialml import widgets
 from napari_spatialml.core.method import Advanced, Interval, Method, Unit, method, parameters
 from napari_spatialml.errors import BadInput
 from napari_spatialml.methods import kinds, methods
 from napari_spatialml.widgets.form import MethodForm, field_for, help_for
+from napari_spatialml.widgets.hand import length_field
 from napari_spatialml.widgets.style import rich
 
 REGISTRY = [cls for kind in kinds() for cls in methods(kind).values()]
@@ -273,3 +276,28 @@ def test_every_method_has_a_form_that_fits_the_dock(cls, qtbot):
             longest = max(label.fontMetrics().horizontalAdvance(word) for word in label.text().split())
             assert longest <= label.width(), f"'{label.text()}' is clipped"
             assert label.heightForWidth(label.width()) <= label.height() + 2, f"'{label.text()}' is clipped"
+
+
+# decimal numbers -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en_US", "de_DE", "fr_CH", "C"])
+@pytest.mark.parametrize("typed, meant", [("0,5", 0.5), ("0.5", 0.5), ("1.5", 1.5), ("12,25", 12.25), ("1000", 1000.0)])
+def test_a_decimal_comma_is_never_dropped_whatever_the_language(show, qtbot, language, typed, meant):
+    before = QLocale()
+    QLocale.setDefault(QLocale(language))
+    try:
+        field = show(length_field(4.0))
+        field.setDecimals(2)
+        field.selectAll()
+        qtbot.keyClicks(field, typed)
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        assert field.value() == meant and field.text() == f"{meant:.2f} µm"
+    finally:
+        QLocale.setDefault(before)
+
+
+def test_no_field_reads_decimals_by_the_language_of_the_computer():
+    sources = Path(widgets.__file__).parent.rglob("*.py")
+    makers = [p.name for p in sources if re.search(r"QDoubleSpinBox\(\)", p.read_text(encoding="utf8"))]
+    assert makers == [], "use number.DecimalField: Qt's own drops a comma, or a point, without a word"

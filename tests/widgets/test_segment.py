@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
 
 from napari_spatialml.core.method import Means, Parameter
 from napari_spatialml.methods.segmentation.starter import Starter
@@ -197,3 +198,58 @@ def test_a_threshold_has_a_slider_and_its_number_is_not_rounded():
     assert field.value() == 0.12345 and field.slider.value() == 4
     field.slider.setValue(50)
     assert field.value() == 1.5
+
+
+def test_pixels_too_coarse_for_nuclei_are_said_before_a_run_and_refused_by_it(viewer, show, ran):
+    from spatialdata import SpatialData
+    from spatialdata.models import Image2DModel
+    from spatialdata.transformations import Scale
+
+    from napari_spatialml.session import Session
+    from napari_spatialml.widgets.desk import desk_of
+
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 1905, 1905), np.uint8)
+    placed = {"global": Scale([4.73, 4.73], axes=("x", "y"))}
+    image = Image2DModel.parse(pixels, dims=("c", "y", "x"), transformations=placed)
+    desk_of(viewer).take(Session.start(SpatialData(images={"he": image}), source="coarse"))
+    dock = show(SegmentDock(viewer))
+    dock.refresh_now()
+    assert "too coarse" in dock.about.text() and "1 µm" in dock.about.text()
+    told = ran(dock)  # of 1,905 × 1,905 pixels, enlarged for the network, the memory would be full
+    assert "10 µm have no outline in pixels of 4.73 µm" in told and "3.3 µm" in told
+    dock.panel.set_method(Starter(device="cpu", diameter_um=12.0))
+    assert "12 µm have no outline" in ran(dock)
+
+
+def whole(widget, dock) -> bool:
+    """Return whether a person sees all of a widget within its dock."""
+    return widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect()
+
+
+def test_run_and_its_outcome_are_in_sight_however_low_the_window_is(desk, show, qtbot):
+    dock = show(SegmentDock(desk.viewer))
+    for height in (1200, 480, 1200, 300, 480):
+        dock.resize(400, height)
+        qtbot.waitUntil(lambda: whole(dock.panel.button, dock), timeout=5_000)
+    button, bar = dock.panel.button, dock._area.verticalScrollBar()
+    assert bar.maximum() > 0, "the form is longer than the window"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: button.text() == "Stop" and whole(button, dock), timeout=5_000)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dock.panel.state == "idle", timeout=60_000)
+    qtbot.waitUntil(lambda: whole(dock.panel.message, dock) and whole(button, dock), timeout=5_000)
+
+
+def test_scrolling_down_puts_run_back_into_its_place_between_form_and_result(desk, show, qtbot):
+    dock = show(SegmentDock(desk.viewer))
+    dock.resize(400, 480)
+    bar, panel = dock._area.verticalScrollBar(), dock.panel
+    below = lambda: panel.outcome.mapTo(dock, QPoint(0, 0)).y() > dock._area.height() - 2  # noqa: E731
+    qtbot.waitUntil(below, timeout=5_000)
+    bar.setValue(bar.maximum())
+    qtbot.waitUntil(lambda: dock._area.widget().isAncestorOf(panel.outcome), timeout=5_000)
+    qtbot.wait(200)
+    assert dock._area.widget().isAncestorOf(panel.outcome), "it stays there"
+    assert panel._correct_heading.mapTo(dock, QPoint(0, 0)).y() > panel.button.mapTo(dock, QPoint(0, 0)).y()
+    bar.setValue(0)
+    qtbot.waitUntil(below, timeout=5_000)

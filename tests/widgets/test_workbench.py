@@ -13,8 +13,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
+from napari_spatialml.errors import BadInput
 from napari_spatialml.io.sample import sample_section
-from napari_spatialml.session import Session
+from napari_spatialml.session import Session, correct
 from napari_spatialml.widgets.desk import desk_of, release
 from napari_spatialml.widgets.domains import DomainsDock
 from napari_spatialml.widgets.history import HistoryDock
@@ -24,7 +25,7 @@ from napari_spatialml.widgets.shoot import grab
 from napari_spatialml.widgets.step_bar import StepBar
 from napari_spatialml.widgets.style import PANEL_WIDTH
 from napari_spatialml.widgets.tour import STOPS, touching_cells
-from napari_spatialml.widgets.workbench import STEPS, Workbench
+from napari_spatialml.widgets.workbench import STEPS, Header, Workbench
 
 from .conftest import SMALL
 
@@ -203,10 +204,57 @@ def test_unsaved_steps_can_be_discarded(viewer, show):
     desk.take(lambda: Session.start(sample_section(0, **SMALL), source="dropped"))
     section = show(SectionDock(viewer))
     section.refresh_now()
-    section.recovery.buttons()["Discard"].click()
+    section.recovery.buttons()["Discard…"].click()
+    assert desk.session.recoverable == 1, "one click beside Restore loses nothing"
+    section.refresh_now()
+    assert "cannot be undone" in section.recovery.text() and "Restore" in section.recovery.buttons()
+    section.recovery.buttons()["Discard for good"].click()
     assert desk.session.recoverable == 0 and desk.session.position == 0
+    section.refresh_now()
+    assert section.recovery.text() == ""
     desk.take(lambda: Session.start(sample_section(0, **SMALL), source="dropped"))
     assert desk.session.recoverable == 0
+
+
+def test_steps_that_could_not_be_restored_are_told(viewer, show, monkeypatch):
+    desk = desk_of(viewer)
+    desk.take(lambda: Session.start(sample_section(0, **SMALL), source="dropped"))
+    relabel(desk, 0, "crypts")
+    relabel(desk, 1, "muscle")
+    desk.take(lambda: Session.start(sample_section(0, **SMALL), source="dropped"))
+    section = show(SectionDock(viewer))
+    section.refresh_now()
+    apply, done = type(desk.session)._apply, []
+
+    def fails_at_the_second(self, command):
+        done.append(command)
+        if len(done) == 2:
+            raise BadInput("The column is gone.", "")
+        return apply(self, command)
+
+    monkeypatch.setattr(type(desk.session), "_apply", fails_at_the_second)
+    section.recovery.buttons()["Restore"].click()
+    section.refresh_now()
+    assert desk.session.position == 1
+    assert "1 of 2 unsaved steps could not be restored" in section.recovery.text()
+    assert section.recovery.message.level == "error"
+
+
+def test_the_unsaved_work_of_another_window_is_shown_but_not_offered_for_discarding(viewer, show, tmp_path):
+    there = Session.start(sample_section(0, **SMALL), source="dropped")
+    there.save(tmp_path / "mine.zarr")
+    there.execute(correct(there.document, "relabel", table="spot_counts", column="area", rows=[0], value="crypts"))
+    desk = desk_of(viewer)
+    desk.take(lambda: Session.open_store(tmp_path / "mine.zarr", recover=False))
+    section = show(SectionDock(viewer))
+    section.refresh_now()
+    assert desk.session.read_only and "open in another window" in section.recovery.text()
+    assert set(section.recovery.buttons()) == {"Show unsaved steps"}
+    section.recovery.buttons()["Show unsaved steps"].click()
+    assert desk.session.position == 1
+    section.refresh_now()
+    assert not section.recovery.buttons() and "another window" in section.recovery.text()
+    there.close()
 
 
 def test_another_step_puts_the_tool_down_but_the_history_does_not(desk, show):
@@ -420,3 +468,29 @@ def test_a_store_of_another_program_is_written_only_after_a_yes(viewer, show, qt
     relabel(bench.desk, 1, "crypts")
     section.save()
     assert not bench.desk.session.unsaved, "the second time it is ours"
+
+
+@pytest.mark.parametrize("width", [340, 400])
+def test_a_long_name_is_shortened_to_the_room_there_is_and_never_cut(viewer, show, qtbot, width, tmp_path):
+    header = show(Header(desk_of(viewer)))
+    header.name.set_whole("Rat-Kidney_HE + Rat-Kidney_PanCytokeratin")
+    for wide in (width, 900, width):
+        header.resize(wide, 40)
+        qtbot.wait(20)
+        text = header.name.text()
+        assert header.name.fontMetrics().horizontalAdvance(text) <= header.name.width()
+        assert ("…" in text) == (wide < 900) and text.endswith("n")
+
+
+def test_what_was_told_about_one_section_is_not_said_of_the_next(desk, show):
+    bench = show(Workbench(desk.viewer))
+    for title, step in bench.steps.items():
+        bench.go_to(title)
+        desk.told.emit("error", "This section is open in another window.")
+        line = step.message_line()
+        assert line is None or line.text(), title
+    desk.take(Session.start(sample_section(1, **SMALL), source="another"))
+    for title, step in bench.steps.items():
+        bench.go_to(title)
+        line = step.message_line()
+        assert line is None or "another window" not in line.text(), title

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..core.report import Report, part, silent
 from ..errors import BadInput
 from .format import Format
+from .near_misses import explain
 from .together import together
 from .units import Contradiction, Units
 
@@ -60,6 +61,7 @@ def _format_of(path: Path) -> Format:
         for form in formats():
             if form.recognises(path):
                 return form
+        explain(path)
     except PermissionError as error:
         raise BadInput(f"'{path.name}' may not be read.", "Ask its owner for permission.") from error
     looked = "; ".join(form.what for form in formats())

@@ -15,7 +15,7 @@ from .units import Units
 if TYPE_CHECKING:
     from spatialdata import SpatialData
 
-__all__ = ["FORMAT", "is_points", "read_points"]
+__all__ = ["FORMAT", "GENE_COLUMNS", "is_parquet", "is_points", "read_points"]
 
 _MAGIC = b"PAR1"
 _ELEMENT = "transcripts"
@@ -39,6 +39,8 @@ _KNOWN = (
     _Columns("x", "y", "z", ("feature_name", "gene", "target", "gene_name", "feature")),
 )
 """Xenium, MERSCOPE, CosMx, and points elements that were taken out of a store."""
+GENE_COLUMNS = tuple(dict.fromkeys(gene for columns in _KNOWN for gene in columns.genes))
+"""The names under which a column of genes is known."""
 
 
 def is_points(path: Path) -> bool:
@@ -92,11 +94,11 @@ def _frame(dd: Any, files: list[Path], columns: _Columns, path: Path) -> Any:
 def _files(path: Path) -> list[Path]:
     """Return the parquet files that a path stands for; none where it is something else."""
     if path.is_file():
-        return [path] if _is_parquet(path) else []
+        return [path] if is_parquet(path) else []
     if not path.is_dir() or not os.access(path, os.R_OK):
         return []
     inside = sorted((p for p in path.iterdir() if not p.name.startswith((".", "_"))), key=_number)
-    return inside if inside and all(p.is_file() and _is_parquet(p) for p in inside) else []
+    return inside if inside and all(p.is_file() and is_parquet(p) for p in inside) else []
 
 
 def _number(path: Path) -> tuple[int, str]:
@@ -105,7 +107,8 @@ def _number(path: Path) -> tuple[int, str]:
     return (int(digits[-1]) if digits else -1, path.name)
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """Return whether a file begins as parquet files do."""
     with path.open("rb") as file:
         return file.read(4) == _MAGIC
 

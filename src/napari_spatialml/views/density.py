@@ -93,7 +93,9 @@ def _counts(
     """Count points a bin, partition by partition, so that the table is never whole in memory."""
     total = np.zeros(shape, np.int64)
     for part in points[["y", "x"]].to_delayed():
-        where = affine.apply(part.compute().to_numpy(dtype=float))
+        places = part.compute().to_numpy(dtype=float)
+        # a transcript without a place is drawn nowhere and counted in no cell, as in the index
+        where = affine.apply(places[np.isfinite(places).all(1)])
         at = np.floor((where - low) / edge).astype(np.int64)
         at = np.clip(at, 0, np.array(shape) - 1)
         total += np.bincount(at[:, 0] * shape[1] + at[:, 1], minlength=total.size).reshape(shape)

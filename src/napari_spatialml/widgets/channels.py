@@ -30,6 +30,7 @@ from ..views.images import channels_of
 from ..views.memory import Memory
 from ..views.plan import elements_shown
 from .limits_plot import LimitsPlot
+from .number import DecimalField
 from .step import choose
 from .style import SPACING, Rows, Tool, swatch, tool_row
 
@@ -58,7 +59,7 @@ class ChannelPanel(QWidget):
         self.images, self.preset, self.ground = QComboBox(), QComboBox(), QComboBox()
         self.list = self._list()
         self.plot = LimitsPlot()
-        self.low, self.high, self.gamma, self.share = (QDoubleSpinBox() for _ in range(4))
+        self.low, self.high, self.gamma, self.share = (DecimalField() for _ in range(4))
         self._set_up()
         rows = Rows()
         self._image_label = rows.add("Image", self.images)

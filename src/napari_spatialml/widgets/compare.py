@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QDoubleSpinBox,
     QHeaderView,
     QTableWidget,
     QTableWidgetItem,
@@ -29,6 +28,7 @@ from .bring_in import BringIn
 from .file_dialogs import ask_where_to_save
 from .judging import JudgeBox
 from .messages import Message, MessageLine, tell
+from .number import DecimalField
 from .run_row import RunRow
 from .settle import SettleBox
 from .step import StepDock, choose, title_label
@@ -54,7 +54,7 @@ class CompareDock(StepDock):
         self.kind, self.a, self.b, self.classes = QComboBox(), QComboBox(), QComboBox(), QComboBox()
         for name, text in KINDS.items():
             self.kind.addItem(text, name)
-        self.outline = QDoubleSpinBox()
+        self.outline = DecimalField()
         self.outline.setRange(0.3, 0.99)
         self.outline.setSingleStep(0.05)
         self.outline.setValue(0.7)

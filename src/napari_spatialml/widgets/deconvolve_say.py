@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from .number import DecimalField
 from .step import choose
 from .style import Quiet, Rows
 
@@ -27,7 +28,7 @@ class Saying(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.what, self.type, self.share, self.reason = QComboBox(), QComboBox(), QDoubleSpinBox(), QLineEdit()
+        self.what, self.type, self.share, self.reason = QComboBox(), QComboBox(), DecimalField(), QLineEdit()
         for name in _HELP:
             self.what.addItem(name, name)
         self.what.currentIndexChanged.connect(lambda _i: self._follow())

@@ -98,14 +98,21 @@ class Desk(QObject):
             The session, or what makes it once the former one has let go of its journal: that of the
             same section could not be written by two.
         """
-        from ..views.presenter import Presenter
-
         self._put_away()
         try:
-            session = make if isinstance(make, Session) else make()
+            self._lay(make if isinstance(make, Session) else make())
         except Exception:
+            # nothing half: a section that cannot be drawn would leave the fields of the former one on the screen
+            self._put_away()
             self.opened.emit()
+            self.history_changed.emit()
             raise
+        self.opened.emit()
+        self.history_changed.emit()
+
+    def _lay(self, session: Session) -> None:
+        from ..views.presenter import Presenter
+
         self.session = session
         session.changed.connect(self._on_changed)
         session.history_changed.connect(self._on_history)
@@ -113,8 +120,6 @@ class Desk(QObject):
         for signal, slot in self._connections(self.presenter):
             signal.connect(slot)
         self.presenter.show()
-        self.opened.emit()
-        self.history_changed.emit()
 
     def restore(self) -> None:
         """Do again what was not saved when this section was last open."""
@@ -141,16 +146,25 @@ class Desk(QObject):
             self.presenter.redo()
 
     def show_over_histology(self, element: str) -> None:
-        """Show an element over the histology of its coordinate system, and nothing else."""
+        """Show an element over the histology of its coordinate system, under the regions drawn there by hand."""
         assert self.session is not None and self.presenter is not None
         document, state = self.session.document, self.presenter.state
         placed = document.placed(element)
         here = state.coordinate_system
         system = here if here in placed else GLOBAL if GLOBAL in placed else placed[0]
-        shown = (*self.images_in(system)[:1], element)
+        shown = (*self.images_in(system)[:1], element, *self.regions_seen())
         if (shown, "") != (state.shown, state.beside):
             self.presenter.show(coordinate_system=system, beside="", shown=shown)
             self.presenter.fit()
+
+    def regions_seen(self) -> tuple[str, ...]:
+        """Return the annotations that are drawn now: a result that arrives must not make them seem to be lost."""
+        from ..session.annotating import is_annotations
+
+        assert self.session is not None and self.presenter is not None
+        document, layer_of = self.session.document, self.presenter.layer_of
+        regions = [n for n in document.names("shapes") if is_annotations(document, n)]
+        return tuple(n for n in regions if getattr(layer_of(n), "visible", False))
 
     def visible(self, element: str) -> bool:
         """Return whether a layer of an element is drawn."""

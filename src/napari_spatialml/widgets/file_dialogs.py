@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 __all__ = ["ask_for_files", "ask_for_folder", "ask_where_to_save"]
 
 _KNOWN = (
-    "Sections (*.zarr *.h5ad *.imzML *.svs *.tif *.tiff *.png *.jpg *.jpeg *.tsv *.tsv.gz *.csv *.csv.gz "
+    "Sections (*.zarr *.h5ad *.imzML *.svs *.tif *.tiff *.png *.jpg *.jpeg *.tsv *.tsv.gz *.csv *.csv.gz *.parquet "
     "*.geojson *.geojson.gz *_seg.npy)"
 )
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from .number import DecimalField
 from .style import SPACING, Quiet, Tool, tool_row
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["HandTools", "length_field"]
 
 
-def length_field(value: float, low: float = 0.5, high: float = 5000.0) -> QDoubleSpinBox:
+def length_field(value: float, low: float = 0.5, high: float = 5000.0) -> DecimalField:
     """Return a field for a length in µm."""
-    field = QDoubleSpinBox()
+    field = DecimalField()
     field.setRange(low, high)
     field.setDecimals(1)
     field.setSuffix(" µm")

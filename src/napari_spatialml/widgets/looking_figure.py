@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import QByteArray, QRectF, Qt
 from qtpy.QtGui import QGuiApplication, QImage, QPainter
 from qtpy.QtSvg import QSvgRenderer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from ..errors import BadInput, SpatialMLError
 from ..views.looking_figure import Frame, frame_of_all, frame_of_view, render
@@ -18,6 +18,7 @@ from ..views.looking_page import Page, page_svg
 from ..views.looking_vectors import vectors
 from .file_dialogs import ask_where_to_save
 from .messages import Message, MessageLine, tell
+from .number import DecimalField
 from .style import SPACING, Quiet, Rows, Tool, tool_row
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class FigurePanel(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
-        self.what, self.width_mm, self.dpi = QComboBox(), QDoubleSpinBox(), QSpinBox()
+        self.what, self.width_mm, self.dpi = QComboBox(), DecimalField(), QSpinBox()
         self.legend, self.bar = QCheckBox("Legend"), QCheckBox("Scale bar")
         for name, value in (("What is in view", "view"), ("All that is drawn", "all")):
             self.what.addItem(name, value)

@@ -1,6 +1,6 @@
-"""The editor of a number.
+"""The editors of a number.
 
-It keeps a Python number and does not round to a box's decimals: what a form is given comes out of it
+The form's keeps a Python number and does not round to a box's decimals: what a form is given comes out of it
 unchanged. Qt's own boxes round, and hold no integer above 2³¹.
 """
 
@@ -11,14 +11,69 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QLocale, QSize, Qt, Signal
 from qtpy.QtGui import QValidator, QWheelEvent
-from qtpy.QtWidgets import QAbstractSpinBox, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QLineEdit, QWidget
 
 from ..core.method import Parameter
 from ..errors import BadInput
 
-__all__ = ["NumberField"]
+__all__ = ["AskedNumber", "DecimalField", "NumberField", "read_number"]
+
+
+def read_number(text: str, unit: str = "") -> float | None:
+    """Return the number that a person typed, with or without its unit; None where it is none.
+
+    Parameters
+    ----------
+    text
+        What was typed. Point and comma both begin the decimals: on the same keyboard people type either.
+    unit
+        What may stand behind the number.
+    """
+    bare = text.strip().removesuffix(unit.strip()).strip().replace(",", ".")
+    try:
+        number = float(bare)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+class DecimalField(QDoubleSpinBox):
+    """Qt's box for a decimal number, in which point and comma both begin the decimals.
+
+    Qt's own takes one of them, by the computer's language, for a mark between thousands and drops it:
+    0,5 became 5 without a word.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        plain = QLocale.c()
+        plain.setNumberOptions(QLocale.NumberOption.OmitGroupSeparator | QLocale.NumberOption.RejectGroupSeparator)
+        self.setLocale(plain)
+
+    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
+        """Read a comma as a point."""
+        return super().validate((text or "").replace(",", "."), position)
+
+
+class AskedNumber(QLineEdit):
+    """An empty line that asks for a number above 0; what is typed is kept to the last digit.
+
+    Parameters
+    ----------
+    unit
+        The unit, which may be typed as well.
+    """
+
+    def __init__(self, unit: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._unit = unit
+        self.setPlaceholderText(f"in {unit}, then Enter")
+
+    def value(self) -> float:
+        """Return the number; 0 as long as what is typed is none above 0."""
+        return max(read_number(self.text(), self._unit) or 0.0, 0.0)
 
 
 class NumberField(QAbstractSpinBox):
@@ -156,16 +211,11 @@ class NumberField(QAbstractSpinBox):
     def _parse(self, text: str) -> float | int | None:
         if self._means is not None and text.strip() == self._means.word:
             return self._special
-        text = text.strip().removesuffix(self._suffix.strip()).strip().replace(",", ".")
-        try:
-            number = float(text)
-            if not math.isfinite(number):
-                return None
-            if not self._whole:
-                return number
-            return int(text) if text.lstrip("+-").isdigit() else int(number) if number == int(number) else None
-        except ValueError:
-            return None
+        number = read_number(text, self._suffix)
+        if number is None or not self._whole:
+            return number
+        digits = text.strip().removesuffix(self._suffix.strip()).strip()
+        return int(digits) if digits.lstrip("+-").isdigit() else int(number) if number == int(number) else None
 
     def text_of(self, value: float | int) -> str:
         """Return how a number is shown: with its unit, or as the word that it stands for."""

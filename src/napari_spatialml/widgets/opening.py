@@ -94,11 +94,29 @@ class Opening(QObject):
         self._dropped.append(Path(path))
         self._timer.start()
 
-    def answer(self, value: float) -> None:
-        """Answer the question for a unit, and go on."""
+    @property
+    def alike(self) -> int:
+        """How many files are opened together: one answer may serve all that state no unit."""
+        return len(self.paths)
+
+    def answer(self, value: float, *, for_all: bool = False) -> None:
+        """Answer the question for a unit, and go on.
+
+        Parameters
+        ----------
+        value
+            The number, in µm.
+        for_all
+            Whether it also answers the same question for the other files; one that states its own keeps that.
+        """
         if self.question is None:
             return
         parameter = self.question.parameter
+        if for_all:
+            before = self.stated.get(parameter)
+            stated = before if isinstance(before, dict) else {}
+            self.open(self.paths, **{**self.stated, parameter: {**{p.name: value for p in self.paths}, **stated}})
+            return
         named = [p for p in self.paths if f"'{p.name}'" in str(self.question)]
         if len(self.paths) > 1 and len(named) == 1:
             before = self.stated.get(parameter)

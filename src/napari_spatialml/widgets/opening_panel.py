@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
-    QDoubleSpinBox,
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from .messages import Message, MessageLine, tell
+from .number import AskedNumber
 from .runner import Progress
 from .style import SPACING, accent, thin_bar
 
@@ -57,8 +58,11 @@ class OpeningPanel(QWidget):
         self._follow()
 
     def apply(self) -> None:
-        """Answer the question with the number shown."""
-        self._opening.answer(self.value.value())
+        """Answer the question with the number typed; without one it stays open."""
+        if self.value.value() > 0:
+            self._opening.answer(
+                self.value.value(), for_all=self.for_all.isVisibleTo(self) and self.for_all.isChecked()
+            )
 
     def _make_progress(self) -> QWidget:
         row = QWidget()
@@ -80,20 +84,23 @@ class OpeningPanel(QWidget):
     def _make_question(self) -> QWidget:
         row = QWidget()
         self._asked = QLabel()
-        self.value = QDoubleSpinBox()
-        self.value.setDecimals(4)
-        self.value.setRange(0.0, 1e6)
-        self.value.setSuffix(" µm")
-        self.value.setSpecialValueText("? µm")
-        self.value.valueChanged.connect(lambda value: self.apply_button.setEnabled(value > 0))
+        self.value = AskedNumber("µm")
+        self.value.textChanged.connect(lambda _text: self.apply_button.setEnabled(self.value.value() > 0))
+        self.value.returnPressed.connect(self.apply)
         self.apply_button = QPushButton("Apply")
         self.apply_button.setEnabled(False)
+        self.for_all = QCheckBox()
+        self.for_all.setToolTip("One that states its own keeps it.")
         accent(self.apply_button)
         self.apply_button.clicked.connect(lambda _checked=False: self.apply())
         leave = QPushButton("Cancel")
         leave.clicked.connect(lambda _checked=False: self._opening.cancel())
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(row)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACING)
+        layout = QHBoxLayout()
+        column.addLayout(layout)
+        column.addWidget(self.for_all)
         layout.addWidget(self._asked)
         layout.addWidget(self.value, 1)
         for button in (self.apply_button, leave):
@@ -111,7 +118,9 @@ class OpeningPanel(QWidget):
             self.message.show_message(None)
         elif question is not None:
             self._asked.setText(_ASKED.get(question.parameter, question.parameter))
-            self.value.setValue(0.0)
+            self.value.clear()
+            self.for_all.setVisible(self._opening.alike > 1)
+            self.for_all.setText(f"The same for all {self._opening.alike} files, where none is stated")
             self.message.show_message(Message("info", question.message, question.hint))
             self.value.setFocus()
         elif self.message.message is not None and self.message.message.level == "info":

@@ -183,7 +183,6 @@ class MethodPanel(QWidget):
         self._make_run()
         self.methods = MethodChooser(self._classes)
         self.methods.currentIndexChanged.connect(self._choose)
-        self.message, self.notice = MessageLine(), MessageLine()
         self._inputs, self._form, self._correct = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._before_run = QVBoxLayout()
         self._correct_heading = Heading("Correct")
@@ -210,6 +209,14 @@ class MethodPanel(QWidget):
         thin_bar(self._bar)
         self._share = QLabel()
         self._step = Quiet()
+        self.message, self.notice = MessageLine(), MessageLine()
+        self.outcome = QWidget()
+        column = QVBoxLayout(self.outcome)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACING + 2)
+        column.addLayout(self._run_row())
+        for part in (self._step, self.message, self.notice):
+            column.addWidget(part)
 
     def _lay_out(self, sentence: str) -> None:
         what = Quiet(sentence)
@@ -220,8 +227,8 @@ class MethodPanel(QWidget):
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         column.setSpacing(SPACING + 2)
         parts = (
-            self._head(), what, self._inputs, rows, self.help, self._form, self._before_run, self._run_row(),
-            self._step, self.message, self.notice, self._correct_heading, self._correct,
+            self._head(), what, self._inputs, rows, self.help, self._form, self._before_run, self.outcome,
+            self._correct_heading, self._correct,
         )  # fmt: skip
         for part in parts:
             if isinstance(part, QLayout):

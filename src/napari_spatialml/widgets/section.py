@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,9 @@ from .step import StepDock, choose, title_label
 from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, tool_row
 
 __all__ = ["SectionDock"]
+
+_FOR_GOOD = "Discard for good"
+_SAVED = "Saved in"
 
 
 class SectionDock(StepDock):
@@ -80,6 +85,9 @@ class SectionDock(StepDock):
         self.notes.setText(_notes(document))
         self.notes.setVisible(bool(self.notes.text()))
         self._offer_recovery()
+        told = self.message.message
+        if self.session.unsaved and told is not None and told.text.startswith(_SAVED):
+            self.message.show_message(None)
 
     def save(self) -> None:
         """Save what changed; ask where, if the section has no place yet or is another program's."""
@@ -106,7 +114,7 @@ class SectionDock(StepDock):
         except (SpatialMLError, OSError) as error:
             self.message.show_message(tell(error))
         else:
-            self.message.show_message(Message("ok", f"Saved in {target.name}."))
+            self.message.show_message(Message("ok", f"{_SAVED} {target.name}."))
         finally:
             QGuiApplication.restoreOverrideCursor()
 
@@ -174,13 +182,34 @@ class SectionDock(StepDock):
 
     def _offer_recovery(self) -> None:
         n = self.session.recoverable
-        if not n:
+        steps = "1 step was" if n == 1 else f"{n} steps were"
+        if self.session.read_only:  # what was not saved may be the work in progress of another window
+            unsaved = " Its unsaved steps can be shown." if n else ""
+            message = Message("info", "This section is open in another window: here it can be looked at.", unsaved)
+            ways: dict[str, Callable[[], object]] = {"Show unsaved steps": self.desk.restore} if n else {}
+        elif n:
+            message = Message("warning", f"{steps} not saved the last time.")
+            ways = {"Restore": self.desk.restore, "Discard…": self._ask_discard}
+        elif self.session.trouble:  # a step that is lost must not be lost in silence
+            message, ways = Message("error", self.session.trouble), {}
+        else:
             self.recovery.show_message(None)
             return
-        steps = "1 step was" if n == 1 else f"{n} steps were"
-        message = Message("warning", f"{steps} not saved the last time.")
-        if self.recovery.message != message:
-            self.recovery.show_message(message, {"Restore": self.desk.restore, "Discard": self._discard})
+        if n and self.session.trouble:
+            message = replace(message, hint=f"{message.hint} {self.session.trouble}".strip())
+        if self.recovery.message != message and not self._asks_discard():
+            self.recovery.show_message(message, ways)
+
+    def _asks_discard(self) -> bool:
+        return _FOR_GOOD in self.recovery.buttons() and self.session.recoverable > 0
+
+    def _ask_discard(self) -> None:
+        """Ask once more: what is discarded cannot be had back, and the button lies beside that which restores."""
+        n = self.session.recoverable
+        steps = "The step that was" if n == 1 else f"The {n} steps that were"
+        message = Message("warning", f"{steps} not saved will be lost.", "This cannot be undone.")
+        ways = {"Restore": self.desk.restore, _FOR_GOOD: self._discard}
+        self.recovery.show_message(message, ways)
 
     def _discard(self) -> None:
         self.desk.attempt(self.session.discard)

@@ -29,6 +29,9 @@ from .tool_options import cells_of
 
 __all__ = ["ChannelsField", "SegmentDock"]
 
+_NUCLEI_VISIBLE_UM = 1.0
+"""Pixels larger than this do not show where a nucleus ends."""
+
 
 class ChannelsField(QPushButton):
     """Which channels of an image are used; none ticked means all."""
@@ -163,7 +166,7 @@ class SegmentDock(MethodStep):
         assert presenter is not None
         self.preview.clear()
         presenter.hold(labels=selection.output)
-        presenter.show(shown=(selection.image, selection.output), beside="")
+        presenter.show(shown=(selection.image, selection.output, *self.desk.regions_seen()), beside="")
         self.also.expand(selection.output)
 
     def _chosen(self) -> SegmentationSelection:
@@ -234,7 +237,8 @@ class SegmentDock(MethodStep):
             line.show_message(replace(line.message, text=line.message.text + added))
         if presenter is not None:
             image = presenter.document.attribute("segmentations", {}).get(nuclei, {}).get("image")
-            presenter.show(shown=tuple(n for n in (image, nuclei, cells) if n), beside="")
+            elements = (image, nuclei, cells, *self.desk.regions_seen())
+            presenter.show(shown=tuple(n for n in elements if n), beside="")
 
     def _job(self, chosen: Method) -> Callable[[Report], Any]:
         job = super()._job(chosen)
@@ -283,7 +287,9 @@ def _size(document: Any, image: str, sizes: Any) -> str:
     """Return how large an image is, in pixels and µm."""
     pixels = f"{sizes['x']:,} × {sizes['y']:,} pixels"
     try:
-        return f"{pixels} of {pixel_size(document, image):.3g} µm"
+        size = pixel_size(document, image)
+        coarse = f": too coarse for the outlines of nuclei, which need {_NUCLEI_VISIBLE_UM:g} µm or less."
+        return f"{pixels} of {size:.3g} µm{coarse if size > _NUCLEI_VISIBLE_UM else ''}"
     except SpatialMLError as error:
         return f"{pixels}. {error.message}"
 

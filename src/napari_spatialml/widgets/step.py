@@ -18,6 +18,7 @@ from ..session.run import Job
 from .desk import desk_of
 from .messages import Message, MessageLine, tell
 from .panel import MethodPanel
+from .pinned import Pinned
 from .style import MARGIN, PANEL_WIDTH, SPACING, Quiet, accent, scrollable
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class StepDock(QWidget):
         self._pages = QStackedLayout(self)
         self._pages.addWidget(self._empty())
         self.body = self.make()
-        self._area = scrollable(self.body)
-        self._pages.addWidget(self._area)
+        self._area, part = scrollable(self.body), self.kept_in_sight()
+        self._pages.addWidget(self._area if part is None else Pinned(self._area, part))
         self.desk.opened.connect(self._on_opened)
         # bound methods, never lambdas: Qt disconnects them when the dock is deleted
         self.desk.document_changed.connect(self.mark_stale)
@@ -108,6 +109,10 @@ class StepDock(QWidget):
 
     def message_line(self) -> MessageLine | None:
         """Return where this step tells what went wrong."""
+        return None
+
+    def kept_in_sight(self) -> QWidget | None:
+        """Return the part of the body that stands at the foot of a dock too low for it."""
         return None
 
     def leave(self) -> None:
@@ -136,6 +141,9 @@ class StepDock(QWidget):
 
     def _on_opened(self) -> None:
         self._pages.setCurrentIndex(0 if self.desk.session is None else 1)
+        line = self.message_line()
+        if line is not None:
+            line.show_message(None)  # what was told is about the former section
         self.mark_stale()
 
     def _on_told(self, level: str, sentence: str) -> None:
@@ -224,6 +232,10 @@ class MethodStep(StepDock):
         self.desk.method_wanted.connect(self._take_method)
         return self.panel
 
+    def kept_in_sight(self) -> QWidget:
+        """Return the Run button, its progress and what came out."""
+        return self.panel.outcome
+
     def message_line(self) -> MessageLine:
         """Return the line under the Run button."""
         return self.panel.message
@@ -260,8 +272,6 @@ class MethodStep(StepDock):
     def _on_opened(self) -> None:
         if hasattr(self, "panel"):
             self.panel.stop()
-            if self.panel.state == "idle":
-                self.panel.message.show_message(None)
             self._reason = "?"  # a new section is waited for anew
         super()._on_opened()
 

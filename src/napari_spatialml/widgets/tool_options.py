@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ..session.gather import full_resolution
 from ..views.rasters import is_pixel_grid
 from ..views.splitting import WAYS, ways_of
 from .hand import length_field
+from .number import DecimalField
 from .step import choose
 from .style import SPACING, Rows
 from .tool_grid import Choices
@@ -107,14 +108,14 @@ def cells_of(document: Any) -> list[str]:
     return sorted(cells, key=lambda n: (n not in found, n))
 
 
-def _length(value: float, high: float) -> QDoubleSpinBox:
+def _length(value: float, high: float) -> DecimalField:
     field = length_field(value, 0.05, high)
     field.setDecimals(2)
     field.setSingleStep(0.25)
     return field
 
 
-def _set(field: QDoubleSpinBox, value: float) -> None:
+def _set(field: DecimalField, value: float) -> None:
     blocked = field.blockSignals(True)
     field.setValue(value)
     field.blockSignals(blocked)

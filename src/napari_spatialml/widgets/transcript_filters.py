@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QSlider, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from ..session.transcripts import TranscriptIndex
 from ..views.transcript_looks import Draw, TranscriptLook
+from .number import DecimalField
 from .style import SPACING, Rows
 
 __all__ = ["Slide", "TranscriptFilters"]
@@ -29,7 +30,7 @@ class Slide(QWidget):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.slider, self.number = _QuietSlider(Qt.Orientation.Horizontal), QDoubleSpinBox()
+        self.slider, self.number = _QuietSlider(Qt.Orientation.Horizontal), DecimalField()
         self.slider.setRange(0, _NOTCHES)
         self.slider.setAccessibleName(name)
         self.number.setAccessibleName(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from .annotate import AnnotateDock
@@ -51,6 +52,30 @@ STEPS: tuple[type[StepDock], ...] = (
 _HEIGHT = 560
 
 
+class _Name(QLabel):
+    """A name in as much room as there is; where that is too little, its middle is left out."""
+
+    def set_whole(self, name: str) -> None:
+        self._whole = name
+        self.updateGeometry()
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(60, super().minimumSizeHint().height())
+
+    def sizeHint(self) -> QSize:
+        whole = self.fontMetrics().horizontalAdvance(getattr(self, "_whole", "")) + 2
+        return QSize(whole, super().sizeHint().height())
+
+    def _fit(self) -> None:
+        whole = getattr(self, "_whole", "")
+        self.setText(self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideMiddle, self.width()))
+
+
 class Header(QWidget):
     """What is open, whether it is saved, and undo and redo with the names of their steps.
 
@@ -63,7 +88,7 @@ class Header(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
-        self.name, self.saved = QLabel(), QLabel()
+        self.name, self.saved = _Name(), QLabel()
         font = self.name.font()
         font.setBold(True)
         self.name.setFont(font)
@@ -101,7 +126,7 @@ class Header(QWidget):
         """Show the state of the desk."""
         session = self._desk.session
         name = self._desk.name or "No section is open"
-        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 200))
+        self.name.set_whole(name)
         self.name.setToolTip(str(session.store) if session is not None and session.store is not None else name)
         self.saved.setVisible(session is not None)
         if session is None:

@@ -27,6 +27,8 @@ FITTED: dict[str, tuple[float, float]] = {
     "bright-field": (0.5, 0.8),
 }
 _EXPECTED_UM = 10.0
+_LEAST_PX = 3.0
+"""Pixels across a nucleus of the usual size, below which nothing of its outline is left."""
 _EDGE_CPU, _EDGE_GPU = 512, 4096
 """Pixels of the network along a tile of a slide: on a processor one pass that takes less than a second, for which Stop
 has to wait; on a GPU many passes together."""
@@ -117,6 +119,7 @@ class Starter(FlowLearner):
             As when the method is called.
         """
         self.check_installed()
+        self._check_scale(pixels.pixel_size_um)
         report = forward_only(report)
         report(0.0, "reading the stain")
         values, stain = self.seen(pixels)
@@ -176,6 +179,7 @@ class Starter(FlowLearner):
             As when the method is called.
         """
         self.check_installed()
+        self._check_scale(pixels.pixel_size_um)
         values, stain = self.seen(pixels)
         limits = limits_of(values) if limits is None else limits
         one = "" if len(values) == 3 else self._name_of(pixels)
@@ -210,6 +214,15 @@ class Starter(FlowLearner):
             diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
         running = part(report, 0.05 if known else 0.3, 1.0)
         return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
+
+    def _check_scale(self, pixel_size_um: float) -> None:
+        """Refuse pixels in which no nucleus has an outline: enlarged for the network they would fill the memory."""
+        expected = self._known_um() or _EXPECTED_UM
+        if expected < _LEAST_PX * pixel_size_um:
+            raise BadInput(
+                f"Nuclei of {expected:.3g} µm have no outline in pixels of {pixel_size_um:.3g} µm.",
+                f"Choose an image with pixels of at most {expected / _LEAST_PX:.2g} µm, better of 0.5 µm.",
+            )
 
     def _known_um(self) -> float:
         """Return the diameter given, else that of the nuclei that the weights learned from, else 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSpinBox, QToolButton, QVBoxLayout, QWidget
 
 from ...core.report import Report
 from ...errors import DocumentError
@@ -13,6 +13,7 @@ from ...session import finish, prepare
 from ...session.run import Job
 from ...session.selection import EmbeddingSelection
 from ..desk import Desk
+from ..number import DecimalField
 from ..run_row import RunRow
 from ..style import SPACING, quiet_button
 from .pane import Fields
@@ -30,7 +31,7 @@ class EmbedRow(QWidget):
         super().__init__(parent)
         self._desk, self._table = desk, ""
         self._started: tuple[Any, Job] | None = None
-        self.neighbours, self.distance = QSpinBox(), QDoubleSpinBox()
+        self.neighbours, self.distance = QSpinBox(), DecimalField()
         self.neighbours.setRange(2, 200)
         self.neighbours.setValue(15)
         self.distance.setRange(0.0, 1.0)
