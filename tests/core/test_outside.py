@@ -53,13 +53,15 @@ def _told(seed):
     return made, told(made)
 
 
-@pytest.mark.parametrize("seed", [501, 508])
-def test_spots_are_found_where_two_groups_are_less_apart_and_where_the_other_group_is_the_farther_one(seed):
-    """Of the first a quarter was found, of the second none."""
-    made = simulate(Kind("atlas", 100, 15, 0.5, missing=True), seed)
-    found = told(made)
-    assert found.outside[made.outside >= 0.3].mean() > 0.8
-    assert found.outside[made.outside == 0].mean() <= 0.02
+def test_spots_are_found_where_two_groups_are_less_apart_and_where_the_other_group_is_the_farther_one():
+    """Of the first a quarter was found, of the last none."""
+    alarms = []
+    for seed in (501, 502, 508):
+        made = simulate(Kind("atlas", 100, 15, 0.5, missing=True), seed)
+        found = told(made)
+        assert found.outside[made.outside >= 0.3].mean() > 0.8
+        alarms.append(found.outside[made.outside == 0].mean())
+    assert np.mean(alarms) <= 0.02 and max(alarms) <= 0.05
 
 
 def test_a_spot_that_the_hand_has_bound_is_not_flagged(lacking):

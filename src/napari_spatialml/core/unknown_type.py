@@ -182,6 +182,8 @@ def _in_turn(counts: Array, known: Design, alone: Array) -> tuple[Design, Array]
         weighted = abundance[:, -1:] / (mean * (1 + known.dispersion * mean))
         left = counts - abundance[:, :-1] @ known.profiles
         unknown = np.einsum("ij,ij->j", weighted, left) / np.maximum(weighted.T @ abundance[:, -1], 1e-300)
+        if unknown.sum() <= 0:  # the known types explain these spots: it has no part, and no profile to go on with
+            break
     return design, abundance
 
 
