@@ -2,14 +2,18 @@
 
 It is given the true gene factors of the simulation, the profiles of the very cells that the spots are made of, or
 both. The profiles favour it: of a type with few cells, the same few are in the profile and in the spots.
+
+Spots of known mixtures (`mixtures`) are sums of the logarithms of a few cells' expression, not counts: there, least
+squares are told the noise around the true proportions instead.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import nnls
 
 from napari_spatialml.core import Reference
 from napari_spatialml.core.count_model import Options
@@ -21,12 +25,58 @@ from napari_spatialml.core.type_profiles import TypeProfiles, type_profiles
 
 from .simulate import Simulated
 
-__all__ = ["FACTORS", "GIVEN", "PROFILES", "bound"]
+__all__ = ["FACTORS", "GIVEN", "PROFILES", "Spread", "bound", "spread_around", "weighted_by"]
 
 FACTORS, PROFILES = "given the true gene factors", "given the profiles of the section's own cells"
 GIVEN = {FACTORS: (True, False), PROFILES: (False, True), "given both": (True, True)}
 """Whether the gene factors are told, and whether the profiles are."""
 Array = npt.NDArray[np.float64]
+_LEAST = 0.02
+_SHRUNK = 0.5
+"""Of how genes vary together, so much is taken for chance: there are hardly more spots than genes."""
+_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How spots scatter around what profiles and true proportions make of them.
+
+    Parameters
+    ----------
+    variances
+        (t, g) of a gene in as much of a type as one unit of its profile.
+    together
+        (g, g) correlations of the genes.
+    """
+
+    variances: Array
+    together: Array
+
+
+def spread_around(counts: Array, truth: Array, profiles: Array) -> Spread:
+    """Return how spots (n, g) of true proportions (n, t) scatter around profiles (t, g), each at its own scale."""
+    mean = truth @ profiles
+    scale = (counts * mean).sum(1, keepdims=True) / (mean**2).sum(1, keepdims=True)
+    left = (counts - scale * mean) / np.sqrt(scale)
+    squares = left**2
+    variances = np.stack([nnls(truth, gene)[0] for gene in squares.T], axis=1) + _LEAST * squares.mean()
+    return Spread(variances, np.corrcoef((left / np.sqrt(truth @ variances)).T))
+
+
+def weighted_by(counts: Array, profiles: Array, variances: Array, together: Array | None = None) -> Array:
+    """Return the (n, t) shares of generalised least squares that are told the noise, as `Spread` describes it.
+
+    Without ``together`` genes vary apart.
+    """
+    turned = np.eye(counts.shape[1])
+    if together is not None:
+        turned = np.linalg.cholesky(np.linalg.inv((1 - _SHRUNK) * together + _SHRUNK * turned)).T
+    found = np.stack([nnls(profiles.T, spot)[0] for spot in counts])
+    for _ in range(_STEPS):
+        weights = 1 / np.sqrt(found @ variances / found.sum(1, keepdims=True))
+        pairs = zip(counts, weights, strict=True)
+        found = np.stack([nnls(turned @ (profiles * each).T, turned @ (spot * each))[0] for spot, each in pairs])
+    return np.asarray(found / found.sum(1, keepdims=True))
 
 
 def bound(made: Simulated, factors: bool, profiles: bool) -> Array:

@@ -32,7 +32,13 @@ class Intervals:
     errors: Array
 
 
-def calibrated_intervals(found: Fit, values: Array, rehearsal: Rehearsal, missing: Array | None = None) -> Intervals:
+def calibrated_intervals(
+    found: Fit,
+    values: Array,
+    rehearsal: Rehearsal,
+    missing: Array | None = None,
+    apart: npt.NDArray[np.bool_] | None = None,
+) -> Intervals:
     """Return 90 % intervals of the shares of a fit.
 
     Parameters
@@ -45,18 +51,26 @@ def calibrated_intervals(found: Fit, values: Array, rehearsal: Rehearsal, missin
         Of this fit.
     missing
         (n,) the share of a type that is not in the reference, below 1, or None.
+    apart
+        (n,) bool: spots in whose fit such a type has a part of its own, so that errors are those among the rest.
 
     Notes
     -----
     O(n t). What the hand has laid down bounds the intervals of its spots. Beside a share u of a missing
-    type the others are the smaller part of a spot: their ends lie 1 / (1 - u) times as far off.
+    type the others are the smaller part of a spot: their ends lie 1 / (1 - u) times as far off as those of
+    shares of the whole, which is what a rehearsal tells.
     """
     learnt = Calibration.of(rehearsal)
     lower, upper, errors = (np.empty(values.shape) for _ in range(3))
-    centre = _mean_log(found.errors)
+    # what is usual is told by spots that are made of the reference's types alone, as those of the rehearsal
+    usual = found.errors if apart is None or apart.all() else found.errors[~apart]
+    centre = _mean_log(usual)
     for start in range(0, len(values), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        lower[rows], upper[rows], errors[rows] = learnt(values[rows], found.errors[rows], centre)
+        own = found.errors[rows]
+        if missing is not None and apart is not None:
+            own = np.where(apart[rows, None], own * (1 - missing[rows, None]), own)
+        lower[rows], upper[rows], errors[rows] = learnt(values[rows], own, centre)
     if missing is not None and missing.any():
         hit = np.flatnonzero(missing)
         unknown = missing[hit, None]

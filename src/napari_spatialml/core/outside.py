@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from scipy.linalg import eigh
 
 from .count_model import Fit
+from .unknown_type import unknown_of
 
 __all__ = ["Outside", "outside"]
 
@@ -29,8 +30,11 @@ _PANEL = 50
 _BLOCK = 1 << 20
 _LITTLE = 0.02
 _CLIP = 8.0
-_APART, _SPLIT = 2.4, 0.8
-"""Two groups are apart by so many standard deviations of the usual one, and explain so much of the variance."""
+_SIGNS = ((0.8, 2.4, 3.0, 0.0), (0.79, 1.85, 4.0, 0.25), (0.72, 1.6, 12.0, 0.2))
+"""Two groups explain so much of the variance, and are apart by so many standard deviations of the usual one; and one
+more profile raises the logarithm of the likelihood of the others by so much per gene, and takes so much of them."""
+_LOOK, _SPOTS = (0.72, 1.5), 128
+"""Where two groups are less than this, nobody asks what one more profile explains; and of so many spots at most."""
 _MORE, _AS_SPLIT = 1.3, 0.75
 """And so many times as far as in a rehearsal that is split as much."""
 _FAR, _RARE = 2.0, 0.98
@@ -101,6 +105,10 @@ class _Direction:
         """Return how far spots are off along it."""
         return np.asarray((left - self.usual) @ self.genes)
 
+    def turned(self) -> _Direction:
+        """Return the opposite direction."""
+        return _Direction(-self.genes, self.usual, -self.scores)
+
     @property
     def n_genes(self) -> float:
         """How many genes it is made of."""
@@ -135,11 +143,13 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
     noise = _Noise.of(found)
     learnt = _spread(free, min(len(free), _MOST))
     seen = _direction(_left_of(found, learnt, noise))
+    usual = _direction(_left_of(rehearsed, np.flatnonzero(~rehearsed.empty), _Noise.of(rehearsed))).scores
+    seen, far = _towards(found, learnt, seen, usual)
     scores = np.empty(n)
     scores[learnt] = seen.scores
     for rows in _others(found, learnt):
         scores[rows] = seen.score(_left_of(found, rows, noise))
-    flags = (scores > _limit(seen, scores[free], rehearsed)) & ~bound
+    flags = (scores > (_two_groups(scores[free])[0] if far is None else far)) & ~bound
     if not flags.any():
         return nothing
     scores -= np.median(scores[~flags])
@@ -147,19 +157,27 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
     return Outside(flags, np.where(flags, np.clip(_PURE * scores / most, 0.05, _PURE), 0.0))
 
 
-def _limit(seen: _Direction, scores: Array, rehearsed: Fit) -> float:
-    """Return the score above which a spot is off: between two groups that are apart, or far from what is usual."""
-    usual = _direction(_left_of(rehearsed, np.flatnonzero(~rehearsed.empty), _Noise.of(rehearsed))).scores
-    limit, split, apart = _two_groups(scores)
+def _towards(found: Fit, rows: npt.NDArray[np.intp], seen: _Direction, usual: Array) -> tuple[_Direction, float | None]:
+    """Return the direction, turned to the spots that are off, and the score above which they are: None at the cut.
+
+    Which of two groups it is that holds a missing type is told by what one more profile explains of either.
+    """
     _, as_split, as_far = _two_groups(usual)
-    # domains of one type, whose profile is a little wrong, are two groups in the rehearsal too
-    enough = max(_APART, _MORE * as_far) if as_split > _AS_SPLIT else _APART
-    if split > _SPLIT and apart > enough:
-        return limit
+    sides = [(side, *_two_groups(side.scores)) for side in (seen, seen.turned())]
+    if sides[0][2] > _LOOK[0] and max(side[3] for side in sides) > _LOOK[1]:
+        groups = [rows[side.scores > limit] for side, limit, _, _ in sides]
+        more = [unknown_of(found, group, _SPOTS) for group in groups]
+        best = int(more[1].gain * more[1].part > more[0].gain * more[0].part)
+        side, _, split, apart = sides[best]
+        # domains of one type, whose profile is a little wrong, are two groups in the rehearsal too
+        least = _MORE * as_far if as_split > _AS_SPLIT else 0.0
+        for a_split, an_apart, gain, part in _SIGNS:
+            if split > a_split and apart > max(an_apart, least) and more[best].gain > gain and more[best].part > part:
+                return side, None
     if seen.n_genes < _FEWEST_GENES:
-        return float("inf")
+        return seen, float("inf")
     far = float(np.quantile(np.abs(usual - np.median(usual)), _RARE))
-    return float(np.median(scores)) + _FAR * far
+    return seen, float(np.median(seen.scores)) + _FAR * far
 
 
 def _two_groups(scores: Array) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from .interval_calibration import calibrated_intervals
 from .outside import outside
 from .rehearsal import rehearse
 from .report import Report, part, silent
-from .unknown_type import parted
+from .unknown_type import apart_from_unknown
 
 __all__ = ["Uncertainty", "uncertainty"]
 
@@ -53,8 +53,11 @@ def uncertainty(
     assert rehearsal.fitted is not None
     report(0.8, "Spots with a type that is not in the reference")
     missing = outside(found, rehearsal.fitted)
-    found = parted(found, missing.flags, options.device)
+    share, rows = missing.share, None
+    apart = apart_from_unknown(found, missing.flags, options.device)
+    if apart is not None:
+        found, rows, share = apart.fit, apart.rows, np.where(apart.rows, apart.share, share)
     values = obeying(found.values, found.reference.types, found.constraints)
-    told = calibrated_intervals(found, values, rehearsal, missing.share)
+    told = calibrated_intervals(found, values, rehearsal, share, rows)
     report(1.0)
     return found, Uncertainty(told.lower, told.upper, told.errors, missing.flags)

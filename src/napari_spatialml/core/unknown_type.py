@@ -8,7 +8,7 @@ explains little, it stands for a mixture of known types that the flagged spots h
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from .fisher import Design, shares, solve
 from .solved_rows import SolvedRows, dense_counts, exactly, solve_rows
 from .type_profiles import TypeProfiles
 
-__all__ = ["parted"]
+__all__ = ["Parted", "Unknown", "apart_from_unknown", "parted", "unknown_of"]
 
 Array = npt.NDArray[np.float64]
 _FEWEST, _MOST = 20, 256
@@ -35,11 +35,56 @@ _DOUBT = 0.25
 """How much of what was said before stays beside an unknown type of half the spot; the more it takes, the more."""
 _WORTH, _PART = 4.0, 0.2
 """By so much per gene the logarithm of the likelihood has to rise, and so much of the spots has to be unknown."""
+_MOST_UNKNOWN = 0.9
 _BLOCK = 1 << 14
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """What some spots hold beside the known types.
+
+    Parameters
+    ----------
+    profile
+        (g,) > 0 expected counts of one unit of it, as the spots' platform sees them.
+    gain
+        By so much per gene it raises the logarithm of the likelihood.
+    part
+        The mean share of these spots that it takes.
+    """
+
+    profile: Array
+    gain: float
+    part: float
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A fit in which an unknown type has its part.
+
+    Parameters
+    ----------
+    fit
+        The fit; shares and their errors are those among the known types.
+    rows
+        (n,) bool: the spots in which it has one.
+    share
+        (n,) what it takes of a spot, below 1; 0 in all others.
+    """
+
+    fit: Fit
+    rows: npt.NDArray[np.bool_]
+    share: Array
+
+
 def parted(found: Fit, flags: npt.NDArray[np.bool_], device: Device = "cpu") -> Fit:
-    """Return a fit in whose flagged spots a type that the reference lacks has a part of its own.
+    """Return the fit of `apart_from_unknown`, or the one that was given where there is none."""
+    apart = apart_from_unknown(found, flags, device)
+    return found if apart is None else apart.fit
+
+
+def apart_from_unknown(found: Fit, flags: npt.NDArray[np.bool_], device: Device = "cpu") -> Parted | None:
+    """Return a fit in whose flagged spots a type that the reference lacks has a part of its own, or None.
 
     Parameters
     ----------
@@ -62,11 +107,11 @@ def parted(found: Fit, flags: npt.NDArray[np.bool_], device: Device = "cpu") -> 
         if found.constraints.artefacts is not None:
             flags &= ~found.constraints.artefacts
     if flags.sum() < _FEWEST:
-        return found
-    unknown = _learnt(found, np.flatnonzero(flags))
-    if unknown is None:
-        return found
-    profiles = _with_unknown(found, unknown)
+        return None
+    unknown = unknown_of(found, np.flatnonzero(flags))
+    if unknown.gain <= _WORTH or unknown.part <= _PART:
+        return None
+    profiles, share = _with_unknown(found, unknown.profile), np.zeros(len(flags))
     abundance, values, errors = found.abundance.copy(), found.values.copy(), found.errors.copy()
     exact = exactly(found.counts)
     for rows, block in row_blocks(found.counts, _BLOCK):
@@ -76,7 +121,8 @@ def parted(found: Fit, flags: npt.NDArray[np.bool_], device: Device = "cpu") -> 
             again = solve_rows(sp.csr_matrix(block[here]), profiles, found.noise, device=device, exact=exact)
             abundance[place] = again.abundance[:, :-1]
             values[place], errors[place] = _of_known(again, found.values[place])
-    return replace(found, abundance=abundance, values=values, errors=errors)
+            share[place] = np.minimum(again.values[:, -1], _MOST_UNKNOWN)
+    return Parted(replace(found, abundance=abundance, values=values, errors=errors), flags, share)
 
 
 def _of_known(again: SolvedRows, before: Array) -> tuple[Array, Array]:
@@ -97,20 +143,30 @@ def _with_unknown(found: Fit, unknown: Array) -> TypeProfiles:
     )
 
 
-def _learnt(found: Fit, flagged: npt.NDArray[np.intp]) -> Array | None:
-    """Return the (g,) profile of what the known types do not explain, as the spots' platform sees it, or None.
+def unknown_of(found: Fit, spots: npt.NDArray[np.intp], most: int = _MOST) -> Unknown:
+    """Return what some spots hold that the known types do not explain.
 
+    Parameters
+    ----------
+    found
+        A fit.
+    spots
+        (k,) rows, at least one.
+    most
+        It is learnt from at most so many of them.
+
+    Notes
+    -----
     One dispersion serves all genes: one that gives the unknown type away has a large one of its own.
     """
-    rows = flagged[np.unique(np.linspace(0, len(flagged) - 1, min(len(flagged), _MOST)).round().astype(np.intp))]
+    rows = spots[np.unique(np.linspace(0, len(spots) - 1, min(len(spots), most)).round().astype(np.intp))]
     counts, _ = dense_counts(some_rows(found.counts, rows), True)
     known, dispersion = found.design, np.full(len(found.genes), float(np.median(found.dispersion)))
     without = Design.of(known, dispersion)
     alone = solve(counts, without, found.abundance[rows], None, 1e-3)
     design, abundance = _in_turn(counts, without, alone)
     gain = _log_likelihood(counts, abundance, design) - _log_likelihood(counts, alone, without)
-    part = float(shares(abundance)[:, -1].mean())
-    return design.profiles[-1] if gain > _WORTH * len(found.genes) and part > _PART else None
+    return Unknown(design.profiles[-1], gain / len(found.genes), float(shares(abundance)[:, -1].mean()))
 
 
 def _in_turn(counts: Array, known: Design, alone: Array) -> tuple[Design, Array]:
@@ -126,6 +182,8 @@ def _in_turn(counts: Array, known: Design, alone: Array) -> tuple[Design, Array]
         weighted = abundance[:, -1:] / (mean * (1 + known.dispersion * mean))
         left = counts - abundance[:, :-1] @ known.profiles
         unknown = np.einsum("ij,ij->j", weighted, left) / np.maximum(weighted.T @ abundance[:, -1], 1e-300)
+        if unknown.sum() <= 0:  # the known types explain these spots: it has no part, and no profile to go on with
+            break
     return design, abundance
 
 
