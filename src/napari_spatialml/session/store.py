@@ -15,6 +15,7 @@ from .counting import Counts, count_all, counted_again, with_counts
 from .document import GLOBAL, Document
 from .elements import LabelsElement, matrices, new_labels
 from .gather import full_resolution, pixel_size
+from .linking import entries_of, ids_beside, partner_of
 from .proportions import Deconvolved, stored_proportions
 from .selection import (
     DeconvolutionSelection,
@@ -90,15 +91,20 @@ def _masks(document: Document, selection: SegmentationSelection, result: Masks) 
     places, image = places_of(document, selection), selection.image
     y0, _, x0, _ = selection.region or (0, 0, 0, 0)
     pixels = full_resolution(document, image).isel(y=slice(y0, None), x=slice(x0, None))
-    labels = np.asarray(result.labels)
+    labels, scores = np.asarray(result.labels), result.scores
+    partner = partner_of(document, selection.output, labels.shape, places)
+    if partner:
+        ids = ids_beside(labels, document.grid(partner).read())
+        labels = np.concatenate([[0], ids]).astype(np.int32)[labels]
+        scores = None if scores is None else np.asarray(scores)[np.argsort(ids)]
     table = measure(labels, pixels, name=selection.output, pixel_size_um=pixel_size(document, image))
     (points, choice), counts = counted_again(document, selection.output, places), None
     if points:
         cells = table.obs["instance_id"].to_numpy().astype(np.int32)
         counts = count_all(document, points, labels, Affine.from_xy(places[GLOBAL]), cells, choice=choice)
-    if result.scores is not None:
-        table.obs["score"] = np.asarray(result.scores)
-    return _segmentation(document, selection, new_labels(labels, places), table, points, counts)
+    if scores is not None:
+        table.obs["score"] = np.asarray(scores)
+    return _segmentation(document, selection, new_labels(labels, places), table, points, counts, partner)
 
 
 def _slide(document: Document, selection: SegmentationSelection, result: SlideMasks) -> tuple[list[Change], str]:
@@ -117,6 +123,7 @@ def _segmentation(
     table: Any,
     points: str,
     counts: Counts | None,
+    partner: str = "",
 ) -> tuple[list[Change], str]:
     """Return the changes that keep cells, their table with the transcripts counted, and where they come from."""
     from .done import forgotten
@@ -135,7 +142,7 @@ def _segmentation(
     changes: list[Change] = [
         put(document, ("labels", name), element),
         put(document, ("tables", table_name(name)), table),
-        put_entry(document, "segmentations", name, about),
+        entries_of(document, name, about, partner),
         *forgotten(document, name),
     ]
     if table.n_obs == 0:
