@@ -49,7 +49,7 @@ class Schedule:
     batch: int = 4
     size: int = 160
     rate: float = 1e-3
-    pull: float = 200.0
+    pull: float = 12.0
     octaves: float = 0.4
     disturbed: float = 0.5
 
