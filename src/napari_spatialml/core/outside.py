@@ -160,19 +160,18 @@ def outside(found: Fit, rehearsed: Fit) -> Outside:
 def _towards(found: Fit, rows: npt.NDArray[np.intp], seen: _Direction, usual: Array) -> tuple[_Direction, float | None]:
     """Return the direction, turned to the spots that are off, and the score above which they are: None at the cut.
 
-    Which of two groups it is that holds a missing type is told by what one more profile explains of either.
+    Of two groups it is the smaller one that holds a missing type, if one more profile explains enough of it.
     """
     _, as_split, as_far = _two_groups(usual)
     sides = [(side, *_two_groups(side.scores)) for side in (seen, seen.turned())]
     if sides[0][2] > _LOOK[0] and max(side[3] for side in sides) > _LOOK[1]:
-        groups = [rows[side.scores > limit] for side, limit, _, _ in sides]
-        more = [unknown_of(found, group, _SPOTS) for group in groups]
-        best = int(more[1].gain * more[1].part > more[0].gain * more[0].part)
-        side, _, split, apart = sides[best]
+        # in the larger half, states that the reference lacks as well (of cells in their niche) look like a type
+        side, limit, split, apart = min(sides, key=lambda one: int((one[0].scores > one[1]).sum()))
+        more = unknown_of(found, rows[side.scores > limit], _SPOTS)
         # domains of one type, whose profile is a little wrong, are two groups in the rehearsal too
         least = _MORE * as_far if as_split > _AS_SPLIT else 0.0
         for a_split, an_apart, gain, part in _SIGNS:
-            if split > a_split and apart > max(an_apart, least) and more[best].gain > gain and more[best].part > part:
+            if split > a_split and apart > max(an_apart, least) and more.gain > gain and more.part > part:
                 return side, None
     if seen.n_genes < _FEWEST_GENES:
         return seen, float("inf")
