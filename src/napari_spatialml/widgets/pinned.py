@@ -9,6 +9,9 @@ from .style import MARGIN, SPACING
 
 __all__ = ["Pinned"]
 
+_ANY = 16777215
+"""Qt's word for no greatest height."""
+
 
 class Pinned(QWidget):
     """A scroll area with a foot, in which a part of the content stands while its own place is farther down.
@@ -63,20 +66,19 @@ class Pinned(QWidget):
         """Put the part where it can be seen: into its own place, or to the foot while that is below the edge."""
         if not self.isVisible():
             return
-        height = max(self._part.sizeHint().height(), self._part.heightForWidth(self._part.width()))
+        wraps = self._part.hasHeightForWidth()
+        height = self._part.heightForWidth(self._part.width()) if wraps else self._part.sizeHint().height()
         top = self._place.mapTo(self._area.widget(), QPoint(0, 0)).y() - self._area.verticalScrollBar().value()
         # the foot takes room from the area, so that not its height decides, but that of both
         below = top + height > self.height()
-        if below:
-            self._place.setFixedHeight(height)
+        # a place that was empty for a while no longer asks for the room of wrapped lines by itself
+        self._place.setMinimumHeight(height)
+        self._place.setMaximumHeight(height if below else _ANY)
         if below == self.pinned:
             return
         focus = QApplication.focusWidget()
         focus = focus if focus is not None and self._part.isAncestorOf(focus) else None
         (self._outside if below else self._inside).addWidget(self._part)
-        if not below:
-            self._place.setMinimumHeight(0)
-            self._place.setMaximumHeight(16777215)
         self._foot.setVisible(below)
         if focus is not None:
             focus.setFocus()
