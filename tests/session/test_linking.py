@@ -12,7 +12,9 @@ import pytest
 from napari_spatialml.core.segmentation import Masks
 from napari_spatialml.io.sample import sample_section
 from napari_spatialml.methods import method
-from napari_spatialml.session import SegmentationSelection, Session, correct, finish, prepare, run
+from napari_spatialml.session import Command, SegmentationSelection, Session, correct, finish, prepare, run
+from napari_spatialml.session.changes import Put
+from napari_spatialml.session.elements import new_labels
 from napari_spatialml.session.linking import ids_beside
 
 WATERSHED = method("segmentation", "watershed")
@@ -98,4 +100,16 @@ def test_ids_do_not_link_what_lies_on_other_pixels(linked: Session) -> None:
 
 def test_in_tiles_the_cells_still_say_of_which_nuclei_they_are(linked: Session) -> None:
     run(linked, WATERSHED(), SegmentationSelection("dapi", output="cells", tile=256))
+    assert entry(linked, "cells")["nuclei"] == "nuclei" and "linked_by" not in entry(linked, "cells")
+
+
+def test_ids_too_large_for_masks_link_nothing_and_are_not_cut_off(linked: Session) -> None:
+    document = linked.document
+    before = document.grid("nuclei").read().astype(np.uint64)
+    large = np.where(before > 0, before + 2**40, 0)
+    held = document.get(("labels", "cells"))
+    put = Put(("labels", "cells"), held, new_labels(large, held.transforms))
+    linked.execute(Command("cells of another program", (put,), {"type": "test"}))
+    again = found_again(linked, before.astype(np.int32), SegmentationSelection("dapi"))
+    assert np.array_equal(again, before)
     assert entry(linked, "cells")["nuclei"] == "nuclei" and "linked_by" not in entry(linked, "cells")

@@ -16,6 +16,8 @@ __all__ = ["entries_of", "ids_beside", "partner_of"]
 
 _WITHIN = 0.5
 """The part of the smaller one's pixels that a nucleus and its cell share, at least."""
+_LARGEST = np.iinfo(np.int32).max
+"""The largest id that masks can have; labels of other programs may have larger ones."""
 
 
 def partner_of(document: Document, name: str, shape: tuple[int, ...], places: dict[str, Any]) -> str:
@@ -34,13 +36,14 @@ def partner_of(document: Document, name: str, shape: tuple[int, ...], places: di
     -------
     str
         The nuclei that they were linked with by id, or else the first cells; only where these are still there,
-        and lie on the same pixels.
+        lie on the same pixels, and have ids that new labels can have.
     """
     entries = document.attribute("segmentations", {})
     nuclei = entries.get(name, {})
     linked = [str(nuclei["nuclei"])] if nuclei.get("linked_by") == "id" else []
     linked += [other for other in _made_of(entries, name) if entries[other].get("linked_by") == "id"]
-    return next((other for other in linked if _on_the_same_pixels(document, other, shape, places)), "")
+    fit = (o for o in linked if _on_the_same_pixels(document, o, shape, places) and _leaves_ids(document, o, shape))
+    return next(fit, "")
 
 
 def ids_beside(labels: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
@@ -102,3 +105,8 @@ def _on_the_same_pixels(document: Document, other: str, shape: tuple[int, ...], 
     there = document.get(("labels", other)).transforms
     shared = there.keys() & places.keys()
     return bool(shared) and all(np.allclose(there[s], places[s], rtol=1e-9, atol=1e-9) for s in shared)
+
+
+def _leaves_ids(document: Document, other: str, shape: tuple[int, ...]) -> bool:
+    """Whether no id of other labels, nor one beyond them for each pixel, is too large for a new label."""
+    return document.grid(other).maximum() + shape[0] * shape[1] <= _LARGEST
