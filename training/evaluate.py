@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_spatialml.core.flow_inference import NOMINAL, apply, estimate_diameter, load
+from napari_spatialml.core.flow_diameter import estimate_diameter
+from napari_spatialml.core.flow_inference import NOMINAL, apply, load
 from napari_spatialml.core.flow_input import planes_of
 from napari_spatialml.core.flow_weights import EMBEDDED
 from napari_spatialml.core.flows import FlowField, decode

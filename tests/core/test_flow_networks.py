@@ -32,12 +32,13 @@ def network(kind: str) -> Any:
 
 
 def run(net: Any, planes: np.ndarray) -> np.ndarray:
-    return flow_inference._tiled(net, planes, 1, "cpu", flow_inference.silent)
+    return flow_inference.outputs(net, planes, 1, "cpu", flow_inference.silent)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_pixel_beyond_the_margin_changes_a_pixel(kind: str) -> None:
-    net, margin = network(kind), flow_inference.MARGIN
+    net = network(kind)
+    margin = net.reach
     edge = 2 * margin + 16 * STRIDE
     one = torch.rand(1, 3, edge, edge)
     other = one.clone()
@@ -54,8 +55,30 @@ def test_tiles_agree_with_the_whole(kind: str, monkeypatch: pytest.MonkeyPatch) 
     net, planes = network(kind), np.random.default_rng(0).random((3, 301, 517), dtype=np.float32)
     whole = run(net, planes)
     monkeypatch.setattr(flow_inference, "TILE", 264)
-    assert len(flow_inference._spans(517)) > 3
+    assert len(flow_inference._spans(517, net.reach)) > 3
     assert np.abs(run(net, planes) - whole).max() < 1e-4
+
+
+@pytest.mark.parametrize("spare", [(8, 8, 8, 8), (16, 0, 24, 64), (80, 80, 96, 0), (0, 120, 40, 56), (72, 88, 104, 32)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_spare_is_left_out_and_the_rest_is_the_same(kind: str, spare: tuple[int, ...]) -> None:
+    net, planes = network(kind), torch.rand(1, 3, 264, 280)
+    top, bottom, left, right = spare
+    with torch.inference_mode():
+        whole, less = net(planes), net(planes, spare)
+    assert less.shape == (1, 3, 264 - top - bottom, 280 - left - right)
+    assert torch.allclose(less, whole[..., top : 264 - bottom, left : 280 - right], atol=1e-5)
+
+
+@pytest.mark.parametrize("tile", [264, 1088])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_need_not_be_said_changes_nothing_else(kind: str, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, planes = network(kind), np.random.default_rng(2).random((3, 301, 517), dtype=np.float32)
+    whole = run(net, planes)
+    monkeypatch.setattr(flow_inference, "TILE", tile)
+    some = flow_inference.outputs(net, planes, 3, "cpu", flow_inference.silent, (100, 0, 85, 131))
+    assert np.abs(some - whole)[:, 100:, 85:-131].max() < 1e-4
+    assert not some[:, :100].any() and not some[:, :, :85].any() and not some[:, :, -131:].any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (33, 7), (65, 130)])
@@ -68,7 +91,8 @@ def test_any_size_goes_through_and_pixels_stay_where_they_are(kind: str, shape: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_moved_by_a_stride_is_seen_moved_by_a_stride(kind: str) -> None:
-    net, margin = network(kind), flow_inference.MARGIN
+    net = network(kind)
+    margin = net.reach
     wide = torch.rand(1, 3, 2 * margin + STRIDE, 2 * margin + 2 * STRIDE)
     with torch.inference_mode():
         first, second = net(wide[..., :-STRIDE]), net(wide[..., STRIDE:].contiguous())

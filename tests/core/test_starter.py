@@ -47,23 +47,28 @@ def test_tiles_agree_with_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     _, dapi, _ = tissue()
     whole = starter().field(Pixels(dapi, 0.5))
     monkeypatch.setattr(flow_inference, "TILE", 256)
-    assert len(list(flow_inference._cores(*np.multiply(dapi.shape[1:], 10 / DIAMETER).astype(int)))) > 2
+    assert len(list(flow_inference._cores(np.multiply(dapi.shape[1:], 10 / DIAMETER).astype(int), 80))) > 2
     tiled = starter().field(Pixels(dapi, 0.5))
     assert np.abs(tiled.flows - whole.flows).max() < 1e-3
     assert np.array_equal(starter().decode(tiled, 0.5).labels, starter().decode(whole, 0.5).labels)
 
 
 @pytest.mark.parametrize("n", [1, 7, 300, 1056, 1057, 2048, 3001, 5000])
-def test_the_cores_of_the_tiles_cover_each_pixel_once_and_keep_their_margin(n: int) -> None:
-    spans = flow_inference._spans(n)
-    assert spans[0][1][0] == 0 and spans[-1][1][1] == n
-    assert all(before[1][1] == after[1][0] for before, after in pairwise(spans))
+@pytest.mark.parametrize("reach", [80, 96])
+@pytest.mark.parametrize("unsaid", [(0, 0), (0, 83), (250, 96)])
+def test_the_cores_of_the_tiles_cover_each_pixel_once_and_keep_their_margin(
+    n: int, reach: int, unsaid: tuple[int, int]
+) -> None:
+    before, behind = unsaid if n > sum(unsaid) else (0, 0)
+    spans = flow_inference._spans(n, reach, before, behind)
+    assert spans[0][1][0] == before and spans[-1][1][1] == n - behind
+    assert all(one[1][1] == after[1][0] for one, after in pairwise(spans))
     assert len({stop - start for (start, stop), _ in spans}) == 1
     edge = flow_inference._EDGE
     for (start, stop), (a, b) in spans:
         assert start % 8 == 0 and stop - start <= flow_inference.TILE
-        assert a == 0 or a + edge - start >= flow_inference.MARGIN
-        assert b == n or stop - b - edge >= flow_inference.MARGIN
+        assert start == 0 or a + edge - start >= reach
+        assert stop == -(-(n + 2 * edge) // 8) * 8 or stop - b - edge >= reach
 
 
 def test_windows_agree_with_the_slide_when_they_are_given_its_limits() -> None:
@@ -85,9 +90,11 @@ def test_windows_at_the_grain_agree_with_the_slide_at_scales_that_are_not_whole(
     at = grain * -(-40 // grain)
     limits = limits_of(dapi)
     some = method.field(Pixels(dapi[:, at:, at:], 0.5), limits=limits)
-    margin = int(np.ceil(flow_inference.MARGIN / scale))
+    margin = int(np.ceil(method._net("cpu").reach / scale))
     inner = np.s_[margin:, margin:]
     assert scale != 1 and some.logit[inner].size > 10_000
+    less = method.field(Pixels(dapi[:, at:, at:], 0.5), limits=limits, spare=(margin, 0, margin, 0))
+    assert np.allclose(less.logit, some.logit[inner], atol=1e-3) and less.flows.shape[1:] == less.logit.shape
     assert np.abs(whole.logit[at:, at:][inner] - some.logit[inner]).max() < 0.05  # of about ten to either side
 
 

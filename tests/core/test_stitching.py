@@ -43,6 +43,19 @@ def test_cores_cover_a_slide_once_and_windows_hold_their_halo(plan: TilePlan, at
     assert all(a <= b + 1e-3 for a, b in itertools.pairwise(gaps)), "tiles go from the point outwards"
 
 
+@settings(max_examples=40, deadline=None)
+@given(plan=PLANS, reach=st.integers(0, 90))
+def test_a_window_ends_earlier_only_where_the_slide_goes_on(plan: TilePlan, reach: int) -> None:
+    for number in range(len(plan)):
+        tile = plan.tile(number)
+        less, spare = tile.less(reach, plan.shape)
+        a, b, c, d = tile.window
+        at_border = (a == 0, b == plan.shape[0], c == 0, d == plan.shape[1])
+        assert spare == tuple(0 if border else reach for border in at_border)
+        assert less.window == (a + spare[0], b - spare[1], c + spare[2], d - spare[3])
+        assert (less.number, less.core) == (tile.number, tile.core)
+
+
 def test_the_halo_is_at_least_twice_a_large_cell() -> None:
     assert halo_for(30, 0) == 60 and halo_for(30, 96) == 126
 

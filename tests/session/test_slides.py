@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,25 @@ def test_tiles_of_any_size_in_any_order_find_the_cells_of_the_whole(tile: int, o
     table = session.document.table("nuclei_table")
     assert sorted(table.obs["area_um2"]) == sorted(kept.obs["area_um2"])
     assert np.allclose(sorted(table.X[:, 0]), sorted(kept.X[:, 0]), rtol=1e-6)
+    session.close()
+
+
+def test_the_starter_finds_the_cells_of_the_whole_though_it_says_nothing_of_the_rims(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("torch")
+    session = started(nuclei(352, 512, seed=3, spacing=30)[None])
+    starter = method("segmentation", "starter")
+    chosen = starter(diameter_um=10.0, device="cpu")
+    run(session, chosen, SegmentationSelection("dapi", output="whole"))
+    tiled, _ = segmented(session, chosen, 128, order=1)
+    real = starter.on_slide
+    monkeypatch.setattr(starter, "on_slide", lambda *given: replace(real(*given), within=None))
+    rims, _ = segmented(session, chosen, 128, "rims", order=2)
+    whole = session.document.grid("whole").read()
+    for one in (tiled, rims):
+        again, cells, found = found_again(whole, one.cells.grid.read())
+        assert again == cells == found > 100
     session.close()
 
 

@@ -14,27 +14,23 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from .flow_weights import Weights, read
-from .flows import FlowField, decode
+from .flows import FlowField
+from .patch import NO_SIDES, Sides
 from .report import Report, silent
 
-__all__ = ["NOMINAL", "apply", "estimate_diameter", "grain", "has_matrix_units", "load", "network_of", "working_scale"]
+__all__ = ["NOMINAL", "apply", "grain", "has_matrix_units", "load", "network_of", "outputs", "resized", "working_scale"]
 
 Planes = npt.NDArray[np.float32]
 
 NOMINAL = 20.0
 """Diameter of a nucleus in pixels, around which the network was trained."""
-MARGIN = 96
-"""No pixel further away than this changes a pixel's output, in no network of `flow_network`."""
 TILE = 1088
 """Longest edge of a tile in pixels of the network."""
 _EDGE = 16  # pixels mirrored beyond the image, as in training
-_KEPT = (18.0, 34.0)  # pixels across: interpolation costs more than a change of scale gains here
-_ENLARGED = 28.0  # and here smaller nuclei go: those that touch are parted twice as often as at 20; larger go to 34
+KEPT = (18.0, 34.0)
+"""Pixels across the nuclei that are taken as they are: interpolation costs more than a change of scale gains here."""
+_ENLARGED = 28.0  # here smaller nuclei go: those that touch are parted twice as often as at 20; larger go to 34
 _STEPS = 16  # scales are so many parts of one, or one of so many: then tiles fall on the pixels of the whole
-_PROBE = 448  # edge, in pixels of the network, of the window on which a scale is tried
-_OCTAVES = (1.0, 0.0, -1.0, -2.0)
-_KNOWN = (10.0, 34.0)  # pixels of the network: nuclei of another size are told by another scale
-_PRIOR = 1.5  # octaves: standard deviation of what is expected around the guess
 
 
 def working_scale(diameter: float) -> float:
@@ -44,7 +40,7 @@ def working_scale(diameter: float) -> float:
     of small whole numbers, at most 3 % from what was wished for, so that tiles can be cut where a pixel of
     the image begins with one of the network.
     """
-    low, high = _KEPT
+    low, high = KEPT
     if low <= diameter <= high:
         return 1.0
     wished = (_ENLARGED if diameter < low else high) / diameter
@@ -128,6 +124,7 @@ def apply(
     batch: int = 4,
     device: str = "cpu",
     report: Report = silent,
+    spare: Sides = NO_SIDES,
 ) -> FlowField:
     """Run the network over an image of any size.
 
@@ -141,17 +138,23 @@ def apply(
         Typical diameter of a nucleus in pixels; sets the scale.
     batch
         Tiles at a time.
+    spare
+        Pixels at the top, the bottom, the left and the right that are looked at and of which nothing is
+        said: the field is so much smaller.
     """
     height, width = planes.shape[1:]
     up, down = _as_fraction(working_scale(diameter))
     whole = np.pad(planes, [(0, 0), (0, -height % down), (0, -width % down)], mode="symmetric")
     size = tuple(n // down * up for n in whole.shape[1:])
-    output = _tiled(net, _resized(whole, size), batch, device, report)
-    output = np.ascontiguousarray(_resized(output, whole.shape[1:])[:, :height, :width])
+    smoothed = up // down + 2  # pixels of the network that interpolation looks at on either side
+    unsaid: Any = tuple(max(0, n * up // down - smoothed) for n in spare)
+    output = resized(outputs(net, resized(whole, size), batch, device, report, unsaid), whole.shape[1:])
+    top, bottom, left, right = spare
+    output = np.ascontiguousarray(output[:, top : height - bottom, left : width - right])
     return FlowField(output[2], output[:2] / np.float32(5), diameter, stain)
 
 
-def _resized(planes: Planes, size: tuple[int, ...]) -> Planes:
+def resized(planes: Planes, size: tuple[int, ...]) -> Planes:
     if planes.shape[1:] == size:
         return planes
     import torch
@@ -161,14 +164,13 @@ def _resized(planes: Planes, size: tuple[int, ...]) -> Planes:
     return np.asarray(resized[0].numpy())
 
 
-def _tiled(net: Any, planes: Planes, batch: int, device: str, report: Report) -> Planes:
-    """Return the network's output; a tile gives its core, which no pixel beyond its margin can change."""
+def outputs(net: Any, planes: Planes, batch: int, device: str, report: Report, unsaid: Sides = NO_SIDES) -> Planes:
+    """Return the network's output, 0 in a rim that is unsaid; a tile gives the core that it sees enough around."""
     import torch
 
-    height, width = planes.shape[1:]
     padded = _mirrored(planes)
-    output = np.empty((3, height, width), dtype=np.float32)
-    places = list(_cores(height, width))
+    output = np.zeros(planes.shape, dtype=np.float32)
+    places = list(_cores(planes.shape[1:], net.reach, unsaid))
     if device == "cpu":
         batch = 1  # no faster together, and memory for each
     dtype = next(net.parameters()).dtype
@@ -177,11 +179,24 @@ def _tiled(net: Any, planes: Planes, batch: int, device: str, report: Report) ->
             some = places[done : done + batch]
             report(done / len(places), f"tile {done + 1} of {len(places)}")
             given = torch.from_numpy(np.stack([padded[:, y0:y1, x0:x1] for (y0, y1, x0, x1), _ in some]))
-            found = net(given.to(device=device, dtype=dtype, memory_format=torch.channels_last))
-            found = found.float().cpu().numpy()
+            given = given.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+            spare = _spare(some)
+            found = net(given, spare).float().cpu().numpy()
             for ((y0, _, x0, _), (a, b, c, d)), one in zip(some, found, strict=True):
-                output[:, a:b, c:d] = one[:, a + _EDGE - y0 : b + _EDGE - y0, c + _EDGE - x0 : d + _EDGE - x0]
+                y, x = y0 + spare[0] - _EDGE, x0 + spare[2] - _EDGE
+                output[:, a:b, c:d] = one[:, a - y : b - y, c - x : d - x]
     return output
+
+
+def _spare(places: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> Sides:
+    """Return what all of some tiles can do without around their cores."""
+    from .flow_network import STRIDE
+
+    around = [
+        (a + _EDGE - y0, y1 - b - _EDGE, c + _EDGE - x0, x1 - d - _EDGE) for (y0, y1, x0, x1), (a, b, c, d) in places
+    ]
+    top, bottom, left, right = (min(sides) // STRIDE * STRIDE for sides in zip(*around, strict=True))
+    return top, bottom, left, right
 
 
 def _mirrored(planes: Planes) -> Planes:
@@ -195,85 +210,29 @@ def _mirrored(planes: Planes) -> Planes:
     return np.pad(planes, pads, mode="symmetric")
 
 
-def _cores(height: int, width: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _cores(
+    shape: tuple[int, ...], reach: int, unsaid: Sides = NO_SIDES
+) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Yield each tile in the mirrored image and its core in the image, as (y0, y1, x0, x1), all of one size."""
-    rows, columns = _spans(height), _spans(width)
+    rows, columns = _spans(shape[0], reach, *unsaid[:2]), _spans(shape[1], reach, *unsaid[2:])
     for (y0, y1), (a, b) in rows:
         for (x0, x1), (c, d) in columns:
             yield (y0, y1, x0, x1), (a, b, c, d)
 
 
-def _spans(n: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Return the tiles along an axis of ``n`` pixels, each with its core."""
+def _spans(n: int, reach: int, before: int = 0, behind: int = 0) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Return the tiles along an axis of ``n`` pixels, each with its core; the cores leave out so many at both ends."""
     from .flow_network import STRIDE
 
-    whole = -(-(n + 2 * _EDGE) // STRIDE) * STRIDE
+    first = max(0, before + _EDGE - reach) // STRIDE * STRIDE
+    end = min(-(-(n - behind + _EDGE + reach) // STRIDE), -(-(n + 2 * _EDGE) // STRIDE)) * STRIDE
+    whole = end - first
     if whole <= TILE:
-        return [((0, whole), (0, n))]
-    count = -(-(whole - 2 * MARGIN) // (TILE - 2 * MARGIN))
+        return [((first, end), (before, n - behind))]
+    count = -(-(whole - 2 * reach) // (TILE - 2 * reach))
     # no larger than they must be, and all alike: what is left over would cost a whole tile
-    step = -(-(whole - 2 * MARGIN) // (count * STRIDE)) * STRIDE
-    tile = step + 2 * MARGIN
-    starts = [min(i * step, whole - tile) for i in range(count)]
-    cuts = [0, *(start + MARGIN - _EDGE for start in starts[1:]), n]
+    step = -(-(whole - 2 * reach) // (count * STRIDE)) * STRIDE
+    tile = step + 2 * reach
+    starts = [first + min(i * step, whole - tile) for i in range(count)]
+    cuts = [before, *(start + reach - _EDGE for start in starts[1:]), n - behind]
     return [((s, s + tile), (a, b)) for s, a, b in zip(starts, cuts[:-1], cuts[1:], strict=True)]
-
-
-def estimate_diameter(net: Any, planes: Planes, guess: float, device: str, report: Report = silent) -> float:
-    """Return the typical diameter in pixels of the nuclei in an image.
-
-    The fullest window is segmented at scales an octave apart. The scale wins at which most of what is
-    found is surely nuclei, and of the size that the network knows, and at which they cover most.
-
-    Parameters
-    ----------
-    guess
-        Diameter in pixels to begin with; returned where no nucleus is found.
-    """
-    best, diameter = 0.0, guess
-    for i, octave in enumerate(_OCTAVES):
-        report(i / len(_OCTAVES), "estimating the diameter of the nuclei")
-        scale = NOMINAL / guess * 2.0**octave
-        window = _fullest(planes, round(_PROBE / scale))
-        size = tuple(max(1, round(n * scale)) for n in window.shape[1:])
-        output = _tiled(net, _resized(window, size), 1, device, silent)
-        merit, across = _sized(FlowField(output[2], output[:2] / np.float32(5)))
-        merit *= float(np.exp(-0.5 * (np.log2(across / scale / guess) / _PRIOR) ** 2)) if merit else 0.0
-        if merit > best:
-            best, diameter = merit, across / scale
-    return diameter
-
-
-def _sized(field: FlowField) -> tuple[float, float]:
-    """Return how far a field looks like nuclei at the right scale, and their diameter in pixels."""
-    masks = decode(field, flow_error=0.6)
-    area = np.bincount(masks.labels.ravel(), minlength=1)[1:]
-    across = 2 * np.sqrt(area / np.pi)
-    known = (across > _KNOWN[0]) & (across < _KNOWN[1])
-    if masks.scores is None or not known.any():
-        return 0.0, NOMINAL
-    sure = masks.scores**4 * known
-    covered = float((sure * area).sum()) / field.logit.size
-    return float(sure.sum()) / len(sure) * covered**0.5, _weighted_median(across, sure)
-
-
-def _weighted_median(values: npt.NDArray[Any], weights: npt.NDArray[Any]) -> float:
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
-
-
-def _fullest(planes: Planes, edge: int) -> Planes:
-    """Return the square window of that edge with the strongest signal, or the image where it is smaller."""
-    height, width = planes.shape[1:]
-    if height <= edge and width <= edge:
-        return planes
-    step = max(1, edge // 2)
-    rows = range(0, max(height - edge, 0) + 1, step)
-    columns = range(0, max(width - edge, 0) + 1, step)
-    coarse = max(1, edge // 64)
-    root = planes[1]
-    places = [(y, x) for y in rows for x in columns]
-    signal = {(y, x): float(root[y : y + edge : coarse, x : x + edge : coarse].sum()) for y, x in places}
-    y, x = max(signal, key=lambda at: signal[at])
-    return np.ascontiguousarray(planes[:, y : y + edge, x : x + edge])

@@ -5,9 +5,13 @@ Import late: this file imports torch.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from .patch import NO_SIDES, Sides
 
 __all__ = ["STRIDE", "WIDTHS", "FlowNetwork", "PackedFlowNetwork", "folded", "made"]
 
@@ -51,11 +55,18 @@ class _Up(nn.Module):
         return self.refine(enlarged + beside)  # type: ignore[no-any-return]
 
 
+def _trimmed(x: Tensor, pixels: int, spare: Sides, had: int, kept: int) -> Tensor:
+    """Return a level of which an element is so many pixels, with ``kept`` spare ones a side where it ``had`` more."""
+    top, bottom, left, right = ((min(n, had) - min(n, kept)) // pixels for n in spare)
+    return x[:, :, top : x.shape[2] - bottom, left : x.shape[3] - right]
+
+
 class FlowNetwork(nn.Module):
     """A residual U-Net of four levels in the formulation of Cellpose.
 
     Takes (n, 3, y, x) whose height and width are multiples of `STRIDE`; gives (n, 3, y, x): five times
-    the flow in y, five times the flow in x, and the logit of being cell.
+    the flow in y, five times the flow in x, and the logit of being cell; without the
+    pixels that are spare, whose output no one needs: multiples of `STRIDE` at each side.
 
     Notes
     -----
@@ -66,6 +77,9 @@ class FlowNetwork(nn.Module):
     ----------
     Stringer, Wang, Michaelos & Pachitariu, Nature Methods 18 (2021), doi:10.1038/s41592-020-01018-x.
     """
+
+    reach: ClassVar[int] = 96
+    """No pixel further away than this changes a pixel's output."""
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
         super().__init__()
@@ -81,26 +95,30 @@ class FlowNetwork(nn.Module):
         self.up = nn.ModuleList([_Up(b, a), _Up(c, b), _Up(d, c)])
         self.head = nn.Conv2d(a, 3, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, spare: Sides = NO_SIDES) -> Tensor:
         levels = [self.down[0](x)]
         for block in list(self.down)[1:]:
             levels.append(block(F.max_pool2d(levels[-1], 2)))
         x = levels[3]
         for i in (2, 1, 0):
             x = self.up[i](x, levels[i])
-        return self.head(x)  # type: ignore[no-any-return]
+        return self.head(_trimmed(x, 1, spare, max(spare), 0))  # type: ignore[no-any-return]
 
 
 class PackedFlowNetwork(nn.Module):
     """A residual U-Net of three levels that sees squares of four pixels as one with four times the channels.
 
     Takes and gives what `FlowNetwork` does, and no pixel's output depends on more than its neighbourhood
-    either. Nothing is computed at full resolution, where half of the other's time goes.
+    either. Nothing is computed at full resolution, where half of the other's time goes, and what is spare is
+    dropped level by level, as soon as nothing that is left depends on it.
 
     References
     ----------
     Shi et al., CVPR (2016), arXiv:1609.05158: pixels that are channels until the end.
     """
+
+    reach: ClassVar[int] = 80
+    """No pixel further away than this changes a pixel's output."""
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
@@ -115,11 +133,17 @@ class PackedFlowNetwork(nn.Module):
         self.up = nn.ModuleList([_Up(b, a), _Up(c, b)])
         self.head = nn.Conv2d(a, 12, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        fine = self.down[0](F.pixel_unshuffle(x, 2))
-        middle = self.down[1](F.max_pool2d(fine, 2))
-        coarse = self.down[2](F.max_pool2d(middle, 2))
-        return F.pixel_shuffle(self.head(self.up[0](self.up[1](coarse, middle), fine)), 2)
+    def forward(self, x: Tensor, spare: Sides = NO_SIDES) -> Tensor:
+        # of what is spare, each step keeps what later ones reach: two elements in a block, one in enlarging
+        x = _trimmed(x, 1, spare, max(spare), self.reach)
+        fine = _trimmed(self.down[0](F.pixel_unshuffle(x, 2)), 2, spare, self.reach, 72)
+        middle = _trimmed(self.down[1][0](F.max_pool2d(fine, 2)), 4, spare, 72, 64)  # type: ignore[index]
+        middle = _trimmed(self.down[1][1](middle), 4, spare, 64, 56)  # type: ignore[index]
+        coarse = _trimmed(self.down[2][0](F.max_pool2d(middle, 2)), 8, spare, 56, 40)  # type: ignore[index]
+        coarse = _trimmed(self.down[2][1](coarse), 8, spare, 40, 24)  # type: ignore[index]
+        middle = _trimmed(self.up[1](coarse, _trimmed(middle, 4, spare, 56, 24)), 4, spare, 24, 8)
+        fine = _trimmed(self.up[0](middle, _trimmed(fine, 2, spare, 72, 8)), 2, spare, 8, 0)
+        return F.pixel_shuffle(self.head(fine), 2)
 
 
 def made(network: str, widths: tuple[int, ...]) -> FlowNetwork | PackedFlowNetwork:

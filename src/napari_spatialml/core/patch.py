@@ -15,12 +15,26 @@ import numpy.typing as npt
 from ..errors import BadInput, Stale
 from .arrays import frozen, require
 
-__all__ = ["LabelArray", "Patch", "Window", "diff", "found_in", "patch_of", "read", "require_whole"]
+__all__ = [
+    "NO_SIDES",
+    "LabelArray",
+    "Patch",
+    "Sides",
+    "Window",
+    "diff",
+    "found_in",
+    "patch_of",
+    "read",
+    "require_whole",
+]
 
 LabelArray = npt.NDArray[Any]
 """(y, x) integers of any width; 0 is background."""
 Window = tuple[int, int, int, int]
 """(y0, y1, x0, x1), the upper ends not included."""
+Sides = tuple[int, int, int, int]
+"""Pixels at the top, at the bottom, at the left and at the right."""
+NO_SIDES: Sides = (0, 0, 0, 0)
 _STRIP = 1 << 17  # pixels compared at a time
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .arrays import frozen, require
 from .method import Method
+from .patch import Sides
 from .report import Report, silent
 
 __all__ = ["Masks", "OnSlide", "Pixels", "Segmenter"]
@@ -116,6 +117,9 @@ class OnSlide:
         Pixels along a tile that suit the method and the device; 0 leaves it to the caller.
     fixed
         What was fixed, in words, for the record.
+    within
+        Where it saves work: like ``segment``, called with the pixels at each side of the tile that are looked
+        at and of which nothing need be said, before the report. Its masks are smaller by them.
     """
 
     segment: Callable[[Pixels, Report], Masks]
@@ -124,6 +128,7 @@ class OnSlide:
     align: int = 1
     edge: int = 0
     fixed: str = ""
+    within: Callable[[Pixels, Sides, Report], Masks] | None = None
 
 
 class Segmenter(Method):

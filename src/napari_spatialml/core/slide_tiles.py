@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import require
-from .patch import Window
+from .patch import Sides, Window
 
 __all__ = ["Tile", "TilePlan", "halo_for"]
 
@@ -34,6 +34,13 @@ class Tile:
     number: int
     core: Window
     window: Window
+
+    def less(self, reach: int, shape: tuple[int, int]) -> tuple[Tile, Sides]:
+        """Return the tile with a window that ends ``reach`` pixels earlier where the slide goes on, and by how many."""
+        y0, y1, x0, x1 = self.window
+        top, left = (reach if v > 0 else 0 for v in (y0, x0))
+        bottom, right = (reach if v < n else 0 for v, n in zip((y1, x1), shape, strict=True))
+        return replace(self, window=(y0 + top, y1 - bottom, x0 + left, x1 - right)), (top, bottom, left, right)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ...core.flow_learner import FlowLearner
 from ...core.flow_models import offered, typical_diameter_um
 from ...core.flows import FlowField, decode
 from ...core.method import Advanced, Channel, Decoding, Interval, Means, Offered, Unit, method
+from ...core.patch import NO_SIDES, Sides
 from ...core.report import Report, forward_only, part, silent
 from ...core.segmentation import Masks, OnSlide, Pixels
 from ...errors import BadInput
@@ -102,7 +103,9 @@ class Starter(FlowLearner):
         report(1.0, f"{int(masks.labels.max())} nuclei")
         return masks
 
-    def field(self, pixels: Pixels, report: Report = silent, limits: Limits | None = None) -> FlowField:
+    def field(
+        self, pixels: Pixels, report: Report = silent, limits: Limits | None = None, spare: Sides = NO_SIDES
+    ) -> FlowField:
         """Run the network and return what it says, before any threshold.
 
         Parameters
@@ -112,6 +115,8 @@ class Starter(FlowLearner):
         limits
             Values of ground and nuclei of each channel used, for windows of a slide that must agree;
             those of the image by default (see `flow_input.limits_of`).
+        spare
+            Pixels at each side that are looked at and of which nothing need be said: the field is smaller by them.
 
         Raises
         ------
@@ -127,11 +132,13 @@ class Starter(FlowLearner):
         diameter = (self._known_um() or _EXPECTED_UM) / pixels.pixel_size_um
         if not any(high > low for low, high in limits):
             report(1.0, "the image is constant: no nuclei")
-            return _nothing(values.shape[1:], diameter, stain)
+            top, bottom, left, right = spare
+            height, width = values.shape[1:]
+            return _nothing((height - top - bottom, width - left - right), diameter, stain)
         report(0.02, "loading the network")
         planes = planes_of(values, stain, limits)
         return with_memory_fallback(
-            lambda batch, device: self._run(planes, diameter, stain, batch, device, report),
+            lambda batch, device: self._run(planes, diameter, stain, batch, device, report, spare),
             self.batch,
             choose(self.device),
             lambda said: report(0.05, said),
@@ -139,25 +146,27 @@ class Starter(FlowLearner):
 
     def on_slide(self, sample: Pixels, report: Report = silent) -> OnSlide:
         """Return this method with stain, channel, limits and diameter fixed for all tiles of a slide."""
-        from ...core.flow_inference import MARGIN, grain, working_scale
+        from ...core.flow_inference import grain, working_scale
 
         chosen, limits = self.settled(sample, report)
         diameter = (chosen._known_um() or _EXPECTED_UM) / sample.pixel_size_um
 
-        def segment(pixels: Pixels, report: Report = silent) -> Masks:
-            field = chosen.field(pixels, part(report, 0.0, 0.9), limits)
+        def within(pixels: Pixels, spare: Sides, report: Report = silent) -> Masks:
+            field = chosen.field(pixels, part(report, 0.0, 0.9), limits, spare)
             report(0.9, "following the flows")
             return chosen.decode(field, pixels.pixel_size_um)
 
         scale = working_scale(diameter)
+        device = choose(self.device)
         bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
         return OnSlide(
-            segment,
+            lambda pixels, report: within(pixels, NO_SIDES, report),
             diameter,
-            int(np.ceil(MARGIN / scale)),
+            int(np.ceil(self._net(device).reach / scale)),
             grain(scale),
-            max(256, int((_EDGE_CPU if choose(self.device) == "cpu" else _EDGE_GPU) / scale)),
+            max(256, int((_EDGE_CPU if device == "cpu" else _EDGE_GPU) / scale)),
             f"{chosen.stain}, diameter {diameter * sample.pixel_size_um:.2f} µm, limits {bounds}",
+            within,
         )
 
     def decode(self, field: FlowField, pixel_size_um: float) -> Masks:
@@ -204,16 +213,24 @@ class Starter(FlowLearner):
         return found if field is None else found | {"diameter_um": field.diameter * pixel_size_um}
 
     def _run(
-        self, planes: npt.NDArray[np.float32], diameter: float, stain: Stain, batch: int, device: str, report: Report
+        self,
+        planes: npt.NDArray[np.float32],
+        diameter: float,
+        stain: Stain,
+        batch: int,
+        device: str,
+        report: Report,
+        spare: Sides,
     ) -> FlowField:
-        from ...core.flow_inference import apply, estimate_diameter
+        from ...core.flow_diameter import estimate_diameter
+        from ...core.flow_inference import apply
 
         net = self._net(device)
         known = bool(self._known_um())
         if not known:
             diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
         running = part(report, 0.05 if known else 0.3, 1.0)
-        return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running)
+        return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running, spare=spare)
 
     def _check_scale(self, pixel_size_um: float) -> None:
         """Refuse pixels in which no nucleus has an outline: enlarged for the network they would fill the memory."""
@@ -235,7 +252,7 @@ class Starter(FlowLearner):
         return load(path, path.stat().st_mtime, device)
 
     def _estimated(self, planes: npt.NDArray[np.float32], guess: float, device: str, report: Report) -> float:
-        from ...core.flow_inference import estimate_diameter
+        from ...core.flow_diameter import estimate_diameter
 
         return with_memory_fallback(
             lambda _, where: estimate_diameter(self._net(where), planes, guess, where, part(report, 0.2, 1.0)),

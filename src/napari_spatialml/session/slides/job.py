@@ -224,12 +224,17 @@ class SlideJob(Job):
             empty = Masks(np.zeros(values.shape[1:], np.int32))
             return Record(fingerprint_of(values), seen(empty, tile, plan.shape), halo, glass=True)
         for attempt in range(_WIDENED + 1):
-            masks = ready.segment(self.source.pixels(values), report)
+            pixels, said = self.source.pixels(values), tile
+            if ready.within is None:
+                masks = ready.segment(pixels, report)
+            else:
+                said, spare = tile.less(ready.reach, plan.shape)
+                masks = ready.within(pixels, spare, report)
             wider = plan.tile(tile.number, 2 * halo)
-            if attempt == _WIDENED or wider.window == tile.window or whole_in(masks, tile, plan.shape):
+            if attempt == _WIDENED or wider.window == tile.window or whole_in(masks, said, plan.shape):
                 break
             halo, tile, values = 2 * halo, wider, self.source.values(wider.window)
-        return Record(fingerprint_of(values), seen(masks, tile, plan.shape), halo)
+        return Record(fingerprint_of(values), seen(masks, said, plan.shape), halo)
 
     def _show(self, tile: Tile, record: Record) -> None:
         if self._state.live is not None:

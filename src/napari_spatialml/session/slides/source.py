@@ -135,11 +135,18 @@ def fingerprint_of(values: npt.NDArray[Any]) -> str:
 
 
 def _spread(height: int, width: int, across: int) -> Iterator[tuple[int, int]]:
-    """Yield the first pixels of blocks on a grid of so many along the longer side, in the middle of its fields."""
+    """Yield the first pixels of blocks on a grid of so many along the longer side, about the middle of its fields.
+
+    They begin at multiples of a block, so that most lie in one chunk and not in four that have to be unpacked.
+    """
     pitch = max(-(-max(height, width) // across), 1)
-    for y in range(pitch // 2, height, pitch):
-        for x in range(pitch // 2, width, pitch):
-            yield tuple(max(min(v - _BLOCK // 2, n - _BLOCK), 0) for v, n in ((y, height), (x, width)))  # type: ignore[misc]
+    rows, columns = (
+        list(dict.fromkeys(max(min(v // _BLOCK * _BLOCK, n - _BLOCK), 0) for v in range(pitch // 2, n, pitch)))
+        for n in (height, width)
+    )
+    for y in rows:
+        for x in columns:
+            yield y, x
 
 
 def _side_by_side(blocks: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
