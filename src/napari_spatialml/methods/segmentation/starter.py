@@ -138,7 +138,7 @@ class Starter(FlowLearner):
         report(0.02, "loading the network")
         planes = planes_of(values, stain, limits)
         return with_memory_fallback(
-            lambda batch, device: self._run(planes, diameter, stain, batch, device, report, spare),
+            lambda batch, device: self._run(planes, diameter, batch, device, report, stain=stain, spare=spare),
             self.batch,
             choose(self.device),
             lambda said: report(0.05, said),
@@ -213,14 +213,7 @@ class Starter(FlowLearner):
         return found if field is None else found | {"diameter_um": field.diameter * pixel_size_um}
 
     def _run(
-        self,
-        planes: npt.NDArray[np.float32],
-        diameter: float,
-        stain: Stain,
-        batch: int,
-        device: str,
-        report: Report,
-        spare: Sides,
+        self, planes: npt.NDArray[np.float32], diameter: float, batch: int, device: str, report: Report, **more: Any
     ) -> FlowField:
         from ...core.flow_diameter import estimate_diameter
         from ...core.flow_inference import apply
@@ -230,7 +223,7 @@ class Starter(FlowLearner):
         if not known:
             diameter = estimate_diameter(net, planes, diameter, device, part(report, 0.05, 0.3))
         running = part(report, 0.05 if known else 0.3, 1.0)
-        return apply(net, planes, diameter, stain=stain, batch=batch, device=device, report=running, spare=spare)
+        return apply(net, planes, diameter, batch=batch, device=device, report=running, **more)
 
     def _check_scale(self, pixel_size_um: float) -> None:
         """Refuse pixels in which no nucleus has an outline: enlarged for the network they would fill the memory."""
