@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from .affine import Affine
 from .field import DisplacementField
-from .image_affine import Blend, Terms, blends, placed, terms_of
+from .gaussian import gaussian
+from .image_affine import Blend, Terms, Windows, blends, placed
 from .pictures import Picture
 from .report import Report, silent
 
@@ -99,7 +100,7 @@ def unbent(fixed: Picture, moving: Picture, transform: Affine) -> Bent:
     """Return what the local correlation says under an affine map alone."""
     level, values, weight = _level(fixed, moving, transform, LEVELS[_USUAL].edge)
     field = np.zeros((2, *level.shape), np.float32)
-    return Bent(field, level.spacing, _terms(level.values, values, weight, field)[0][0])
+    return Bent(field, level.spacing, _Pull(level.values, values, weight).terms(field)[0])
 
 
 def _level(fixed: Picture, moving: Picture, transform: Affine, edge: int) -> tuple[Picture, Float, Float]:
@@ -157,14 +158,15 @@ def bend(
     field = np.zeros((2, *pictures[0][2].shape), np.float32)
     total, done = sum(level.rounds for level in levels), 0
     for (f, m, w), level in zip(pictures, levels, strict=True):
-        field = _onto(field, w.shape)
-        mixes: list[Blend] = []
+        field = _enlarged(field, 2, w.shape) if field.shape[1:] != w.shape else field
+        pull = _Pull(f, m, w)
         for round_ in range(level.rounds):
             report(done / total, "Bending")
-            terms, mixes = _terms(f, m, w, field, mixes if round_ % _REBLENDED else [])
-            field = _step(field, _asked(terms, mixes), w, level, stiffness)
+            if round_ % _REBLENDED == 0:
+                pull.blend(field)
+            field = _step(field, pull, level, stiffness)
             done += 1
-    field = _unfolded(_smooth(field, _FINEST * levels[-1].patch * stiffness))
+    field = _unfolded(gaussian(field, _FINEST * levels[-1].patch * stiffness))
     return field, _judged(field, spacing, pictures, finest - _USUAL)
 
 
@@ -172,7 +174,7 @@ def _judged(field: Float, spacing: float, pictures: list[tuple[Float, Float, Flo
     """Return what the local correlation says on a level that is ``finer`` halvings below the finest."""
     times = 2**finer
     coarse = np.ascontiguousarray(field[:, ::times, ::times] / times)
-    return Bent(coarse, spacing * times, _terms(*pictures[-1 - finer], coarse)[0][0])
+    return Bent(coarse, spacing * times, _Pull(*pictures[-1 - finer]).terms(coarse)[0])
 
 
 def _pyramid(fixed: Float, moving: Float, weight: Float) -> list[tuple[Float, Float, Float]]:
@@ -189,77 +191,75 @@ def _pyramid(fixed: Float, moving: Float, weight: Float) -> list[tuple[Float, Fl
     return levels
 
 
-def _onto(field: Float, shape: tuple[int, ...]) -> Float:
-    """Return the field on pixels of half the size."""
-    if field.shape[1:] == shape:
-        return field
-    from .likeness_kernels import sampled_affine
+class _Pull:
+    """Two pictures on one level: what they ask of a field between them."""
 
-    m = np.array([[0.5, 0, 0], [0, 0.5, 0]])
-    padded = np.pad(field, ((0, 0), (0, 2), (0, 2)), mode="edge")
-    out, weight = np.empty((2, *shape), np.float32), np.empty(shape, np.float32)
-    sampled_affine(padded, np.ones(padded.shape[1:], np.float32), m, shape, out, weight)
-    return 2 * out
+    def __init__(self, fixed: Float, moving: Float, weight: Float):
+        self.fixed, self.moving = fixed, moving
+        self.windows = Windows(weight, _RADIUS, both=True)
+        self._mixes: list[tuple[Blend, Float, Float]] = []
+
+    def blend(self, field: Float) -> Float:
+        """Find the mixtures of channels anew; return the fixed picture as it is seen through the field."""
+        looked = _seen(self.fixed, field)
+        found = blends(self.moving, looked, self.windows.weight, 2 * _RADIUS, _BLENDS)
+        still = [np.tensordot(mix[0], self.moving, 1) for mix in found]
+        self._mixes = [(mix, plane, self.windows.moments(plane)) for mix, plane in zip(found, still, strict=True)]
+        return looked
+
+    def terms(self, field: Float) -> list[Terms]:
+        """Return what the local correlation says of each mixture of channels."""
+        looked = _seen(self.fixed, field) if self._mixes else self.blend(field)
+        windows = self.windows
+        return [windows.terms(still, np.tensordot(mix[1], looked, 1), held) for mix, still, held in self._mixes]
+
+    def sums(self, field: Float, step: int) -> Float:
+        """Return (5, n, m) means over squares for the least-squares motion, of each mixture as much as it is alike."""
+        from .likeness_kernels import square_sums
+
+        shape = self.windows.weight.shape
+        planes = np.zeros((5, *(-(-n // step) for n in shape)), np.float32)
+        for terms, (mix, _, _) in zip(self.terms(field), self._mixes, strict=True):
+            square_sums(terms.slope, terms.rest, np.float32(mix[2]), step, planes)
+        rows, columns = (np.minimum(step, n - np.arange(0, n, step)).astype(np.float32) for n in shape)
+        return np.asarray(planes / (rows[:, None] * columns))
 
 
-def _terms(
-    f: Float, m: Float, w: Float, field: Float, mixes: list[Blend] | None = None
-) -> tuple[list[Terms], list[Blend]]:
-    """Return what the local correlation says of each mixture of channels, found anew unless it is given."""
+def _seen(fixed: Float, field: Float) -> Float:
     from .likeness_kernels import sampled_field
 
-    looked = np.empty_like(f)
-    sampled_field(f, field, looked)
-    mixes = mixes or blends(m, looked, w, 2 * _RADIUS, _BLENDS)
-    sides = [(np.tensordot(still, m, 1), np.tensordot(seen, looked, 1)) for still, seen, _ in mixes]
-    return [terms_of(*side, w, _RADIUS, both=True) for side in sides], mixes
+    looked = np.empty_like(fixed)
+    sampled_field(fixed, field, looked)
+    return looked
 
 
-def _asked(terms: list[Terms], mixes: list[Blend]) -> Float:
-    """Return (5, h, w) sums for the least-squares motion, of each mixture as much as it is alike."""
-    planes = np.zeros((5, *terms[0].rest.shape), np.float32)
-    for one, (_, _, alike) in zip(terms, mixes, strict=True):
-        gy, gx = one.slope
-        planes += alike * np.stack([gy * gy, gx * gx, gy * gx, gy * one.rest, gx * one.rest])
-    return planes
-
-
-def _step(field: Float, planes: Float, weight: Float, level: Level, stiffness: float) -> Float:
+def _step(field: Float, pull: _Pull, level: Level, stiffness: float) -> Float:
     """Move each patch by least squares, as far as its texture determines it."""
-    from .likeness_kernels import sampled_field
-
     step = max(1, int(level.patch * stiffness / _SUMS))
-    sums = [_sums(p, step) for p in planes]
-    yy, xx, yx, ry, rx = (ndimage.gaussian_filter(p, level.patch * stiffness / step, truncate=2.5) for p in sums)
-    damp = level.damping * float((planes[0] + planes[1]).sum() / max(float(weight.sum()), 1.0)) / 2 + 1e-9
+    sums = pull.sums(field, step)
+    damp = level.damping * float((sums[0] + sums[1]).mean() / max(pull.windows.weight.mean(), 1e-6)) / 2 + 1e-9
+    yy, xx, yx, ry, rx = gaussian(sums, level.patch * stiffness / step)
     yy, xx = yy + damp, xx + damp
     inverse = 1 / (yy * xx - yx * yx)
     move = np.stack([(xx * ry - yx * rx) * inverse, (yy * rx - yx * ry) * inverse])
     move *= np.minimum(1, 1 / np.maximum(np.sqrt((move**2).sum(0)), 1e-6))
-    move = _smooth(_spread(move, step, weight.shape), 1.0)
-    there = np.empty_like(field)
-    sampled_field(field, move, there)
-    return _smooth(there + move, 0.5)
+    move = gaussian(_enlarged(move, step, field.shape[1:], (step - 1) / 2) / step, 1.0)
+    return gaussian(_seen(field, move) + move, 0.5)
 
 
-def _sums(plane: Float, step: int) -> Float:
-    """Return means over squares of ``step`` pixels: a patch is far larger."""
-    padded = np.pad(plane, [(0, -n % step) for n in plane.shape], mode="symmetric")
-    height, width = (n // step for n in padded.shape)
-    return np.asarray(padded.reshape(height, step, width, step).mean((1, 3)))
+def _enlarged(field: Float, times: int, shape: tuple[int, ...], first: float = 0.0) -> Float:
+    """Return a field on pixels of a fraction of its nodes' size, linearly; its first node is pixel ``first``."""
+    from .likeness_kernels import sampled_affine
 
-
-def _spread(move: Float, step: int, shape: tuple[int, ...]) -> Float:
-    """Return on all pixels, linearly between them, what is known in the middles of squares."""
-    if step == 1:
-        return move
-    wide = [ndimage.zoom(p, step, order=1, mode="nearest", grid_mode=True) for p in move]
-    return np.asarray(np.stack(wide)[:, : shape[0], : shape[1]])
-
-
-def _smooth(field: Float, sigma: float) -> Float:
-    smooth = [ndimage.gaussian_filter(p, sigma, truncate=2.5, mode="nearest") for p in field]
-    return np.asarray(np.stack(smooth), np.float32)
+    if times == 1:
+        return field
+    # a node more before the first, and as many after the last as pixels may look for
+    padded = np.pad(field, ((0, 0), (1, 3), (1, 3)), mode="edge")
+    at = 1 - first / times
+    m = np.array([[1 / times, 0, at], [0, 1 / times, at]])
+    out, weight = np.empty((2, *shape), np.float32), np.empty(shape, np.float32)
+    sampled_affine(padded, np.ones(padded.shape[1:], np.float32), m, shape, out, weight)
+    return times * out
 
 
 def _unfolded(field: Float) -> Float:
@@ -267,7 +267,7 @@ def _unfolded(field: Float) -> Float:
     for k in range(8):
         if float(_areas(field).min()) > _LEAST_AREA:
             break
-        field = _smooth(field, 2.0 * 1.5**k)
+        field = gaussian(field, 2.0 * 1.5**k)
     return field
 
 

@@ -9,10 +9,11 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from .affine import Affine
+from .gaussian import gaussian
 from .movements import Movement
 from .pictures import Picture
 
-__all__ = ["Blend", "Fit", "Terms", "blends", "placed", "refine", "terms_of"]
+__all__ = ["Blend", "Fit", "Terms", "Windows", "blends", "placed", "refine"]
 
 Float = npt.NDArray[np.float32]
 Blend = tuple[Float, Float, float]
@@ -66,46 +67,66 @@ class Terms:
         return float((self.squared * self.weight).sum() / max(float(self.weight.sum()), 1.0))
 
 
-def terms_of(fixed: Float, moving: Float, weight: Float, radius: int, both: bool = False) -> Terms:
-    """Return the linearised local correlation of two planes on the same pixels.
+class Windows:
+    """The windows of the local correlation of planes on the same pixels.
 
     Parameters
     ----------
-    fixed, moving
-        (h, w).
     weight
-        (h, w), 0 where one of them is unknown.
+        (h, w), 0 where one of the planes is unknown.
     radius
         Half the window in pixels.
     both
-        Whether the slope is a mean of both sides' slopes, and what is little correlated counts less.
-
-    References
-    ----------
-    Cachier, Bardinet, Dormont, Pennec, Ayache 2003, Iconic feature based nonrigid registration,
-    doi:10.1016/S1077-3142(03)00002-X, section 3.3: the linear correlation coefficient in Gaussian windows.
+        Whether the windows are Gaussian (of the same variance as squares), the slope is a mean of both sides' slopes,
+        and what is little correlated counts less.
     """
-    f, m = fixed * weight, moving * weight
-    planes = np.stack([weight, f, m, f * fixed, m * moving, f * moving]).astype(np.float32)
-    means = _windows(planes, radius, both)
-    mu_f, mu_m, ff, mm, fm = means[1:] / np.maximum(means[0], 1e-3)
-    sd_f = np.sqrt(np.maximum(ff - mu_f**2, 0) + np.float32(_FLOOR**2))
-    sd_m = np.sqrt(np.maximum(mm - mu_m**2, 0) + np.float32(_FLOOR**2))
-    rho = np.clip((fm - mu_f * mu_m) / (sd_f * sd_m), -1, 1)
-    rest = ((fixed - mu_f) / sd_f - rho * (moving - mu_m) / sd_m) * weight
-    slope = np.stack(np.gradient(moving)) * (rho / sd_m)
-    if both:
-        share = np.sqrt(np.abs(rho))
-        slope = ((1 - _OTHER) * slope + _OTHER * np.stack(np.gradient(fixed)) / sd_f) * share
-        rest = rest * share
-    slope *= ndimage.minimum_filter(weight, 3)
-    return Terms(slope.astype(np.float32), rest.astype(np.float32), (rho**2).astype(np.float32), weight)
+
+    def __init__(self, weight: Float, radius: int, both: bool = False) -> None:
+        self.weight, self.radius, self.both = np.ascontiguousarray(weight, np.float32), radius, both
+        self._inner = ndimage.minimum_filter(self.weight, 3)
+        self._known = self._means(self.weight[None])[0]
+
+    def moments(self, plane: Float) -> Float:
+        """Return (2, h, w) means of a plane and of its squares: they stay while the other side moves."""
+        from .likeness_kernels import moments
+
+        planes = np.empty((2, *plane.shape), np.float32)
+        moments(plane, self.weight, planes)
+        return self._means(planes)
+
+    def terms(self, fixed: Float, moving: Float, of_fixed: Float | None = None) -> Terms:
+        """Return the linearised local correlation of two planes.
+
+        Parameters
+        ----------
+        fixed, moving
+            (h, w).
+        of_fixed
+            `moments` of the fixed plane, where they are known.
+
+        References
+        ----------
+        Cachier, Bardinet, Dormont, Pennec, Ayache 2003, Iconic feature based nonrigid registration,
+        doi:10.1016/S1077-3142(03)00002-X, section 3.3: the linear correlation coefficient in Gaussian windows.
+        """
+        from .likeness_kernels import correlated
+
+        of_fixed = self.moments(fixed) if of_fixed is None else of_fixed
+        product = self._means((fixed * moving * self.weight)[None])[0]
+        slope = np.empty((2, *fixed.shape), np.float32)
+        rest, squared = np.empty_like(slope)
+        share = np.float32(_OTHER if self.both else 0)
+        correlated(fixed, moving, self._known, self._inner, self.weight, of_fixed, self.moments(moving), product,
+                   np.float32(_FLOOR**2), share, self.both, slope, rest, squared)  # fmt: skip
+        return Terms(slope, rest, squared, self.weight)
+
+    def _means(self, planes: Float) -> Float:
+        if self.both:
+            return gaussian(planes, self.radius / 1.8)
+        return _means(planes, self.radius)
 
 
-def _windows(planes: Float, radius: int, gaussian: bool) -> Float:
-    """Return local means: in squares, or in Gaussian windows of the same variance."""
-    if gaussian:
-        return np.stack([ndimage.gaussian_filter(p, radius / 1.8, truncate=2.5) for p in planes])
+def _means(planes: Float, radius: int) -> Float:
     from .likeness_kernels import window_means
 
     means = np.empty_like(planes)
@@ -138,7 +159,7 @@ def blends(fixed: Float, moving: Float, weight: Float, radius: int, most: int = 
     is not correlated with what the first shows.
     """
     both = np.concatenate([fixed, moving]) * weight
-    means = _windows(np.concatenate([weight[None], both]).astype(np.float32), radius, False)
+    means = _means(np.concatenate([weight[None], both]).astype(np.float32), radius)
     flat = (both - means[1:] / np.maximum(means[0], 1e-3)) * weight
     flat = flat[:, weight > 0]
     n = len(fixed)
@@ -201,7 +222,7 @@ class _Aligned:
         values, weight = placed(moving, fixed, transform)
         wf, wm, _ = blends(fixed.values, values, weight, 2 * _RADIUS)[0]
         f, m = np.tensordot(wf, fixed.values, 1), np.tensordot(wm, values, 1)
-        self.terms = terms_of(f, m, weight, _RADIUS)
+        self.terms = Windows(weight, _RADIUS).terms(f, m)
         scale = moving.spacing / fixed.spacing * np.sqrt(abs(np.linalg.det(transform.matrix[:2, :2])))
         area = min(float(fixed.known.sum()), float(moving.known.sum()) * scale**2)
         self.overlap = float(weight.sum()) / max(area, 1.0)

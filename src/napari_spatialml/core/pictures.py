@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,9 @@ class Picture:
         """From pixels (row, column) to µm."""
         return Affine.translation(*self.origin) @ Affine.scale(self.spacing)
 
+    @cached_property
     def halved(self) -> Picture:
-        """Return the next level of the pyramid: every second pixel after smoothing."""
+        """The next level of the pyramid: every second pixel after smoothing."""
         weight = ndimage.gaussian_filter(self.known, 0.8, mode="nearest")
         smooth = [ndimage.gaussian_filter(v * self.known, 0.8, mode="nearest") for v in self.values]
         values = np.stack(smooth)[:, ::2, ::2] / np.maximum(weight[::2, ::2], 1e-3)
@@ -65,7 +67,7 @@ class Picture:
         """Return the picture on pixels of another size, smoothed where they are larger."""
         now = self
         while now.spacing * 2 <= spacing * 1.01 and min(now.shape) > 2:
-            now = now.halved()
+            now = now.halved
         step = spacing / now.spacing
         if abs(step - 1) < 0.01:
             return now

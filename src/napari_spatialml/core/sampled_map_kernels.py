@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-compiled: Any = njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+compiled: Any = njit(cache=True, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
 
 _NEARLY = 1e-6
 """Pixels by which rounding may move a place."""

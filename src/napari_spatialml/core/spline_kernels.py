@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-compiled: Any = njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+compiled: Any = njit(cache=True, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
 
 _BLOCK = 256
 _HALF_ROOT = np.int64(0x3FE6A09E667F3BCD)
