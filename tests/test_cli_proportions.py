@@ -49,6 +49,17 @@ def test_the_reference_is_told_of_and_types_are_merged_before_the_run(section, c
     assert "no type 'hepatocyte' to merge" in capsys.readouterr().err
 
 
+def test_without_a_reference_types_are_learnt_by_the_method_that_can(section, capsys):
+    assert main(["deconvolution", "weighted-nnls", str(section)]) == 2
+    assert "needs a reference" in capsys.readouterr().err
+    pytest.importorskip("torch")
+    assert main(["deconvolution", "autoencoder", str(section), "--n-types", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "3 cell types in 144 spots; most: Type " in said
+    assert main(["deconvolution", "autoencoder", str(section), "--merge", "a=b"]) == 2
+    assert "no types to merge" in capsys.readouterr().err
+
+
 def test_suggested_stands_for_every_merge_that_is_suggested():
     alike = (("CD4", "CD4 or CD8"), ("CD8", "CD4 or CD8"))
     assert merged_pairs(["suggested", "a = b"], alike) == (*alike, ("a", "b"))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..figures import Figure
 
 SUBJECT = "deconvolution"
-PARTS = ("simulated", "mixtures", "intervals", "outside", "speed", "streamed", "pies")
+PARTS = ("simulated", "mixtures", "intervals", "outside", "free", "speed", "streamed", "pies")
 
 
 def measure() -> Iterator[tuple[str, Figure]]:

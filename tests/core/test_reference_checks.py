@@ -79,7 +79,11 @@ def test_raw_normalised_and_log_normalised_values_are_told_apart():
     assert as_counts(COUNTS, "it")[1:] == ("raw", ())
     assert is_raw(COUNTS.toarray().astype(float)) and not is_raw(normalised(COUNTS))
     found, state, notes = as_counts(normalised(COUNTS), "the values of 'x'")
-    assert state == "normalised" and (found != normalised(COUNTS)).nnz == 0
+    assert state == "raw" and (found != COUNTS).nnz == 0
+    assert notes[0].startswith("The values of 'x' were normalised: the counts were found again")
+    rates = normalised(sp.csr_matrix(np.random.default_rng(0).gamma(2, 1, (60, 80))))
+    found, state, notes = as_counts(rates, "the values of 'x'")
+    assert state == "normalised" and (found != rates).nnz == 0
     assert notes[0].startswith("The values of 'x' are no raw counts.")
 
 
@@ -90,8 +94,17 @@ def test_logarithms_are_taken_back_also_after_genes_were_left_out(base, genes):
     logs = plain.copy()
     logs.data = np.log1p(plain.data) / np.float32(np.log(base))
     found, state, notes = as_counts(logs[:, :genes], "the values")
-    assert state == "log-normalised" and "logarithm was taken back" in notes[0]
-    assert np.allclose(found.toarray(), plain[:, :genes].toarray(), rtol=1e-4)
+    assert state == "raw" and "logarithm was taken back" in notes[0] and "counts were found again" in notes[0]
+    assert (found != COUNTS[:, :genes]).nnz == 0
+
+
+def test_logarithms_of_values_that_are_no_counts_are_taken_back_alone():
+    plain = normalised(sp.csr_matrix(np.random.default_rng(0).gamma(2, 1, (60, 80))))
+    logs = plain.copy()
+    logs.data = np.log1p(plain.data)
+    found, state, notes = as_counts(logs, "the values")
+    assert state == "log-normalised" and "found again" not in notes[0]
+    assert np.allclose(found.toarray(), plain.toarray(), rtol=1e-4)
 
 
 def test_values_of_no_known_kind_are_said_to_be_so():

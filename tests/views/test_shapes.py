@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import geopandas
 import numpy as np
 import pandas as pd
@@ -254,4 +256,64 @@ def test_many_bins_are_one_image_with_a_pyramid():
         assert [level.shape for level in levels] == [(1100, 1000), (550, 500)]
         assert levels[0][3, 7] == (3007 % 5 if key == "X/g" else 3007 % 2 + 1)
         assert "zoomed out" in legends(session.document, state, memory)[0].note
+    session.close()
+
+
+def bins_with_proportions(shape, types=("a", "b", "c")):
+    """A section of square bins whose table holds proportions."""
+    from spatialdata import SpatialData
+    from spatialdata.models import Labels2DModel
+    from spatialdata.transformations import Identity
+
+    n = shape[0] * shape[1]
+    raster = np.arange(1, n + 1, dtype=np.int32).reshape(shape)
+    labels = Labels2DModel.parse(raster, dims=("y", "x"), transformations={"global": Identity()})
+    table = table_of(np.ones((n, 1)), range(1, n + 1), "bins", ["g"])
+    shares = np.random.default_rng(0).dirichlet(np.ones(len(types)), n)
+    table.obsm["proportions"] = pd.DataFrame(shares, index=table.obs_names, columns=list(types))
+    first = pd.Categorical.from_codes(shares.argmax(1), categories=list(types))
+    table.obs["proportions_dominant"] = pd.Series(first, index=table.obs_names)
+    whole = SpatialData.init_from_elements({"bins": labels, "counts": table})
+    whole.attrs["spatialml"] = {"um_per_unit": {"global": 1.0}}
+    return Session.start(whole), shares
+
+
+@pytest.mark.parametrize("shape", [(1100, 1000), (30, 20)])
+def test_each_type_of_bins_is_a_hidden_image_that_is_looked_up_when_it_is_read(shape, monkeypatch):
+    from napari_spatialml.views import bins, type_layers
+
+    session, shares = bins_with_proportions(shape)
+    looked_up = []
+    real = bins._levels
+    monkeypatch.setattr(bins, "_levels", lambda *given: looked_up.append(1) or real(*given))
+    state = ViewState(colours={"bins": ColourBy("counts", "obs/proportions_dominant")})
+    state = replace(state, by_type={"bins": ("counts", "proportions")})
+    memory = Memory()
+    specs = [s for s in plan(session.document, state, memory) if s.key.part.startswith(type_layers.PART)]
+    assert [s.name for s in specs] == ["bins: a", "bins: b", "bins: c"] and not any(s.visible for s in specs)
+    assert {s.limits for s in specs} == {(0.0, 1.0)} and len({s.colormap for s in specs}) == 1
+    made = [spec.make() for spec in specs]
+    assert not looked_up
+    finest = [one[0] if isinstance(one, list) else one for one in made]
+    found = np.stack([np.asarray(one) for one in finest])
+    assert np.allclose(found.reshape(3, -1).T, shares, atol=1e-6) and np.allclose(found.sum(0), 1, atol=1e-5)
+    assert len(looked_up) == 3
+    if isinstance(made[0], list):
+        assert [level.shape for level in made[0]] == [np.asarray(level).shape for level in made[0]]
+        assert np.allclose(np.asarray(made[0][1]), found[0].reshape(550, 2, 500, 2).mean((1, 3)), atol=1e-6)
+    told = [legend.title for legend in legends(session.document, state, memory)]
+    assert told[-1] == "share of a type, by layer" and len(told) == 2
+    session.close()
+
+
+def test_a_scale_of_one_type_of_bins_is_that_of_all():
+    from napari_spatialml.session import correct
+    from napari_spatialml.views.type_layers import PART
+
+    session, _ = bins_with_proportions((30, 20))
+    state = ViewState(by_type={"bins": ("counts", "proportions")})
+    given = {"table": "counts", "key": "obsm/proportions/b", "by": "value", "low": 0.1, "high": 0.4}
+    session.execute(correct(session.document, "set-scale", **given))
+    specs = [s for s in plan(session.document, state, Memory()) if s.key.part.startswith(PART)]
+    assert {s.limits for s in specs} == {(0.1, 0.4)} and len(specs) == 3
     session.close()

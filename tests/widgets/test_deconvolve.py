@@ -10,6 +10,7 @@ import pytest
 
 from napari_spatialml.core.colocation import Colocation
 from napari_spatialml.io.sample import sample_reference
+from napari_spatialml.methods import method
 from napari_spatialml.session.composition import composition, held_co_location
 from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.session.selected import Selected
@@ -273,6 +274,24 @@ def test_a_reference_without_shared_genes_is_told_under_its_field(desk, show, qt
     dock.inputs.reference.set_value(str(tmp_path / "other.h5ad"))
     check = checked(dock, qtbot)
     assert check.trouble.message.level == "error" and "share" in check.trouble.text() and check.found is None
+
+
+def test_only_a_method_that_learns_types_runs_without_a_reference_and_its_form_says_so(desk, show, ran, qtbot):
+    pytest.importorskip("torch")
+    dock = show(DeconvolveDock(desk.viewer))
+    dock.refresh_now()
+    assert "Choose a reference" in dock.waiting_for() and not dock.inputs.free.isVisible()
+    dock.panel.set_method(method("deconvolution", "autoencoder")(n_types=3))
+    dock.refresh_now()
+    assert dock.waiting_for() == "" and dock.inputs.free.isVisible()
+    assert dock.panel.button.isEnabled()
+    ran(dock)
+    columns = list(desk.session.document.table("spot_counts").obsm["proportions"].columns)
+    assert len(columns) == 3 and all(name.startswith("Type ") for name in columns)
+    assert dock.result.held.types == tuple(columns)
+    dock.panel.set_method(method("deconvolution", "nnls")())
+    dock.refresh_now()
+    assert "Choose a reference" in dock.waiting_for() and not dock.inputs.free.isVisible()
 
 
 def test_a_table_of_this_section_can_be_the_reference(desk, show, qtbot):

@@ -16,7 +16,7 @@ from ..core.method import Method, parameters
 from ..errors import BadInput
 from ..methods import methods
 from .pages import shown_range
-from .proportions import tell_reference
+from .proportions import merged_pairs, tell_reference
 from .terminal import Progress
 
 __all__ = ["add_methods"]
@@ -128,7 +128,10 @@ def _run(kind: str, chosen: Method, section: Path, given: Mapping[str, Any], out
         try:
             values = _completed(kind, session.document, dict(given), getattr(chosen, "needs", frozenset()))
             if kind == "deconvolution":
-                values["merged"] = tell_reference(session.document, values, values.pop("merge"), progress)
+                words = values.pop("merge")
+                named = bool(values["reference"])
+                merged = tell_reference(session.document, values, words, progress) if named else merged_pairs(words)
+                values["merged"] = merged
             line = run(session, chosen, selection_from(kind, values), progress)
             session.save()
             saved = True
@@ -180,8 +183,6 @@ def _completed(kind: str, document: Any, given: dict[str, Any], needs: frozenset
             raise BadInput(
                 "A stack needs its sections.", "Give --systems A B C, the coordinate systems in their order."
             )
-        if name == "reference":
-            raise BadInput("A deconvolution needs a single-cell reference.", "Give --reference FILE.h5ad.")
         what, found = possible[name]
         if len(found) != 1:
             listed = ", ".join(f"'{n}'" for n in found) or "none"
@@ -189,7 +190,7 @@ def _completed(kind: str, document: Any, given: dict[str, Any], needs: frozenset
         given[name] = found[0]
     if kind == "registration":
         _complete_sides(document, given, needs)
-    if kind == "deconvolution":
+    if kind == "deconvolution" and given["reference"]:
         from ..session.references import whole_place
 
         given["reference"] = whole_place(given["reference"])

@@ -133,7 +133,6 @@ class Encoder:
         batches: tuple[Iterator[Any], Iterator[Any]], steps: int, report: Report,
     ) -> None:  # fmt: skip
         """Explain real spots through the decoder, without unlearning what is known of simulated ones."""
-        import torch
         from torch.optim import Adam
 
         profiles, size = self._there(decoder.profiles * decoder.platform), self._there(1 / decoder.dispersion)
@@ -143,13 +142,37 @@ class Encoder:
             _slow_down(optimiser, step, steps)
             rows, simulated = next(batches[0]), next(batches[1])
             optimiser.zero_grad()
-            counts = self._there(real.counts[rows])
-            mean = torch.softmax(self._logits(real, rows), 1) @ profiles
-            mean = mean * (counts.sum(1, keepdim=True) / mean.sum(1, keepdim=True)) + 1e-12
-            likely = (counts * (mean / (mean + size)).log() - size * (1 + mean / size).log()).sum(1).mean()
+            likely = self._likely(real, rows, profiles, size)
             loss = -(self._there(truth[simulated]) * self._logits(known, simulated).log_softmax(1)).sum(1).mean()
             (loss - likely / float(np.sqrt(len(decoder.platform)))).backward()
             optimiser.step()
+
+    def explain(self, real: Given, decoder: Decoder, batches: Iterator[Any], steps: int, report: Report) -> Decoder:
+        """Explain real spots alone, and return the decoder with the profiles that explain them best."""
+        import torch
+        from torch.optim import Adam
+
+        size = self._there(1 / decoder.dispersion)
+        logs = self._there(np.log(decoder.profiles)).requires_grad_()
+        optimiser = Adam([{"params": self.weights, "lr": _RATE}, {"params": [logs], "lr": _RATE}])
+        for step in range(steps):
+            report(step / steps, "Explaining the spots")
+            _slow_down(optimiser, step, steps)
+            optimiser.zero_grad()
+            profiles = torch.softmax(logs, 1)
+            (-self._likely(real, next(batches), profiles, size) / float(np.sqrt(len(size)))).backward()
+            optimiser.step()
+        found = torch.softmax(logs.detach(), 1).cpu().numpy()
+        return Decoder(found, decoder.platform, decoder.dispersion)
+
+    def _likely(self, real: Given, rows: Any, profiles: Any, size: Any) -> Any:
+        """Return the mean log-likelihood of spots' counts under the decoder, but for what no parameter changes."""
+        import torch
+
+        counts = self._there(real.counts[rows])
+        mean = torch.softmax(self._logits(real, rows), 1) @ profiles
+        mean = mean * (counts.sum(1, keepdim=True) / mean.sum(1, keepdim=True)) + 1e-12
+        return (counts * (mean / (mean + size)).log() - size * (1 + mean / size).log()).sum(1).mean()
 
     def proportions(self, given: Given, size: int = 2048) -> Array:
         """Return (n, t) proportions; rows sum to 1."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from ..errors import BadInput
+from .count_units import count_units
 
 __all__ = ["State", "as_counts", "is_raw"]
 
@@ -22,6 +23,10 @@ _EVEN = 1e-3
 _WHOLE = 0.02
 _MOST_WHOLE = 0.99
 _HIGHEST_LOGARITHM = 30.0
+_NEAR = 2e-3
+"""A value this share from a whole number of counts is one: float32 and logarithms leave less."""
+_LARGE = 0.2
+"""No value may be farther than this from a whole number, however large it is."""
 
 
 def is_raw(matrix: Any) -> bool:
@@ -43,12 +48,21 @@ def as_counts(matrix: Any, what: str) -> tuple[sp.csr_matrix, State, tuple[str, 
     ------
     BadInput
         When a value is negative, NaN or infinite.
+
+    Notes
+    -----
+    Normalised counts, or their logarithms, whose genes each are a whole number times one value of their cell are
+    divided by that value: these are the raw counts again, with the size of each cell, which normalising had taken.
     """
     found = sp.csr_matrix(matrix)
     _refuse(found, what)
     if is_raw(found):
         return found, "raw", ()
     if _normalised(found):
+        counts = _counted(found)
+        if counts is not None:
+            note = "were normalised: the counts were found again, of which all values of a cell are multiples"
+            return counts, "raw", (f"{_capital(what)} {note}.",)
         note = (
             "They were normalised, so each cell counts as much as any other. Raw counts are better, if you have them."
         )
@@ -58,6 +72,9 @@ def as_counts(matrix: Any, what: str) -> tuple[sp.csr_matrix, State, tuple[str, 
             back = _unlogged(found, base)
             if _normalised(back):
                 note = f"{name} logarithms of normalised counts plus one: the logarithm was taken back"
+                counts = _counted(back)
+                if counts is not None:
+                    return counts, "raw", (f"{_capital(what)} are {note}, and the counts were found again.",)
                 return back, "log-normalised", (f"{_capital(what)} are {note}.",)
     likely = float(found.data.max()) <= _HIGHEST_LOGARITHM
     meant = "they may be logarithms, which no mixture adds up" if likely else "they were taken as they are"
@@ -96,6 +113,19 @@ def _normalised(found: sp.csr_matrix) -> bool:
     several = small & (parts > 1.5)
     off = np.abs(parts - np.rint(parts))[several]
     return len(off) > 20 and bool((off < _WHOLE).mean() > _MOST_WHOLE)
+
+
+def _counted(found: sp.csr_matrix) -> sp.csr_matrix | None:
+    """Return the counts that were normalised, where every value is a whole number times one value of its cell."""
+    for rows in (found[:_FIRST], found):
+        made = sp.csr_matrix(rows, dtype=np.float64, copy=True)
+        made.eliminate_zeros()
+        made.data /= np.repeat(count_units(made), np.diff(made.indptr))
+        off = np.abs(made.data - np.rint(made.data))
+        if not len(off) or bool((off > np.minimum(_NEAR * made.data, _LARGE)).any()):
+            return None
+    made.data = np.rint(made.data).astype(np.float32)
+    return made
 
 
 def _unlogged(found: sp.csr_matrix, base: float) -> sp.csr_matrix:

@@ -230,6 +230,8 @@ class Proportions:
         (n,) bool: the spot has no counts in the genes used; or None.
     fitted
         What else was learnt, or None.
+    notes
+        Sentences that a person should read with the result.
     """
 
     values: npt.NDArray[np.float64]
@@ -242,6 +244,7 @@ class Proportions:
     outside: npt.NDArray[np.bool_] | None = None
     empty: npt.NDArray[np.bool_] | None = None
     fitted: Fitted | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         values = _real(self.values)
@@ -281,6 +284,8 @@ class Deconvolver(Method):
     kind: ClassVar[str] = "deconvolution"
     mixtures: ClassVar[bool] = True
     """Whether a row may hold several types; False for a method that says which one type a single cell is."""
+    reference_free: ClassVar[bool] = False
+    """Whether it may be called with None for the reference, and then learns types from the spots themselves."""
     learnt_tolerance: ClassVar[float] = 1e-9
     """By so much may a proportion change when other spots are dropped, for what the method learns from all of them;
     rounding, where a spot stands alone."""

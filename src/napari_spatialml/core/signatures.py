@@ -15,7 +15,7 @@ from .count_rows import CountRows, picked
 from .deconvolution import Reference, Spots
 from .gene_names import FEWEST, why_few
 
-__all__ = ["Shared", "marker_genes", "shared_genes", "signatures"]
+__all__ = ["Shared", "marker_genes", "own_genes", "shared_genes", "signatures"]
 
 Array = npt.NDArray[np.float64]
 
@@ -56,6 +56,12 @@ def shared_genes(spots: Spots, reference: Reference) -> Shared:
             why_few(spots.genes, reference.genes, len(genes), max(FEWEST, n_types)),
         )
     return Shared(genes, _columns(spots.counts, spots.genes, genes), _columns(reference.counts, reference.genes, genes))
+
+
+def own_genes(spots: Spots) -> tuple[npt.NDArray[Any], sp.csr_matrix | CountRows]:
+    """Return the spots' genes sorted by name, and their counts; columns of one name are added up."""
+    genes = np.unique(spots.genes)
+    return genes, _columns(spots.counts, spots.genes, genes)
 
 
 def signatures(counts: sp.csr_matrix, types: npt.NDArray[Any]) -> tuple[Array, tuple[str, ...]]:

@@ -10,12 +10,15 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 
 from ..core.count_rows import CountRows
 from ..core.deconvolution import Proportions, Reference, Spots
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..core.signatures import shared_genes
+from ..errors import BadInput
+from ..methods import methods
 from .constraints import Hand, hand_of
 from .document import Document
 from .gather import gather
@@ -34,9 +37,17 @@ _HAND = ("attrs", "proportion_constraints")
 
 
 class Gathered:
-    """The spots and the reference of a selection, with their hashes once somebody has asked for them."""
+    """The spots and the reference of a selection, with their hashes once somebody has asked for them.
 
-    def __init__(self, spots: Spots, reference: Reference) -> None:
+    Parameters
+    ----------
+    spots
+        The spots.
+    reference
+        The reference, or None where types are learnt from the spots.
+    """
+
+    def __init__(self, spots: Spots, reference: Reference | None) -> None:
         self.spots = spots
         self.reference = reference
 
@@ -56,21 +67,25 @@ class Gathered:
 
         The spots as they are where a copy of their counts would be large.
         """
-        if isinstance(self.spots.counts, CountRows) or self.spots.counts.nnz > _LARGE:
+        if self.reference is None or isinstance(self.spots.counts, CountRows) or self.spots.counts.nnz > _LARGE:
             return self.spots
         found = shared_genes(self.spots, self.reference)
         return Spots(found.spots, found.genes, self.spots.coordinates)
 
     @property
     def content(self) -> str:
-        """Hash of the content of the reference's file."""
+        """Hash of the content of the reference's file; "" where there is none."""
+        if self.reference is None:
+            return ""
         known = self.reference.report.fingerprint if isinstance(self.reference, CheckedReference) else ""
         return known or self.of_reference
 
-    @property
-    def types(self) -> tuple[str, ...]:
-        """The sorted types of the reference."""
-        return tuple(str(t) for t in np.unique(self.reference.types))
+    def types(self, document: Document, selection: DeconvolutionSelection) -> tuple[str, ...]:
+        """Return the sorted types of the reference; where there is none, those that an earlier run has learnt."""
+        if self.reference is not None:
+            return tuple(str(t) for t in np.unique(self.reference.types))
+        held = document.table(selection.table).obsm.get(selection.output)
+        return tuple(str(t) for t in held.columns) if isinstance(held, pd.DataFrame) else ()
 
     def hashed(self, *others: Any) -> str:
         """Return a hash of all that goes into a run."""
@@ -103,7 +118,7 @@ def _key(document: Document, selection: DeconvolutionSelection) -> Any:
     """Return what the inputs depend on; None where that cannot be told without reading."""
     slots = [slot for slot in selection.slots(document) if slot != _HAND]
     revisions = tuple((slot, document.revision(slot)) for slot in slots)
-    if selection.reference.startswith("table:"):
+    if not selection.reference or selection.reference.startswith("table:"):
         return (selection, revisions)
     file = Path(selection.reference).expanduser()
     if not file.is_file():
@@ -121,10 +136,12 @@ class DeconvolvingJob(Job):
 
     def __call__(self, report: Report = silent) -> Finished:
         """Run the method, and again from its result if the hand has laid something down."""
-        start, bound = time.perf_counter(), self.hand.constraints is not None
-        free = found = self.fitted(self.gathered.spots, part(report, 0.0, _FREE) if bound else report)
+        start, hand = time.perf_counter(), self.hand.constraints
+        free = found = self.fitted(self.gathered.spots, part(report, 0.0, _FREE) if hand is not None else report)
+        # types that are learnt anew may be others than the hand has spoken of: what it said is told as left out
+        bound = hand is not None and (not len(hand.rows) or set(hand.types) <= set(free.types))
         if bound:
-            under = replace(self.gathered.spots, constraints=self.hand.constraints, start=free)
+            under = replace(self.gathered.spots, constraints=hand, start=free)
             found = self.fitted(under, part(report, _FREE, 1.0))
         seconds = time.perf_counter() - start
         _ = self.gathered.shared  # a stroke may follow, and is not to wait for it
@@ -149,6 +166,26 @@ class DeconvolvingJob(Job):
         return Finished(Deconvolved(found, computed, about), seconds, self.gathered.hashed(self.hand.constraints))
 
 
+def _require_reference(method: Method, selection: DeconvolutionSelection) -> None:
+    """Raise where a method is to do without a reference and cannot, or is to merge types that nobody has named.
+
+    Raises
+    ------
+    BadInput
+        The message says what to do.
+    """
+    if selection.reference:
+        return
+    if not getattr(method, "reference_free", False):
+        able = [c.title for c in methods("deconvolution").values() if getattr(c, "reference_free", False)]
+        raise BadInput(
+            f"{method.title} needs a reference: single cells whose types are known, or a table of signatures.",
+            f"Name one, or take a method that learns types from the spots: {', '.join(able)}.",
+        )
+    if selection.merged:
+        raise BadInput("Without a reference there are no types to merge.", "Name a reference, or merge nothing.")
+
+
 def deconvolving_job(job: Job, document: Document) -> DeconvolvingJob:
     """Return what deconvolves, with everything gathered.
 
@@ -158,7 +195,9 @@ def deconvolving_job(job: Job, document: Document) -> DeconvolvingJob:
         When the document or the reference does not hold what the method needs.
     """
     assert isinstance(job.selection, DeconvolutionSelection)
+    _require_reference(job.method, job.selection)
     inputs = gathered(document, job.selection)
-    hand = hand_of(document, job.selection.table, job.selection.output, inputs.types)
+    types = inputs.types(document, job.selection)
+    hand = hand_of(document, job.selection.table, job.selection.output, types)
     parts = (inputs.spots, inputs.reference)
     return DeconvolvingJob(job.method, job.selection, parts, job.revisions, gathered=inputs, hand=hand)

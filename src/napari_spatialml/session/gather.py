@@ -99,8 +99,10 @@ def _pixels(document: Document, selection: SegmentationSelection) -> Pixels:
 
 
 def _spots(document: Document, selection: DeconvolutionSelection) -> tuple[Any, ...]:
-    found = prepared(document, selection)
     counts, where = spot_counts(document, selection.table).values, coordinates_of(document, selection.table)
+    if not selection.reference:
+        return Spots(counts, document.table(selection.table).var_names.to_numpy(dtype=str), where), None
+    found = prepared(document, selection)
     return Spots(counts, found.genes, where), found.reference
 
 

@@ -297,4 +297,4 @@ def _line(found: Proportions, hand: Hand) -> str:
     )
     said = [f"{int(mark.sum()):,} {word}" for mark, word in flagged if mark is not None and mark.any()]
     line = f"{len(found.types)} cell types in {n:,} spots; most: {found.types[most]} ({100 * share[most]:.0f} % of all)"
-    return " ".join(["; ".join([line, *said]) + ".", *hand.left_out])
+    return " ".join(["; ".join([line, *said]) + ".", *found.notes, *hand.left_out])

@@ -28,8 +28,8 @@ __all__ = ["LIMIT", "cache_folder", "content_of", "keep", "kept"]
 LIMIT = 4_000_000_000
 """Bytes that all references may take together; one takes at most half of them."""
 _READ = 1 << 23
-_FORM = 1
-"""Of the entries; those of another form are not read."""
+_FORM = 2
+"""Of the entries, and of the way in which a file's values become counts; those of another form are not read."""
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, SpatialMLError, MemoryError)
 """What NumPy and the checks of a reference raise over an entry that is cut off or changed."""
 _KNOWN: dict[str, tuple[str, str]] = {}

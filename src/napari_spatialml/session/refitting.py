@@ -83,17 +83,18 @@ def refit(session: Session, table: str, output: str = "proportions") -> RefitJob
     inputs = gathered(document, selection)
     frame = proportions_frame(document, table, output)
     start = held_proportions(document, table, output)
-    if start is not None and start.types != inputs.types:
+    types = inputs.types(document, selection)
+    if start is not None and start.types != types:
         start = None
     before = document.table(table).obsm.get(f"{output}_computed", frame)
-    computed = before.to_numpy() if tuple(before.columns) == inputs.types else None
+    computed = before.to_numpy() if tuple(before.columns) == types else None
     return RefitJob(
         made,
         selection,
         (),
         tuple((slot, document.revision(slot)) for slot in selection.slots(document)),
         gathered=inputs,
-        hand=hand_of(document, table, output, inputs.types),
+        hand=hand_of(document, table, output, types),
         start=start,
         computed=None if computed is None or not np.isfinite(computed).all() else computed,
         fingerprint=str(document.attribute(ATTRIBUTE)[key_of(table, output)].get("fingerprint", "")),

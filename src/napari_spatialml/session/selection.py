@@ -230,7 +230,8 @@ class DeconvolutionSelection:
         Name of the table of spots.
     reference
         Path of the reference: single cells (h5ad, AnnData in zarr), ``store.zarr::table``, or a table of
-        signatures (CSV, TSV, parquet). Or ``table:NAME``, a table of the section with labelled cells.
+        signatures (CSV, TSV, parquet). Or ``table:NAME``, a table of the section with labelled cells. If empty,
+        there is none: only a method that learns types from the spots themselves does without.
     column
         Its column of cell types; found by its name if empty.
     output
@@ -241,7 +242,7 @@ class DeconvolutionSelection:
 
     kind: ClassVar[str] = "deconvolution"
     table: str
-    reference: str
+    reference: str = ""
     column: str = ""
     output: str = "proportions"
     merged: tuple[tuple[str, str], ...] = ()

@@ -6,6 +6,7 @@ covers, or the category of most of them, so that none is left out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from .rasters import is_pixel_grid
 from .specs import ImageSpec, Key, LayerSpec, RasterSpec
 from .values import Categories, Values
 
-__all__ = ["bins_note", "bins_specs", "is_bins"]
+__all__ = ["bin_levels", "bins_note", "bins_specs", "held_few", "is_bins"]
 
 _WHOLE = 64_000_000
 """Bins up to which a value each is held in memory; more of them are read as cells are."""
@@ -30,8 +31,14 @@ _WHOLE = 64_000_000
 
 def is_bins(document: Document, labels: str) -> bool:
     """Whether labels are more measured pixels than a screen shows, and few enough to be held."""
+    many = n_levels(document.grid(labels).shape) > 1
+    return many and held_few(document, labels) and is_pixel_grid(document, labels)
+
+
+def held_few(document: Document, labels: str) -> bool:
+    """Whether labels have few enough pixels for a value each in memory."""
     shape = document.grid(labels).shape
-    return n_levels(shape) > 1 and shape[0] * shape[1] <= _WHOLE and is_pixel_grid(document, labels)
+    return shape[0] * shape[1] <= _WHOLE
 
 
 def bins_note(document: Document, labels: str, values: Values) -> str:
@@ -73,6 +80,14 @@ def bins_specs(
             limits=values.limits,
         )
     ]  # fmt: skip
+
+
+def bin_levels(document: Document, labels: str, values: Callable[[], Values], memory: Memory) -> list[npt.NDArray[Any]]:
+    """Return the pixels of values at each level, the finest first; what says which pixel is which bin is kept."""
+    held: dict[Any, Any] = memory.get(("bins", labels), dict)
+    found = values()
+    token = (document.grid(labels), document.revision(("labels", labels)))
+    return _levels(held, token, look_up(found, frozenset()), found)
 
 
 def _levels(held: dict[Any, Any], token: Any, lut: LookupTable, values: Values) -> list[npt.NDArray[Any]]:

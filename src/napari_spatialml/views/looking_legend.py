@@ -10,6 +10,7 @@ from .channels import brightest_of
 from .colormaps import code_of
 from .specs import ImageSpec
 from .state import Legend
+from .type_layers import PART
 
 __all__ = ["channel_legends", "figure_legends"]
 
@@ -31,6 +32,7 @@ def channel_legends(canvas: Canvas) -> tuple[Legend, ...]:
     """Return the channels that are seen, in their colours, by image."""
     found: dict[str, list[Any]] = {}
     for spec, layer in canvas.layers():
-        if isinstance(spec, ImageSpec) and not spec.rgb and spec.key.part and layer.visible:
+        of_type = spec.key.part.startswith(PART)  # one range for all types, which has a legend of its own
+        if isinstance(spec, ImageSpec) and not spec.rgb and spec.key.part and layer.visible and not of_type:
             found.setdefault(spec.key.element, []).append((spec.key.part, code_of(brightest_of(layer)), -1))
     return tuple(Legend(image, image, "categories", tuple(dict.fromkeys(made))) for image, made in found.items())

@@ -40,7 +40,7 @@ from .spots import counted, is_circles, spots_spec
 from .state import ColourBy, Legend, ViewState
 from .transcripts import transcript_legend, transcript_spec
 from .trust_columns import trust_of
-from .type_layers import type_specs
+from .type_layers import type_bins, type_legend, type_specs
 from .values import Categories, Values, revision_of, scaled, values_of
 
 __all__ = ["elements_shown", "legends", "plan"]
@@ -153,9 +153,11 @@ def _of_rows(
     values, token = marked_values(document, state, element, values, token)
     hidden = frozenset(state.hidden_categories.get(element, frozenset()))
     pies = None if compared else pies_of(document, state, element, colour)
+    own = partial(coloured, document, memory=memory, element=element)
     if document.type_of(element) == "labels" and values is not None and is_bins(document, element):
         bins = bins_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
         bins += _bars(document, state, pies, element, system, memory, beside=beside, offset=offset)
+        bins += type_bins(document, state, memory, element, system, own, beside=beside, offset=offset)
         return [*bins, *dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)]
     if document.type_of(element) == "labels":
         window = state.correcting[1] if state.correcting is not None and state.correcting[0] == element else None
@@ -164,13 +166,13 @@ def _of_rows(
         )
         dim = dimming_specs(document, state, element, system, memory, beside=beside, offset=offset)
         cells += _bars(document, state, pies, element, system, memory, beside=beside, offset=offset)
+        cells += type_bins(document, state, memory, element, system, own, beside=beside, offset=offset)
         return [*cells, *dim, *done_specs(document, element, system, memory, beside=beside, offset=offset)]
     if is_circles(document, element):
         dots = pies is not None
         made = spots_spec(
             document, element, system, values, token, hidden, memory, beside=beside, offset=offset, dots=dots
         )
-        own = partial(coloured, document, memory=memory, element=element)
         types = type_specs(document, state, memory, element, system, own, beside=beside, offset=offset)
         return [made if pies is None else with_pies(document, state, pies, made, system, memory), *types]
     return outlines_specs(document, element, system, values, token, hidden, memory, beside=beside, offset=offset)
@@ -236,6 +238,9 @@ def legends(document: Document, state: ViewState, memory: Memory | None = None) 
             found = _legend(document, state, memory, element, system)
             if found is not None:
                 made.setdefault(element, found)
+            types = type_legend(document, state, element, partial(coloured, document, memory=memory, element=element))
+            if types is not None and (found is None or found.kind == "categories"):
+                made.setdefault(f"{element} by type", types)
     return tuple(made.values())
 
 

@@ -108,7 +108,7 @@ class Shown:
         Raises
         ------
         BadInput
-            When the element is not made of spots, or there are too many.
+            When the element is made of neither spots nor bins, or there are too many.
         """
         if table:
             require_few(self.document, element, table, output)

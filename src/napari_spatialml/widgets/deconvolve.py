@@ -62,6 +62,8 @@ class DeconvolveDock(MethodStep):
         self.preview = ProportionsPreviewRow(self.desk, self._chosen)
         self.panel.set_before_run(self.preview)
         self.panel.method_changed.connect(self.preview.follow)
+        self.panel.method_changed.connect(self._follow_method)
+        self._follow_method()
         self.inputs.changed.connect(self.preview.follow)
         return panel
 
@@ -74,7 +76,7 @@ class DeconvolveDock(MethodStep):
         """Return what is missing."""
         if not self.inputs.table:
             return "This section has no table of spots. Open one under Section."
-        if not self.inputs.reference.value():
+        if not self.inputs.reference.value() and not self._free:
             return "Choose a reference: single cells whose types are known, or a table of signatures."
         return ""
 
@@ -106,7 +108,8 @@ class DeconvolveDock(MethodStep):
         assert isinstance(selection, DeconvolutionSelection)
 
         def work(report: Report) -> Any:
-            reference_for(session.document, selection, part(report, 0.0, _READING))
+            if selection.reference:
+                reference_for(session.document, selection, part(report, 0.0, _READING))
             job = prepare(session, chosen, selection)  # what changes from here on makes the result stale
             self._started = (session, job)
             return job(part(report, _READING, 1.0))
@@ -116,11 +119,23 @@ class DeconvolveDock(MethodStep):
     def _chosen(self) -> tuple[Deconvolver, DeconvolutionSelection]:
         """Return the method and what it would run on, for a preview."""
         reason = self.waiting_for()
+        if not reason and not self.inputs.reference.value():
+            reason = "Without a reference there is no quick method: press Run, or choose a reference."
         if reason:
             raise BadInput("There is nothing to preview yet.", reason)
         chosen = self.panel.method()
         assert isinstance(chosen, Deconvolver)
         return chosen, self.inputs.selection()
+
+    @property
+    def _free(self) -> bool:
+        """Whether the chosen method does without a reference."""
+        return self.panel.form is not None and bool(getattr(self.panel.form.cls, "reference_free", False))
+
+    def _follow_method(self) -> None:
+        """Say what the method does without a reference, and whether it may run."""
+        self.inputs.set_reference_free(self._free)
+        self.mark_stale()
 
     def _follow_result(self) -> None:
         """Let the hand correct what is looked at."""

@@ -15,7 +15,7 @@ from ..session.references import OF_TABLE
 from .reference_check import Asked, ReferenceCheck
 from .reference_field import ReferenceField
 from .step import choose
-from .style import SPACING, Rows, tooltip
+from .style import SPACING, Quiet, Rows, tooltip
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -49,17 +49,21 @@ class DeconvolveInputs(QWidget):
         self.former = QPushButton()
         self.former.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.former.clicked.connect(lambda _checked=False: self.take_former_reference())
+        self.free = Quiet(
+            "No reference: types are learnt from the spots themselves, and named by their genes. Or choose one:"
+        )
         rows = Rows()
         rows.add("Spots", self.tables, "The table of raw counts.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (rows, self.reference, self.former, self.sample, self.check):
+        for part in (rows, self.free, self.reference, self.former, self.sample, self.check):
             layout.addWidget(part)
         self.tables.activated.connect(lambda _i: self._on_chosen())
         self.reference.changed.connect(self._on_chosen)
         self.check.changed.connect(self.changed)
         desk.opened.connect(self.check.clear)
+        self.set_reference_free(False)
 
     @property
     def table(self) -> str:
@@ -77,6 +81,11 @@ class DeconvolveInputs(QWidget):
         self._offer_former()
         self.sample.setVisible(self.desk.simulated and not self.reference.value())
         self._check()
+
+    def set_reference_free(self, free: bool) -> None:
+        """Say that no reference is needed, where the method does without."""
+        self._reference_free = free
+        self.free.setVisible(free and not self.reference.value())
 
     def selection(self) -> DeconvolutionSelection:
         """Return what a run works on."""
@@ -126,6 +135,7 @@ class DeconvolveInputs(QWidget):
     def _on_chosen(self) -> None:
         if self.desk.session is not None:
             self._check()
+        self.set_reference_free(self._reference_free)
         self.changed.emit()
 
     def _check(self) -> None:

@@ -159,7 +159,7 @@ class Shown(QWidget):
         one = self.how.currentData() == ONE
         known = self.held is not None and self.held.uncertainty is not None
         ring = known and self.how.currentData() in _MODES and self.how.findData(BARS) >= 0
-        split = self.how.findData(PIES) >= 0
+        split = self.how.findData(BARS) >= 0
         for part in (self.layers, self._layers_label):
             part.setVisible(split)
         parts = ((self.type, one), (self._type_label, one), (self.ring, ring), (self._ring_label, ring))
