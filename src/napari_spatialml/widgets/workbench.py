@@ -114,6 +114,7 @@ class Header(QWidget):
             layout.addWidget(part)
         desk.opened.connect(self.follow)
         desk.history_changed.connect(self.follow)
+        desk.saving.changed.connect(self.follow)
         self.follow()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -139,6 +140,8 @@ class Header(QWidget):
         words, colour = ("unsaved", level_colour(self, "warning")) if session.unsaved else ("saved", mix(self, 0.7))
         if session.read_only:
             words, colour = "read only", level_colour(self, "warning")
+        if self._desk.saving.running:
+            words, colour = "saving…", mix(self, 0.7)
         dot = level_colour(self, "warning" if words != "saved" else "ok").name()
         self.saved.setText(f'<span style="color:{dot}">●</span> <span style="color:{colour.name()}">{words}</span>')
 
