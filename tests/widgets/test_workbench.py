@@ -10,6 +10,7 @@ import napari
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from PIL import Image
 from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
@@ -24,6 +25,7 @@ from napari_spatialml.widgets.desk import desk_of, release
 from napari_spatialml.widgets.domains import DomainsDock
 from napari_spatialml.widgets.history import HistoryDock
 from napari_spatialml.widgets.launch import dock
+from napari_spatialml.widgets.opening_panel import OpeningPanel
 from napari_spatialml.widgets.section import SectionDock
 from napari_spatialml.widgets.shoot import grab
 from napari_spatialml.widgets.step_bar import StepBar
@@ -108,6 +110,24 @@ def test_another_section_is_opened_when_the_save_has_ended(desk, show, qtbot, tm
     again = Session.open_store(tmp_path / "mine.zarr", recover=False)
     assert again.position == 1 and not again.recoverable
     again.close()
+
+
+@pytest.mark.parametrize("open_already", [False, True])
+def test_what_opening_asks_and_what_goes_wrong_is_seen_from_every_step(viewer, show, qtbot, tmp_path, open_already):
+    bench = show(Workbench(viewer))
+    if open_already:
+        bench.desk.take(Session.start(sample_section(0, **SMALL), source="first"))
+    picture = tmp_path / "a.png"
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(picture)
+    for paths, done in (
+        ([picture], lambda: bench.desk.opening.question is not None),
+        ([tmp_path / "nothing.h5ad"], lambda: not bench.desk.opening.running and bench.desk.opening.question is None),
+    ):
+        bench.go_to("Domains")
+        bench.desk.opening.open(paths)
+        qtbot.waitUntil(done, timeout=30_000)
+        panels = bench.findChildren(OpeningPanel)
+        assert any(p.message.text() and p.message.isVisibleTo(bench) for p in panels), paths
 
 
 def test_an_empty_workbench_says_the_next_step(viewer, show):

@@ -184,6 +184,8 @@ class Workbench(QWidget):
         self.bar = StepBar(self.tabs)
         self.tabs.currentChanged.connect(self._leave)
         self.desk.step_wanted.connect(self.go_to)
+        self.desk.opening.changed.connect(self._show_question)
+        self.desk.opening.failed.connect(lambda _error: self.go_to(SectionDock.title))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -205,6 +207,11 @@ class Workbench(QWidget):
         self.tabs.setCurrentWidget(dock)
         dock.refresh_now()
         return dock
+
+    def _show_question(self) -> None:
+        """Go where opening asks for a unit: a file may be dropped on the canvas in any step."""
+        if self.desk.opening.question is not None:
+            self.go_to(SectionDock.title)
 
     def _leave(self, index: int) -> None:
         presenter = self.desk.presenter
