@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
 from ..session import GLOBAL
 from ..session.saving import HOME
@@ -17,6 +17,7 @@ from .colour_scale import ColourScale
 from .elements import ElementList
 from .file_dialogs import ask_for_files, ask_for_folder, ask_where_to_save
 from .messages import Message, MessageLine
+from .name_box import NameBox
 from .opening_panel import OpeningPanel
 from .saving import SavingPanel
 from .selections import SelectionPart
@@ -41,7 +42,7 @@ class SectionDock(StepDock):
         self.recovery = MessageLine()
         self.elements = ElementList(self.desk)
         self.colour = ColourField(self.desk)
-        self.systems = QComboBox()
+        self.systems = NameBox()
         self.systems.setToolTip("What lies in this coordinate system is drawn, in micrometres.")
         self.systems.currentIndexChanged.connect(lambda _i: self._choose_system())
         self.elements.chosen.connect(self.colour.set_element)
