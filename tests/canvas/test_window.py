@@ -124,3 +124,19 @@ def test_selected_spots_that_go_and_come_back_do_not_bring_the_window_down(windo
         presenter.viewer.scene.camera.zoom *= 1.5
         window.settle()
     assert len(presenter.layer_of("spots").data) == 12
+
+
+def test_layers_that_are_replaced_together_cost_the_scene_one_tidying(window, monkeypatch):
+    """Each tidying of napari's collects all garbage of the program: views of many layers changed for seconds."""
+    presenter, times = window.presenter, []
+    before = {layer.name for layer in window.viewer.layers}
+    assert len(before) > 2
+    with monkeypatch.context() as patch:
+        patch.setattr("napari._vispy.canvas.gc.collect", lambda *_: times.append(1))
+        presenter.show(shown=("spots",))
+        window.settle()
+    assert len(before - {layer.name for layer in window.viewer.layers}) > 1 and len(times) == 1
+    presenter.show(shown=None)
+    window.settle()
+    assert {layer.name for layer in window.viewer.layers} == before
+    assert presenter.layer_of("spots") is not None

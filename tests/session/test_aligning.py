@@ -14,6 +14,7 @@ from spatialdata.transformations import get_transformation
 
 from napari_spatialml.core import Affine, Alignment, Trust
 from napari_spatialml.core.field import DisplacementField
+from napari_spatialml.core.report import silent
 from napari_spatialml.core.transform import ThinPlateSpline, Transform
 from napari_spatialml.errors import BadInput, Stale
 from napari_spatialml.session import RegistrationSelection, Session, correct, finish, outdated, prepare, provenance, run
@@ -102,6 +103,23 @@ def test_a_failure_is_not_told_as_a_success(session: Session) -> None:
     assert line.startswith("These sections do not belong together: choose others.")
     assert " lies on " not in line
     assert session.history[-1].label.startswith("Marks: These sections do not belong together")
+
+
+def test_a_job_that_bends_tries_out_what_the_window_will_draw(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        "napari_spatialml.session.aligning.try_out",
+        lambda way, dtype, order: tried.append((np.dtype(dtype).name, order)),
+    )
+    job = prepare(session, Marks(), IMAGES)
+    job()
+    assert tried == [], "an affine one resamples nothing"
+    monkeypatch.setattr(Marks, "__call__", lambda self, pair, report=silent: Alignment(bent()))
+    prepare(session, Marks(), IMAGES)()
+    moved = session.document.element("dapi")
+    assert (np.dtype(moved.dtype).name, 1) in tried
 
 
 def test_undo_restores_every_bit_and_a_second_run_replaces_the_first(session: Session) -> None:

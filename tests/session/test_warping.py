@@ -326,3 +326,19 @@ def test_resampled_labels_follow_their_originals_into_the_store(session: Session
         again.undo()
         assert "cells_warped" not in again.document.names("labels")
         again.close()
+
+
+def test_what_was_tried_out_is_not_compiled_again() -> None:
+    """The window once stood still for 21 s after the first registration of a new installation."""
+    from napari_spatialml.core.sampled_map_kernels import at_points, resample
+    from napari_spatialml.core.warp import Resampler, try_out
+
+    way, before = Chain((OWN, bent())), set(resample.signatures)
+    try_out(way, np.uint32, 1)  # a type that no other test has
+    tried = set(resample.signatures), set(at_points.signatures)
+    assert len(tried[0]) == len(before) + 1
+    picture = np.full((3, SIZE, SIZE), 7, np.uint32)
+    y, x = np.floor(way.apply([[SIZE / 2, SIZE / 2]])[0]).astype(int)
+    shown = Resampler(way, picture).block((int(y), int(x)), (90, 50))
+    assert (shown == 7).any()
+    assert (set(resample.signatures), set(at_points.signatures)) == tried

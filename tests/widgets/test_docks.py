@@ -21,6 +21,7 @@ from napari_spatialml.widgets.deconvolve import DeconvolveDock, possible_columns
 from napari_spatialml.widgets.domains import DomainsDock
 from napari_spatialml.widgets.history import HistoryDock
 from napari_spatialml.widgets.landmark_table import judged
+from napari_spatialml.widgets.name_box import NameBox
 from napari_spatialml.widgets.register import RegisterDock
 from napari_spatialml.widgets.section import SectionDock
 from napari_spatialml.widgets.segment import SegmentDock
@@ -450,3 +451,13 @@ def test_a_recipe_that_cannot_be_written_is_told(desk, show, tmp_path):
     dock = show(HistoryDock(desk.viewer))
     dock.export_to(tmp_path / "no folder" / "recipe.json")
     assert dock.message.message.level == "error"
+
+
+@pytest.mark.parametrize("width", [90, 160, 400])
+def test_a_name_too_long_for_its_box_loses_its_middle_and_never_its_end(show, width):
+    box = show(NameBox())
+    box.addItem("Rat-Kidney_PanCytokeratin", "x")
+    box.resize(width, 28)
+    text = box.shown()
+    assert box.fontMetrics().horizontalAdvance(text) <= width
+    assert text.endswith("n") and text.startswith("R") and ("…" in text) == (width < 400)

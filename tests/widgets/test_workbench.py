@@ -6,20 +6,26 @@ import gc
 import threading
 import weakref
 
+import napari
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from PIL import Image
+from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
+from napari_spatialml.core.report import silent
 from napari_spatialml.errors import BadInput
 from napari_spatialml.io.sample import sample_section
 from napari_spatialml.session import Session, correct
+from napari_spatialml.session.save import Save
 from napari_spatialml.widgets.desk import desk_of, release
 from napari_spatialml.widgets.domains import DomainsDock
 from napari_spatialml.widgets.history import HistoryDock
 from napari_spatialml.widgets.launch import dock
+from napari_spatialml.widgets.opening_panel import OpeningPanel
 from napari_spatialml.widgets.section import SectionDock
 from napari_spatialml.widgets.shoot import grab
 from napari_spatialml.widgets.step_bar import StepBar
@@ -32,6 +38,96 @@ from .conftest import SMALL
 
 def relabel(desk, row, value):
     assert desk.correct("relabel", table="spot_counts", column="area", rows=[row], value=value)
+
+
+def saved(desk, qtbot):
+    """Wait for the end of a save."""
+    qtbot.waitUntil(lambda: not desk.saving.running, timeout=60_000)
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Saves that wait in their thread until the returned event is set."""
+    go, write = threading.Event(), Save.write
+
+    def waiting(self, report=silent):
+        while not go.wait(0.01):
+            report(0.1, "Writing")
+        return write(self, report)
+
+    monkeypatch.setattr(Save, "write", waiting)
+    yield go
+    go.set()
+
+
+def test_the_window_goes_on_while_a_section_is_saved_and_what_is_done_meanwhile_is_unsaved(
+    desk, show, qtbot, tmp_path, slow
+):
+    bench = show(Workbench(desk.viewer))
+    section = bench.go_to("Section")
+    relabel(desk, 0, "crypts")
+    section.save_to(tmp_path / "mine.zarr")
+    assert "saving…" in bench.header.saved.text() and section.saving.isVisibleTo(bench)
+    qtbot.waitUntil(lambda: "Writing" in section.saving.step.text(), timeout=10_000)
+    relabel(desk, 1, "muscle")
+    assert bench.header.undo.isEnabled() and desk.session.position == 2
+    section.save()  # nothing, while one runs
+    slow.set()
+    saved(desk, qtbot)
+    assert section.message.text() == "" or "Saved in mine.zarr." in section.message.text()
+    assert desk.session.unsaved and "unsaved" in bench.header.saved.text()
+    section.save()
+    saved(desk, qtbot)
+    assert not desk.session.unsaved and ">saved<" in bench.header.saved.text()
+    assert not section.saving.isVisibleTo(bench)
+    desk.session.close()
+    again = Session.open_store(tmp_path / "mine.zarr", recover=False)
+    assert again.position == 2 and not again.recoverable
+    again.close()
+
+
+def test_a_save_that_is_stopped_says_so_and_stays_unsaved(desk, show, qtbot, tmp_path, slow):
+    section = show(SectionDock(desk.viewer))
+    relabel(desk, 0, "crypts")
+    section.save_to(tmp_path / "mine.zarr")
+    qtbot.waitUntil(lambda: section.saving.button.isEnabled(), timeout=10_000)
+    section.saving.button.click()
+    saved(desk, qtbot)
+    assert section.message.text().startswith("Stopped") and desk.session.unsaved and desk.session.store is None
+    assert list(tmp_path.glob("*mine.zarr*")) == []
+
+
+def test_another_section_is_opened_when_the_save_has_ended(desk, show, qtbot, tmp_path, slow):
+    show(Workbench(desk.viewer))
+    relabel(desk, 0, "crypts")
+    first = desk.session
+    desk.saving.save(tmp_path / "mine.zarr")
+    desk.opening.open_sample(1, **SMALL)
+    qtbot.wait(200)
+    assert desk.session is first and not desk.opening.running
+    slow.set()
+    qtbot.waitUntil(lambda: desk.session is not first and not desk.opening.running, timeout=60_000)
+    again = Session.open_store(tmp_path / "mine.zarr", recover=False)
+    assert again.position == 1 and not again.recoverable
+    again.close()
+
+
+@pytest.mark.parametrize("open_already", [False, True])
+def test_what_opening_asks_and_what_goes_wrong_is_seen_from_every_step(viewer, show, qtbot, tmp_path, open_already):
+    bench = show(Workbench(viewer))
+    if open_already:
+        bench.desk.take(Session.start(sample_section(0, **SMALL), source="first"))
+    picture = tmp_path / "a.png"
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(picture)
+    for paths, done in (
+        ([picture], lambda: bench.desk.opening.question is not None),
+        ([tmp_path / "nothing.h5ad"], lambda: not bench.desk.opening.running and bench.desk.opening.question is None),
+    ):
+        bench.go_to("Domains")
+        bench.desk.opening.open(paths)
+        qtbot.waitUntil(done, timeout=30_000)
+        panels = bench.findChildren(OpeningPanel)
+        assert any(p.message.text() and p.message.isVisibleTo(bench) for p in panels), paths
 
 
 def test_an_empty_workbench_says_the_next_step(viewer, show):
@@ -154,10 +250,11 @@ def test_saved_work_opens_again_with_its_history(desk, show, qtbot, tmp_path):
     relabel(desk, 0, "crypts")
     store = tmp_path / "mine.zarr"
     bench.steps["Section"].save_to(store)
+    saved(bench.desk, qtbot)
     assert ">saved<" in bench.header.saved.text() and bench.header.name.text() == "mine"
     relabel(desk, 1, "muscle")
     assert "unsaved" in bench.header.saved.text()
-    bench.steps["Section"].save()
+    bench.steps["Section"].save()  # what is opened next waits for its end
     desk.opening.open([store])
     first = desk.session
     qtbot.waitUntil(lambda: desk.session is not first, timeout=30_000)
@@ -354,6 +451,7 @@ def test_the_tour_walks_the_whole_way_by_its_buttons(viewer, show, qtbot, tmp_pa
         bench.tour.next_button.click()
     assert done == [0, 1, 2, 3, 4, 5] and desk.session.position == 4
     bench.steps["Section"].save_to(tmp_path / "tour.zarr")
+    saved(desk, qtbot)
     assert not desk.session.unsaved
 
 
@@ -365,6 +463,24 @@ def window(states, make_napari_viewer):
     viewer = make_napari_viewer(show=True)
     yield viewer
     release(viewer)
+
+
+def test_a_window_that_is_closed_during_a_save_waits_for_its_end(states, qtbot, tmp_path, slow):
+    window = napari.Viewer(show=True)  # closed by the person: nobody closes it a second time
+    desk = dock(window).desk
+    desk.take(Session.start(sample_section(0, **SMALL)))
+    relabel(desk, 0, "crypts")
+    desk.saving.save(tmp_path / "mine.zarr")
+    frame = window.window._qt_window
+    frame.close()
+    qtbot.wait(100)
+    assert frame.isVisible() and desk.saving.running
+    slow.set()
+    qtbot.waitUntil(lambda: not isalive(frame) or not frame.isVisible(), timeout=60_000)
+    release(window)
+    again = Session.open_store(tmp_path / "mine.zarr", recover=False)
+    assert again.position == 1 and not again.recoverable
+    again.close()
 
 
 def test_the_legend_shows_on_the_canvas_and_lets_the_mouse_through(window, qtbot):
@@ -464,9 +580,11 @@ def test_a_store_of_another_program_is_written_only_after_a_yes(viewer, show, qt
     section.save()
     assert "another program" in section.message.text() and bench.desk.session.unsaved
     section.message.buttons()["Save into it"].click()
+    saved(bench.desk, qtbot)
     assert not bench.desk.session.unsaved and section.message.message.level == "ok"
     relabel(bench.desk, 1, "crypts")
     section.save()
+    saved(bench.desk, qtbot)
     assert not bench.desk.session.unsaved, "the second time it is ours"
 
 

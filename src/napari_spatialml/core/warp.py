@@ -17,7 +17,7 @@ from .spline import InverseTransform
 if TYPE_CHECKING:
     from .transform import Transform
 
-__all__ = ["Resampler", "move_points", "smooth_below", "warp_image", "warp_labels"]
+__all__ = ["Resampler", "move_points", "smooth_below", "try_out", "warp_image", "warp_labels"]
 
 _BLOCK = 2048
 _EDGE = 32
@@ -28,6 +28,8 @@ _WINDOW = 1 << 24
 """Input pixels that are read for one block at most, where the block can be divided."""
 _CELLS = 64
 """Cells along the longer side of the extent of many points."""
+_TRIED = 64
+"""Pixels along the edge of an image that is resampled for a trial."""
 _MANY = 50_000
 """Points from which on the map is sampled first."""
 
@@ -142,6 +144,21 @@ def move_points(transform: Transform, points: Any, tolerance_um: float) -> npt.N
         miss = lambda places, found: (forwards.apply(found) - places) * growth  # noqa: E731
     cells = int(shape[0]), int(shape[1])
     return SampledMap.of(transform.apply, low, cells, edge, tolerance_um / 8, edge / 64, miss).at(where)
+
+
+def try_out(transform: Transform, dtype: npt.DTypeLike, order: int) -> None:
+    """Resample a few pixels, so that what is compiled at the first use is compiled now, in this thread.
+
+    Parameters
+    ----------
+    transform
+        From the pixels of an image to where it is shown.
+    dtype, order
+        The type of its pixels, and the order of their interpolation.
+    """
+    image = np.zeros((1, _TRIED, _TRIED), dtype)
+    y, x = np.floor(transform.apply(np.full((1, 2), _TRIED / 2.0))[0]).astype(int).tolist()
+    Resampler(transform, image, order=order).block((y, x), (_EDGE, _EDGE))
 
 
 class Resampler:

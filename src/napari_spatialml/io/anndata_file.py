@@ -203,7 +203,7 @@ def _drawn_radius(xy: npt.NDArray[np.float64], um: float, path: Path, units: Uni
     if pitch is None:
         notes.append(f"'{path.name}' has one spot only, so no pitch: its circle has a diameter of one unit.")
         return um / 2
-    notes.append(f"No spot diameter is stated: circles have half the pitch, {SPOT_FILL * pitch:.1f} µm.")
+    notes.append(f"'{path.name}' states no spot diameter: circles have half the pitch, {SPOT_FILL * pitch:.1f} µm.")
     return SPOT_FILL * pitch / 2
 
 

@@ -80,7 +80,7 @@ def read_section(section: Section, units: Units) -> SpatialData:
         diameter = um
     else:
         diameter = SPOT_FILL * pitch
-        notes.append(f"No spot diameter is stated: circles have half the pitch, {diameter:.1f} µm.")
+        notes.append(f"'{section.spots.name}' states no spot diameter: circles have half the pitch, {diameter:.1f} µm.")
     elements |= circles(yx, diameter / 2, table)
     return assemble(elements, section.counts, FORMAT.name, notes)
 

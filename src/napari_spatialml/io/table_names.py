@@ -62,4 +62,5 @@ def make_storable(table: AnnData, notes: list[str]) -> None:
                 changed[old] = new
     if changed:
         listed = ", ".join(f"'{old}' → '{new}'" for old, new in list(changed.items())[:6])
-        notes.append(f"{len(changed)} names in the table were changed so that they can be stored: {listed}.")
+        what = "1 name" if len(changed) == 1 else f"{len(changed)} names"
+        notes.append(f"{what} in the table could not be stored, and changed: {listed}.")

@@ -11,11 +11,13 @@ import numpy as np
 from ..core import Alignment, Certainty
 from ..core.registration import Registrar
 from ..core.report import Report, part, silent
-from ..core.transform import Affine, Transform
+from ..core.transform import Affine, Chain, Transform
+from ..core.warp import try_out
 from .alignments import affine_part, moved_elements, places_within
 from .changes import Change
 from .document import Document
 from .fields import stored
+from .gather import full_resolution
 from .laying import laid
 from .run import Finished, Job
 from .selection import RegistrationSelection
@@ -34,13 +36,20 @@ class AligningJob(Job):
     """A registration. Call it, on any thread: the images are read there."""
 
     plan: PairPlan = field(kw_only=True)
+    moved: tuple[tuple[np.dtype[Any], int, Affine], ...] = ()
+    """The types of the pixels that will be resampled, with their order, and where their first pixel lies in µm."""
 
     def __call__(self, report: Report = silent) -> Finished:
         """Read both sides, run the method, and put what it found into the coordinate systems' own frames."""
         reading = _READING if self.plan.reads_images else 0.0
         pair = self.plan.read(part(report, 0.0, reading))
-        done = Job(self.method, self.selection, (pair,), self.revisions)(part(report, reading, 1.0))
-        return replace(done, result=self.plan.restored(done.result))
+        done = Job(self.method, self.selection, (pair,), self.revisions)(part(report, reading, 0.98))
+        result = self.plan.restored(done.result)
+        if not isinstance(result.transform, Affine):
+            report(0.98, "Preparing the picture")
+            for dtype, order, own in self.moved:  # what is compiled at the first use is compiled here
+                try_out(Chain((own, result.transform)), dtype, order)
+        return replace(done, result=result)
 
 
 def aligning_job(job: Job, document: Document) -> AligningJob:
@@ -53,7 +62,18 @@ def aligning_job(job: Job, document: Document) -> AligningJob:
     """
     assert isinstance(job.selection, RegistrationSelection) and isinstance(job.method, Registrar)
     plan = pair_plan(document, job.selection, job.method.needs, job.method.title)
-    return AligningJob(job.method, job.selection, (), job.revisions, plan=plan)
+    return AligningJob(job.method, job.selection, (), job.revisions, plan=plan, moved=_moved(document, job.selection))
+
+
+def _moved(document: Document, selection: RegistrationSelection) -> tuple[tuple[np.dtype[Any], int, Affine], ...]:
+    found: dict[tuple[str, int], Affine] = {}
+    for name in moved_elements(document, selection.moving, selection.fixed):
+        kind, own = document.type_of(name), document.affine(name, selection.moving)
+        if kind == "images":
+            found[np.dtype(full_resolution(document, name).dtype).str, 1] = own
+        elif kind == "labels":
+            found[document.grid(name).dtype.str, 0] = own
+    return tuple((np.dtype(dtype), order, own) for (dtype, order), own in found.items())
 
 
 def stored_alignment(

@@ -39,6 +39,12 @@ class Displacements:
         self._sdata = sdata
         self._held: dict[str, npt.NDArray[Any] | None] = {}
 
+    def frozen(self, sdata: Any) -> Displacements:
+        """Return the fields that are here now, for another SpatialData object of the same store."""
+        made = Displacements(sdata)
+        made._held = dict(self._held)
+        return made
+
     def get(self, name: str) -> npt.NDArray[Any] | None:
         """Return the (h, w, 2) displacements of a name, or None where there is no such field.
 

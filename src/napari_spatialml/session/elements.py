@@ -24,7 +24,7 @@ from .warped import Warped
 if TYPE_CHECKING:
     from .values import Encoder
 
-__all__ = ["SAVED", "LabelsElement", "image_of", "matrices", "new_labels", "stack_of", "with_matrices"]
+__all__ = ["SAVED", "LabelsElement", "image_of", "matrices", "new_labels", "shown_stack", "stack_of", "with_matrices"]
 
 CHUNK = 1024
 """Pixels along the pieces in which labels are shown."""
@@ -108,22 +108,27 @@ def labels_of(element: Any) -> LabelsElement:
 
 def stack_of(element: Any) -> tuple[Stack, Any]:
     """Return labels (z, y, x) as planes that can be edited, and the element that shows every change of them."""
+    stack = Stack(_levels(element))
+    return stack, shown_stack(stack, element)
+
+
+def shown_stack(stack: Stack, element: Any) -> Any:
+    """Return the element that shows a stack, where another one of the same planes lies."""
     import dask.array as da
     from spatialdata.models import Labels3DModel
     from spatialdata.models.pyramids_utils import dask_arrays_to_datatree
     from spatialdata.transformations import get_transformation
 
-    arrays, places = _levels(element), get_transformation(element, get_all=True)
-    stack = Stack(arrays)
+    places = get_transformation(element, get_all=True)
     lazily: Any = da.from_array  # untyped
-    views = [stack.level(k) for k in range(len(arrays))]
+    views = [stack.level(k) for k in range(len(stack.shapes))]
     shown = [
         lazily(v, chunks=(1, CHUNK, CHUNK), name=f"stack-{id(stack)}-{k}", meta=np.empty((0, 0, 0), v.dtype))
         for k, v in enumerate(views)
     ]
     if len(shown) == 1:
-        return stack, Labels3DModel.parse(shown[0], dims=("z", "y", "x"), transformations=dict(places))
-    return stack, _placed_pyramid(dask_arrays_to_datatree(shown, ["z", "y", "x"]), dict(places))
+        return Labels3DModel.parse(shown[0], dims=("z", "y", "x"), transformations=dict(places))
+    return _placed_pyramid(dask_arrays_to_datatree(shown, ["z", "y", "x"]), dict(places))
 
 
 def _levels(element: Any) -> list[Any]:

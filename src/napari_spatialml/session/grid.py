@@ -99,8 +99,13 @@ class LabelGrid:
         levels = [Stored(b.array, cache) if isinstance(b, Stored) else b for b in self._base]
         made = LabelGrid(levels, self.largest)
         made._tiles = [tiles.copy() for tiles in self._tiles]
+        made._unsaved = [set(tiles) for tiles in self._unsaved]
         made.recipe = self.recipe if not self._written else None
         return made
+
+    def resample(self, other: LabelGrid) -> None:
+        """Read below the changed tiles what another grid of the same size reads there: a copy of another source."""
+        self._base = other._base
 
     def write(self, offset: tuple[int, int], values: npt.NDArray[Any], coarser: Sequence[Coarse] | None = None) -> None:
         """Replace a window of the full resolution, and what shows it in every other level.
@@ -260,6 +265,10 @@ class LabelGrid:
     def mark_saved(self) -> None:
         """Say that the store holds every tile."""
         self._unsaved = [set() for _ in self._base]
+
+    def mark_unsaved(self, before: LabelGrid) -> None:
+        """Say that the store does not hold what it did not hold when a snapshot was made."""
+        self._unsaved = [mine | theirs for mine, theirs in zip(self._unsaved, before._unsaved, strict=True)]
 
     # ids -------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from anndata import AnnData, settings
 
 from .blocks import Exchange, RowBlocks, woven
 
-__all__ = ["HandTable"]
+__all__ = ["HandTable", "frozen_table"]
 
 
 class HandTable(AnnData):  # type: ignore[misc]  # anndata's types are not complete
@@ -98,6 +98,21 @@ class HandTable(AnnData):  # type: ignore[misc]  # anndata's types are not compl
         self._obs, self._obsm, self._layers = obs, obsm, layers
         self.__dict__["_rows"] = x
         self.uns.update({k: v for k, v in fresh.uns.items() if k not in self.uns})
+
+
+def frozen_table(table: Any) -> AnnData:
+    """Return a table with the parts that another one has now, not copied: what replaces them does not reach it."""
+    hand = isinstance(table, HandTable)
+    with settings.override(check_uniqueness=False):
+        made = (HandTable if hand else AnnData)(obs=table.obs, var=table.var, uns=dict(table.uns))
+    for part in ("obsm", "layers", "obsp", "varm", "varp"):
+        setattr(made, f"_{part}", dict(getattr(table, part).items()))
+    made._raw = table._raw
+    if hand:
+        made.__dict__["_rows"] = table.rows
+    else:
+        made._X = table.X
+    return made
 
 
 def _names(held: pd.Index[str], fresh: pd.Index[str], exchange: Exchange) -> pd.Index[str]:

@@ -13,7 +13,7 @@ from .command import Command
 from .journal import Line
 from .reader import who
 
-__all__ = ["Entry", "entry_of", "fold", "readers_of", "who"]
+__all__ = ["Entry", "entry_of", "fold", "readers_of", "unsaved_from", "who"]
 
 
 @dataclass
@@ -36,7 +36,8 @@ class Entry:
     @property
     def loaded(self) -> tuple[Change, ...]:
         """The changes, if they are in memory."""
-        return () if self._command is None else self._command.changes
+        held = self._command
+        return () if held is None else held.changes
 
     def forget(self) -> None:
         """Drop the command from memory; the journal has it."""
@@ -45,37 +46,61 @@ class Entry:
     @property
     def command(self) -> Command:
         """The command, read from the journal when this process did not make it."""
-        if self._command is None:
-            self._command = Command.decode(self.line.meta, self.line.buffers())
-        return self._command
+        held = self._command  # a save may forget it meanwhile
+        if held is None:
+            held = self._command = Command.decode(self.line.meta, self.line.buffers())
+        return held
 
 
 def fold(lines: Sequence[Line]) -> tuple[list[Entry], list[Entry], list[tuple[str, Entry]]]:
-    """Return the steps done and undone at the last save, and what was done, undone and redone after it."""
+    """Return the steps done and undone at the last save, and what was done, undone and redone after it.
+
+    A record "saved" may say ``at`` how many records it counts: what was done while the save ran is not in the store.
+    """
+    marks = {line.meta["at"] for line in lines if line.meta["op"] == "saved" and "at" in line.meta}
+    held: dict[int, tuple[list[Entry], list[Entry], int]] = {}
     done: list[Entry] = []
     undone: list[Entry] = []
     saved: tuple[list[Entry], list[Entry]] = ([], [])
-    pending: list[tuple[str, Entry]] = []
+    trail: list[tuple[str, Entry]] = []
+    since = border = 0  # where in the trail the unsaved steps begin, and before what nothing is put together
     for number, line in enumerate(lines):
+        if number in marks:
+            held[number], border = (list(done), list(undone), len(trail)), len(trail)
         op = line.meta["op"]
         if op == "do":
             done, undone = [*done, entry_of(number, line)], []
-            pending.append((op, done[-1]))
+            trail.append((op, done[-1]))
         elif op == "join":
             before, done, undone = done[-1], [*done[:-1], entry_of(number, line)], []
-            known = bool(pending) and pending[-1][0] == "do" and pending[-1][1] is before
-            pending = [*pending[:-1], ("do", done[-1])] if known else [*pending, ("undo", before), ("do", done[-1])]
+            if len(trail) > border and trail[-1][0] == "do" and trail[-1][1] is before:
+                trail[-1] = ("do", done[-1])
+            else:
+                trail += [("undo", before), ("do", done[-1])]
         elif op == "undo":
             undone.append(done.pop())
-            pending.append((op, undone[-1]))
+            trail.append((op, undone[-1]))
         elif op == "redo":
             done.append(undone.pop())
-            pending.append((op, done[-1]))
+            trail.append((op, done[-1]))
         elif op == "saved":
-            saved, pending = (list(done), list(undone)), []
+            kept, taken, since = held.get(line.meta.get("at", -1), (list(done), list(undone), len(trail)))
+            saved = kept, taken
+            border = max(border, since)
         elif op == "revert":
-            done, undone, pending = list(saved[0]), list(saved[1]), []
-    return list(saved[0]), list(saved[1]), pending
+            done, undone, since = list(saved[0]), list(saved[1]), len(trail)
+            border = since
+    return list(saved[0]), list(saved[1]), trail[since:]
+
+
+def unsaved_from(records: Sequence[dict[str, Any]]) -> int:
+    """Return how many records of a journal, from the first, tell what the store holds."""
+    for number in range(len(records) - 1, -1, -1):
+        if records[number]["op"] == "revert":
+            return number + 1
+        if records[number]["op"] == "saved":
+            return int(records[number].get("at", number + 1))
+    return 0
 
 
 def entry_of(number: int, line: Line) -> Entry:

@@ -96,6 +96,13 @@ class PlaneGrid(LabelGrid):
         super().__init__(levels, None)
         self._stack = stack
 
+    @classmethod
+    def of(cls, stack: Stack, grid: LabelGrid) -> PlaneGrid:
+        """Return a plane of a stack with what a grid holds."""
+        made = cls(stack, grid.below)
+        made._tiles, made._unsaved, made._top = grid._tiles, grid._unsaved, grid._top
+        return made
+
     def maximum(self) -> int:
         """Return the largest label that was ever in the stack."""
         return self._stack.maximum()
@@ -153,6 +160,13 @@ class Stack:
         if k not in self._grids:
             self._grids[k] = PlaneGrid(self, [_Plane(level, k) for level in self._levels])
         return self._grids[k]
+
+    def snapshot(self) -> Stack:
+        """Return the planes as they are now, for another thread."""
+        made = Stack(self._levels)
+        for k, grid in self._grids.items():
+            made._grids[k] = PlaneGrid.of(made, grid.snapshot())
+        return made
 
     def opened(self) -> dict[int, PlaneGrid]:
         """Return the planes that were looked at, and so may have changed."""

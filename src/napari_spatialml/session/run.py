@@ -23,6 +23,7 @@ from .changes import Change, EditColumn, EditLabels, EditShapes, EditValues, Put
 from .command import Command
 from .counting import index_first
 from .gather import gather
+from .measuring import Measuring
 from .proportions import ATTRIBUTE as DECONVOLUTIONS
 from .proportions import proven
 from .selection import (
@@ -55,6 +56,8 @@ class Job:
     revisions: tuple[tuple[Slot, int], ...]
     first: Callable[[Report], object] | None = None
     """What the result will need, and takes long to make: the index of the transcripts that cells count."""
+    after: Callable[[Any, Report], Any] | None = None
+    """What makes of the result what is stored, and takes long: cells are measured."""
 
     def __call__(self, report: Report = silent) -> Finished:
         """Run the method."""
@@ -64,12 +67,16 @@ class Job:
         if self.first is not None:
             self.first(part(report, 0.0, 0.1))
             report = part(report, 0.1, 1.0)
+        run = report if self.after is None else part(report, 0.0, 0.8)
         start = time.perf_counter()
         # sums in one order, whatever the number of cores: a replay elsewhere gives the same bits. On the
         # small matrices of these methods one thread is faster besides
         with threadpool_limits(limits=1, user_api="blas"):
-            result = method(*self.inputs, report)
-        return Finished(result, time.perf_counter() - start, fingerprint(self.inputs))
+            result = method(*self.inputs, run)
+        seconds = time.perf_counter() - start
+        if self.after is not None:
+            result = self.after(result, part(report, 0.8, 1.0))
+        return Finished(result, seconds, fingerprint(self.inputs))
 
     def forget(self) -> None:
         """Let go of what was kept in case the run is stopped."""
@@ -111,7 +118,8 @@ def prepare(session: Session, method: Method, selection: Selection, *, resume: b
         first = index_first(session.document, selection.output, selection.image)
         if in_tiles(session.document, selection):
             return slide_job(Job(method, selection, (), revisions, first), session.document, resume=resume)
-        return Job(method, selection, gather(session.document, selection), revisions, first)
+        after = Measuring(session.document, selection)
+        return Job(method, selection, gather(session.document, selection), revisions, first, after)
     if isinstance(selection, RegistrationSelection):
         from .aligning import aligning_job
 

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import DocumentError
+from ..core.report import Report, part, silent
+from ..errors import Cancelled, DocumentError
 from .changes import Slot
 from .chunks import record_largest
 from .displacements import FIELDS
@@ -27,8 +28,20 @@ from .journal import Journal
 from .patching import move_chunks
 from .planes import stack_name
 from .staging import plain_section, stage
+from .writing import write_elements
 
-__all__ = ["HOME", "finish", "interrupted", "save_changes", "save_whole", "set_aside", "settle"]
+__all__ = [
+    "HOME",
+    "carry_out",
+    "finish",
+    "interrupted",
+    "put_in_place",
+    "set_aside",
+    "settle",
+    "stage_changes",
+    "steps_of",
+    "write_store",
+]
 
 HOME = "spatialml"
 """The folder inside a store that holds the journal and, for moments, what is being saved."""
@@ -47,8 +60,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def save_whole(document: Document, path: Path, journal: Journal) -> None:
-    """Write the document to a new store with its journal; it is there whole or not at all.
+def write_store(document: Document, path: Path, report: Report = silent) -> Path:
+    """Write the document to a new store that is not at its place yet; `put_in_place` moves it there.
 
     Raises
     ------
@@ -59,25 +72,54 @@ def save_whole(document: Document, path: Path, journal: Journal) -> None:
         raise DocumentError(f"'{path.name}' is there already.", "Choose another name, or move it away first.")
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    sdata, before = document.sdata, document.sdata.path
     try:
         with _quiet():
-            plain_section(document).write(partial)
+            write_elements(plain_section(document), partial, part(report, 0.0, 0.95))
             _record_largest(document, partial)
             write_fields(document, partial, tuple(s[1] for s in document.slots() if s[0] == "fields"))
         (partial / HOME).mkdir()
-        journal.copy_to(partial / HOME / "journal.log", {"op": "saved"})
+        report(0.95, "Waiting for the disk")
         all_on_disk(partial)
-        partial.replace(path)
-        on_disk(path.parent)
+    except Cancelled:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     except Exception as error:  # SpatialData, anndata, zarr and the disk each raise their own
         shutil.rmtree(partial, ignore_errors=True)
-        sdata.path = before
-        raise DocumentError(
-            f"The section could not be written to '{path}' ({_why(error)}).",
-            "Free some disk space or choose another place; your work is kept in the journal.",
-        ) from error
-    sdata.path = path
+        raise _not_written(path, error) from error
+    return partial
+
+
+def put_in_place(partial: Path, path: Path, journal: Journal, record: dict[str, Any]) -> None:
+    """Give a store from `write_store` its journal and its place; it is there whole or not at all.
+
+    Parameters
+    ----------
+    partial, path
+        The store, and its place.
+    journal
+        What has been done.
+    record
+        Says what of it is saved.
+
+    Raises
+    ------
+    DocumentError
+        When the disk is full or cannot be written.
+    """
+    try:
+        journal.copy_to(partial / HOME / "journal.log", record)
+        partial.replace(path)
+        on_disk(path.parent)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: Exception) -> DocumentError:
+    return DocumentError(
+        f"The section could not be written to '{path}' ({_why(error)}).",
+        "Free some disk space or choose another place; your work is kept in the journal.",
+    )
 
 
 def _record_largest(document: Document, store: Path) -> None:
@@ -92,19 +134,50 @@ def _record_largest(document: Document, store: Path) -> None:
             record_largest(zarr.open_group(store / "labels" / name, mode="r+"), largest)
 
 
-def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replaced: frozenset[Slot]) -> int:
-    """Write what changed into the store.
+def stage_changes(
+    document: Document, store: Path, dirty: Iterable[Slot], replaced: frozenset[Slot], report: Report = silent
+) -> dict[str, Any]:
+    """Put what changed beside the store's own data, on the disk; return the intent that `carry_out` takes.
 
     Parameters
     ----------
     document
-        What to save.
+        What to save. No other thread changes it.
     store
         Its store.
     dirty
         The addresses that differ from the store.
     replaced
         Labels and tables that are new or replaced as a whole: not only painted on, not only some rows changed.
+    report
+        Progress.
+
+    Raises
+    ------
+    DocumentError
+        When the disk is full or cannot be written. The store is then as before.
+    """
+    home = store / HOME
+    staging = home / "staging"
+    _sweep(home)
+    try:
+        _check_targets(store, dirty, replaced)
+        staging.mkdir(parents=True)
+        with _quiet():
+            intent = stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced, part(report, 0.0, 0.95))
+        report(0.95, "Waiting for the disk")
+        all_on_disk(staging)  # a power failure must not leave an intent that names what is not there
+    except (DocumentError, Cancelled):
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    except Exception as error:  # SpatialData, anndata, zarr and the disk each raise their own
+        shutil.rmtree(staging, ignore_errors=True)
+        raise _not_saved(error) from error
+    return intent
+
+
+def carry_out(store: Path, intent: dict[str, Any]) -> int:
+    """Write the intent down, then do what it says. `settle` comes after it, when the journal knows of the save.
 
     Returns
     -------
@@ -114,30 +187,13 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
     Raises
     ------
     DocumentError
-        When the disk is full or cannot be written. The store is then as before.
+        When the disk is full or cannot be written. The store is then as before, or the next start completes it.
     """
-    home = store / HOME
-    staging = home / "staging"
-    if interrupted(store):  # a save that stopped halfway in this session: what it staged is complete
-        finish(store)
-        settle(store)
-    _sweep(home)
     try:
-        _check_targets(store, dirty, replaced)
-        staging.mkdir(parents=True)
-        with _quiet():
-            intent = stage(document, store, staging, {kept_slot(s) for s in dirty}, replaced)
-        all_on_disk(staging)  # a power failure must not leave an intent that names what is not there
-        write_whole(home / "intent.json", json.dumps(intent).encode())
-    except DocumentError:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    except Exception as error:  # SpatialData, anndata, zarr and the disk each raise their own
-        shutil.rmtree(staging, ignore_errors=True)
-        raise DocumentError(
-            f"The changes could not be saved ({_why(error)}).",
-            "Free some disk space, then save again, or save to a new place; your work is kept in the journal.",
-        ) from error
+        write_whole(store / HOME / "intent.json", json.dumps(intent).encode())
+    except Exception as error:
+        shutil.rmtree(store / HOME / "staging", ignore_errors=True)
+        raise _not_saved(error) from error
     try:
         finish(store)
     except Exception as error:
@@ -146,6 +202,13 @@ def save_changes(document: Document, store: Path, dirty: Iterable[Slot], replace
             "Free some disk space and save again; the next start completes it too.",
         ) from error
     return sum(len(painted["move"]) + len(painted["remove"]) for painted in intent["painted"])
+
+
+def _not_saved(error: Exception) -> DocumentError:
+    return DocumentError(
+        f"The changes could not be saved ({_why(error)}).",
+        "Free some disk space, then save again, or save to a new place; your work is kept in the journal.",
+    )
 
 
 def _why(error: Exception) -> str:
@@ -209,6 +272,12 @@ def settle(store: Path) -> None:
     _sweep(store / HOME)
 
 
+def steps_of(store: Path) -> int | None:
+    """Return how many records the journal had when an interrupted save began; None where it does not say."""
+    told = json.loads((store / HOME / "intent.json").read_text()).get("at")
+    return told if isinstance(told, int) else None
+
+
 def set_aside(store: Path) -> None:
     """Keep an intent that cannot be carried out out of the way, so that the store can be opened."""
     (store / HOME / "intent.json").replace(store / HOME / "intent.damaged.json")
@@ -250,8 +319,8 @@ def _name_columns(store: Path, table: str) -> None:
     """Make anndata's list of columns say what is there."""
     import zarr
 
-    for part in ("obs", "var"):
-        frame: Any = zarr.open_group(store / "tables" / table / part, mode="r+", use_consolidated=False)
+    for side in ("obs", "var"):
+        frame: Any = zarr.open_group(store / "tables" / table / side, mode="r+", use_consolidated=False)
         present = set(frame.keys()) - {frame.attrs.get("_index", "_index")}
         order = [c for c in frame.attrs["column-order"] if c in present]
         if {*order} != present or len(order) != len(frame.attrs["column-order"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 from filelock import FileLock
 from psygnal import Signal
 
+from ..core.report import Report, silent
 from ..errors import DocumentError, SpatialMLError
 from .changes import Change, Put, Slot
 from .command import Command
@@ -19,8 +21,8 @@ from .history import Entry, entry_of, fold, who
 from .homes import locked, of_another, state_folder, state_home
 from .journal import Journal, Line
 from .names import check_names
-from .planes import stack_name
-from .saving import HOME, finish, save_changes, save_whole, set_aside, settle
+from .save import Save
+from .saving import HOME, finish, interrupted, set_aside, settle, steps_of
 
 __all__ = ["Entry", "Session"]
 
@@ -52,6 +54,9 @@ class Session:
         self._dirty: set[Slot] = set()
         self._pending: list[tuple[str, Entry]] = []
         self._replaced: set[Slot] = set()
+        self._save: Save | None = None
+        self._hands_off = threading.RLock()
+        """Held by each step, and by a save in another thread while it puts things in place."""
         self._lock = lock or locked(home)
         self.read_only = not self._lock.is_locked
         self._journal = Journal(home / "journal.log", read_only=self.read_only)
@@ -90,7 +95,7 @@ class Session:
         home = store / HOME if ours else state_home(str(store))
         lock, trouble = locked(home), ""
         try:
-            finished, trouble = _finished(store) if ours and lock.is_locked else (False, "")
+            finished, at, trouble = _finished(store) if ours and lock.is_locked else (False, None, "")
             document = Document(open_files(store, um_per_unit=um_per_unit))
             if not ours and lock.is_locked and of_another(home, store):
                 trouble = _put_aside(home, store)
@@ -101,8 +106,9 @@ class Session:
         session.trouble = " ".join(t for t in (trouble, session.trouble) if t)
         if not ours:  # it may have been scaled to µm, which the first save has to write down
             session._dirty |= set(document.transform_slots()) | {("attrs", "um_per_unit")}
-        if finished:
-            session._append({"op": "saved"})
+        if finished:  # what was done while that save ran is not in the store
+            later = at is not None and at < len(session._journal.lines)
+            session._append({"op": "saved", "at": at} if later else {"op": "saved"})
             settle(store)
             session.recoverable = session._fold()
         if recover:
@@ -133,6 +139,10 @@ class Session:
 
         A step that cannot be done again ends it: `trouble` says so, and the steps before it stay.
         """
+        with self._hands_off:
+            return self._recover()
+
+    def _recover(self) -> int:
         steps, self._pending, self.recoverable = self._pending, [], 0
         for number, (op, entry) in enumerate(steps):
             try:
@@ -162,13 +172,19 @@ class Session:
 
     def discard(self) -> None:
         """Forget what was done after the last save and not recovered."""
-        if self._pending:
-            self._append({"op": "revert"})
-            self._pending = []
-            self.recoverable = 0
+        with self._hands_off:
+            if self._pending:
+                self._append({"op": "revert"})
+                self._pending = []
+                self.recoverable = 0
 
     def close(self) -> None:
-        """Let go of the journal and the lock. What is not saved stays in the journal."""
+        """Let go of the journal and the lock. What is not saved stays in the journal.
+
+        A save that still runs in another thread stops, unless it puts things in place already.
+        """
+        if self._save is not None:
+            self._save.give_up()
         self._journal.close()
         self._lock.release()
         if not self._journal.lines and self.home.parent == state_folder() and not self.read_only:
@@ -196,10 +212,11 @@ class Session:
         """
         if not command.changes:
             return
-        check_names(self.document, command.changes)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = self._journalled({"op": "do", "when": now, "who": self.reader}, command, command)
-        self._step("do", entry)
+        with self._hands_off:
+            check_names(self.document, command.changes)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            entry = self._journalled({"op": "do", "when": now, "who": self.reader}, command, command)
+            self._step("do", entry)
         self._tell(command.touched)
 
     def join(self, command: Command, number: int) -> bool:
@@ -222,11 +239,12 @@ class Session:
         if last is None or last.number != number or not command.changes:
             self.execute(command)
             return False
-        check_names(self.document, command.changes)
-        both = last.command.joined(command)
-        entry = self._journalled({"op": "join", "when": last.when, "who": last.who}, both, command)
-        self._done[-1] = entry
-        self._undone.clear()
+        with self._hands_off:
+            check_names(self.document, command.changes)
+            both = last.command.joined(command)
+            entry = self._journalled({"op": "join", "when": last.when, "who": last.who}, both, command)
+            self._done[-1] = entry
+            self._undone.clear()
         self._tell(command.touched)
         return True
 
@@ -251,9 +269,10 @@ class Session:
         if not self._done:
             return ""
         entry = self._done[-1]
-        self._append({"op": "undo"})
-        self._apply(entry.command.inverse())
-        self._step("undo", entry)
+        with self._hands_off:
+            self._append({"op": "undo"})
+            self._apply(entry.command.inverse())
+            self._step("undo", entry)
         self._tell(entry.command.touched)
         return entry.label
 
@@ -262,9 +281,10 @@ class Session:
         if not self._undone:
             return ""
         entry = self._undone[-1]
-        self._append({"op": "redo"})
-        self._apply(entry.command)
-        self._step("redo", entry)
+        with self._hands_off:
+            self._append({"op": "redo"})
+            self._apply(entry.command)
+            self._step("redo", entry)
         self._tell(entry.command.touched)
         return entry.label
 
@@ -333,58 +353,46 @@ class Session:
 
     # saving ----------------------------------------------------------------------------------
 
-    def save(self, path: Path | str | None = None) -> Path:
-        """Save what changed into the store, or everything to a new one.
+    def save(self, path: Path | str | None = None, report: Report = silent) -> Path:
+        """Save what changed into the store, or everything to a new one; return when it is done.
 
         Parameters
         ----------
         path
             The place of a new store; needed when the document has none yet.
+        report
+            Progress, and the place where a save is stopped.
 
         Raises
         ------
         DocumentError
             When no place is known, something is there already, or the disk is full.
         """
-        target = self.store if path is None else Path(path).resolve()
-        if target is None:
-            raise DocumentError("This section has not been saved yet.", "Choose where to save it: a name.zarr.")
-        if self.read_only and target == self.store:
-            raise DocumentError("This section is open in another window.", "Save it there, or save a copy.")
-        if target == self.store and not _is_current(target):
-            raise DocumentError(f"'{target.name}' is in an older format.", "Save it to a new place.")
-        if target == self.store:
-            self._move_home(target)
-            self.chunks_written = save_changes(self.document, target, self._dirty, frozenset(self._replaced))
-            self._append({"op": "saved"})
-            settle(target)
-        else:
-            if self.read_only and _length(self.home) != self._length:
-                raise DocumentError(
-                    "This section was changed in another window since it was opened here.",
-                    "Open it again, then save a copy.",
-                )
-            if self.store is not None and target.is_relative_to(self.store):
-                raise DocumentError(f"'{target.name}' would lie inside '{self.store.name}'.", "Choose another place.")
-            save_whole(self.document, target, self._journal)
-            if self.store is not None and not self.read_only:
-                self._append({"op": "revert"})  # what was not saved there is saved here
-            self.store = target
-            self._move_home(target)
-        self._mark_saved()
-        return target
+        save = self.saving(path)
+        try:
+            return save.write(report)
+        finally:
+            self.history_changed.emit()
 
-    def _mark_saved(self) -> None:
-        for name in {s[1] for s in self._dirty if s[0] == "labels"}:
-            if stack_name(name) in self.document.sdata.labels:
-                self.document.grid(name).mark_saved()
-        for entry in (*self._done, *self._undone):  # the files of what it replaced are gone: read it from the journal
-            if any(isinstance(c, Put) and len(c.slot) == 2 for c in entry.loaded):
-                entry.forget()
-        self._dirty.clear()
-        self._replaced.clear()
-        self._saved = tuple(e.number for e in self._done)
-        self.history_changed.emit()
+    def saving(self, path: Path | str | None = None) -> Save:
+        """Return a save of what is there now. Its ``write`` may run in another thread while steps are done here.
+
+        Parameters
+        ----------
+        path
+            As for `save`.
+
+        Raises
+        ------
+        DocumentError
+            When no place is known, something is there already, or another save runs.
+        """
+        return Save(self, None if path is None else Path(path))
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether the section, read only here, was changed in another window since it was opened."""
+        return self.read_only and _length(self.home) != self._length
 
     def _move_home(self, store: Path) -> None:
         """Keep the journal in the store from now on.
@@ -424,13 +432,21 @@ def _length(home: Path) -> int:
     return journal.stat().st_size if journal.exists() else 0
 
 
-def _finished(store: Path) -> tuple[bool, str]:
-    """Complete a save that was interrupted. Return whether there was one, and what went wrong."""
+def _finished(store: Path) -> tuple[bool, int | None, str]:
+    """Complete a save that was interrupted.
+
+    Returns
+    -------
+    tuple
+        Whether there was one, how many records of the journal it counts where it says so, and what went wrong.
+    """
     try:
-        return finish(store), ""
+        at = steps_of(store) if interrupted(store) else None
+        return finish(store), at, ""
     except Exception as error:  # a damaged intent must not keep the store closed
         set_aside(store)
-        return False, f"An interrupted save of '{store.name}' could not be completed ({type(error).__name__}: {error})."
+        why = f"An interrupted save of '{store.name}' could not be completed ({type(error).__name__}: {error})."
+        return False, None, why
 
 
 def _put_aside(home: Path, store: Path) -> str:
@@ -445,7 +461,3 @@ def _put_aside(home: Path, store: Path) -> str:
     (home / "store.txt").unlink()
     of_another(home, store)
     return f"Unsaved steps were made on another '{store.name}'; they were put aside as '{aside.name}'."
-
-
-def _is_current(store: Path) -> bool:
-    return (store / "zarr.json").exists()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.report import Report, part, silent
 from .changes import Slot
 from .displacements import FIELDS
 from .document import ELEMENT_TYPES, Document
@@ -17,6 +18,7 @@ from .patching import stage_chunks
 from .planes import stack_name
 from .rows import plain
 from .table_parts import write_part
+from .writing import write_elements
 
 __all__ = ["plain_section", "stage"]
 
@@ -30,7 +32,12 @@ def plain_section(document: Document) -> Any:
 
 
 def stage(
-    document: Document, store: Path, staging: Path, dirty: set[Slot], replaced: frozenset[Slot]
+    document: Document,
+    store: Path,
+    staging: Path,
+    dirty: set[Slot],
+    replaced: frozenset[Slot],
+    report: Report = silent,
 ) -> dict[str, Any]:
     """Put everything new under ``staging`` and return what `finish` has to do with it."""
     edited = {s for s in dirty if len(s) == 2 and s[0] in ("labels", "tables") and s not in replaced}
@@ -42,12 +49,17 @@ def stage(
         | _followers(document, {s[1] for s in labels})
         | ({s for s in dirty if len(s) == 2 and s[0] in ELEMENT_TYPES} - labels - rows)
     )
-    swaps = _stage_elements(document, staging, set(wholes))
+    swaps = _stage_elements(document, staging, set(wholes), part(report, 0.0, 0.6))
     columns = sorted(s for s in dirty if s[0] == "tables" and len(s) == 4 and s[:2] not in wholes | _apart(s, rows))
     parts = [part for slot in sorted(rows) for part in _parts(document, store, slot[1])]
-    swaps += [_stage_part(document, staging, slot) for slot in columns]
-    swaps += [_stage_value(staging, slot, value) for slot, value in parts]
+    for k, column in enumerate(columns):
+        report(0.6 + 0.1 * k / len(columns), f"Writing {column[-1]}")
+        swaps.append(_stage_part(document, staging, column))
+    for k, (slot, value) in enumerate(parts):
+        report(0.7 + 0.2 * k / len(parts), f"Writing {slot[1]}")
+        swaps.append(_stage_value(staging, slot, value))
     swaps += _stage_fields(document, staging, sorted(s[1] for s in dirty if s[0] == "fields"))
+    report(0.9, "Packing labels" if painted else "")
     moved = {s[1:3] for s in dirty if s[0] == "transforms" and s[1:3] not in wholes}
     return {
         "swaps": swaps,
@@ -93,20 +105,20 @@ def _parts(document: Document, store: Path, name: str) -> Iterator[tuple[Slot, A
     if x is not None:
         yield ("tables", name, "X"), x
     yield ("tables", name, "obs"), table.obs
-    for part in ("obsm", "layers"):
-        held = dict(getattr(table, part).items())
-        there = {p.name for p in (store / "tables" / name / part).glob("*") if p.is_dir()}
+    for side in ("obsm", "layers"):
+        held = dict(getattr(table, side).items())
+        there = {p.name for p in (store / "tables" / name / side).glob("*") if p.is_dir()}
         for key in sorted(there | held.keys()):
-            yield ("tables", name, part, key), held.get(key)
+            yield ("tables", name, side, key), held.get(key)
 
 
-def _stage_elements(document: Document, staging: Path, wholes: set[Slot]) -> list[dict[str, str]]:
+def _stage_elements(document: Document, staging: Path, wholes: set[Slot], report: Report) -> list[dict[str, str]]:
     from spatialdata import SpatialData
 
     present = {s[1]: document.get(s) for s in wholes if document.get(s) is not None}
     if present:
         held = {name: _written(document, name) for name in present}
-        SpatialData.init_from_elements(held).write(staging / "elements.zarr")
+        write_elements(SpatialData.init_from_elements(held), staging / "elements.zarr", report)
     return [
         {"target": "/".join(s), "staged": f"elements.zarr/{'/'.join(s)}" if s[1] in present else ""}
         for s in sorted(wholes)

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..core import Alignment, Embedding, Masks, Proportions
-from ..core.transform import Affine
 from ..errors import BadInput
-from .cells import measure, table_name
+from .cells import table_name
 from .changes import Change, Put
-from .counting import Counts, count_all, counted_again, with_counts
-from .document import GLOBAL, Document
-from .elements import LabelsElement, matrices, new_labels
-from .gather import full_resolution, pixel_size
-from .linking import entries_of, ids_beside, partner_of
+from .counting import Counts, with_counts
+from .document import Document
+from .elements import LabelsElement
+from .linking import entries_of
+from .measuring import Measured, Measuring, places_of
 from .proportions import Deconvolved, stored_proportions
 from .selection import (
     DeconvolutionSelection,
@@ -40,7 +39,7 @@ def store(document: Document, selection: Selection, result: Any) -> tuple[list[C
     BadInput
         When the result is not of the selection's kind.
     """
-    if isinstance(selection, SegmentationSelection) and isinstance(result, Masks):
+    if isinstance(selection, SegmentationSelection) and isinstance(result, Masks | Measured):
         return _masks(document, selection, result)
     if isinstance(selection, SegmentationSelection) and isinstance(result, SlideMasks):
         return _slide(document, selection, result)
@@ -80,31 +79,12 @@ def put_entry(document: Document, key: str, entry: str, value: Any) -> Put:
     return Put(("attrs", key), old, new or None)
 
 
-def places_of(document: Document, selection: SegmentationSelection) -> dict[str, Any]:
-    """Return where the labels of a segmentation lie: one 3 × 3 matrix on (x, y, 1) a coordinate system."""
-    y0, _, x0, _ = selection.region or (0, 0, 0, 0)
-    shift = np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
-    return {s: (np.asarray(m) @ shift).tolist() for s, m in matrices(document.element(selection.image)).items()}
-
-
-def _masks(document: Document, selection: SegmentationSelection, result: Masks) -> tuple[list[Change], str]:
-    places, image = places_of(document, selection), selection.image
-    y0, _, x0, _ = selection.region or (0, 0, 0, 0)
-    pixels = full_resolution(document, image).isel(y=slice(y0, None), x=slice(x0, None))
-    labels, scores = np.asarray(result.labels), result.scores
-    partner = partner_of(document, selection.output, labels.shape, places)
-    if partner:
-        ids = ids_beside(labels, document.grid(partner).read())
-        labels = np.concatenate([[0], ids]).astype(np.int32)[labels]
-        scores = None if scores is None else np.asarray(scores)[np.argsort(ids)]
-    table = measure(labels, pixels, name=selection.output, pixel_size_um=pixel_size(document, image))
-    (points, choice), counts = counted_again(document, selection.output, places), None
-    if points:
-        cells = table.obs["instance_id"].to_numpy().astype(np.int32)
-        counts = count_all(document, points, labels, Affine.from_xy(places[GLOBAL]), cells, choice=choice)
-    if scores is not None:
-        table.obs["score"] = np.asarray(scores)
-    return _segmentation(document, selection, new_labels(labels, places), table, points, counts, partner)
+def _masks(document: Document, selection: SegmentationSelection, result: Masks | Measured) -> tuple[list[Change], str]:
+    measuring = Measuring(document, selection)
+    if isinstance(result, Masks) or result.rests_on != measuring.rests_on:  # what they were measured with has changed
+        result = measuring(result if isinstance(result, Masks) else result.masks)
+    found = result
+    return _segmentation(document, selection, found.element, found.table, found.points, found.counts, found.partner)
 
 
 def _slide(document: Document, selection: SegmentationSelection, result: SlideMasks) -> tuple[list[Change], str]:

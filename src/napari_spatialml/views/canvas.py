@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -52,14 +53,16 @@ class Canvas:
         kept = [spec for spec in self.specs if spec.key in self._layers]
         active = self.viewer.layers.selection.active
         added: list[Key] = []
-        for action in diff(kept, specs):
-            if isinstance(action, Remove):
-                self._remove(action.key)
-            elif isinstance(action, Add):
-                self._add(action.spec)
-                added.append(action.spec.key)
-            elif isinstance(action, Update):
-                update_layer(self._layers[action.spec.key], action.spec, action.changed)
+        actions = diff(kept, specs)
+        with self._at_once(sum(isinstance(action, Remove) for action in actions)):
+            for action in actions:
+                if isinstance(action, Remove):
+                    self._remove(action.key)
+                elif isinstance(action, Add):
+                    self._add(action.spec)
+                    added.append(action.spec.key)
+                elif isinstance(action, Update):
+                    update_layer(self._layers[action.spec.key], action.spec, action.changed)
         self.specs = tuple(specs)
         if active is not None and active in self.viewer.layers:
             self.viewer.layers.selection.active = active
@@ -108,9 +111,15 @@ class Canvas:
 
     def clear(self) -> None:
         """Take all our layers away."""
-        for key in list(self._layers):
-            self._remove(key)
+        with self._at_once(len(self._layers)):
+            for key in list(self._layers):
+                self._remove(key)
         self.specs = ()
+
+    def _at_once(self, removed: int) -> AbstractContextManager[Any]:
+        """Let napari put its scene in order once: for each layer removed it collects all garbage of the program."""
+        batch = getattr(self.viewer.layers, "batched_update", nullcontext)
+        return batch() if removed > 1 else nullcontext()
 
     def _add(self, spec: LayerSpec) -> None:
         layer = make_layer(spec)

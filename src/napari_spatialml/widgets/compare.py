@@ -10,7 +10,6 @@ import pandas as pd
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHeaderView,
     QTableWidget,
     QTableWidgetItem,
@@ -28,6 +27,7 @@ from .bring_in import BringIn
 from .file_dialogs import ask_where_to_save
 from .judging import JudgeBox
 from .messages import Message, MessageLine, tell
+from .name_box import NameBox
 from .number import DecimalField
 from .run_row import RunRow
 from .settle import SettleBox
@@ -51,7 +51,7 @@ class CompareDock(StepDock):
         self.found: Comparison | None = None
         self._moment: tuple[int, ...] = ()
         self._asked: tuple[str, str, str] = ("", "", "")
-        self.kind, self.a, self.b, self.classes = QComboBox(), QComboBox(), QComboBox(), QComboBox()
+        self.kind, self.a, self.b, self.classes = NameBox(), NameBox(), NameBox(), NameBox()
         for name, text in KINDS.items():
             self.kind.addItem(text, name)
         self.outline = DecimalField()

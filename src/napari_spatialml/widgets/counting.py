@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from ..core.report import Report
 from ..errors import DocumentError, Stale
@@ -17,6 +17,7 @@ from ..session.loose import Loose
 from ..session.transcript_source import Choice, quality_column
 from ..session.transcripts import points_with_genes
 from ..views.loose import find_loose, is_of_now
+from .name_box import NameBox
 from .number import DecimalField
 from .run_row import RunRow
 from .step import choose
@@ -47,7 +48,7 @@ class CountBox(QWidget):
         self._desk, self._labels = desk, labels
         self._begun: tuple[Session, int] | None = None
         self._of = ""
-        self.points, self.nuclei, self.image = QComboBox(), QComboBox(), QComboBox()
+        self.points, self.nuclei, self.image = NameBox(), NameBox(), NameBox()
         self.quality, self.controls = DecimalField(), QCheckBox("count controls and blanks")
         self.quality.setRange(0, 1000)
         self.quality.setDecimals(0)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ..io.reference import split_place
 from ..session import DeconvolutionSelection
 from ..session.proportions import ATTRIBUTE as DECONVOLUTIONS
 from ..session.references import OF_TABLE
+from .name_box import NameBox
 from .reference_check import Asked, ReferenceCheck
 from .reference_field import ReferenceField
 from .step import choose
@@ -41,7 +42,7 @@ class DeconvolveInputs(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.desk = desk
-        self.tables, self.reference, self.check = QComboBox(), ReferenceField(), ReferenceCheck()
+        self.tables, self.reference, self.check = NameBox(), ReferenceField(), ReferenceCheck()
         self.sample = QPushButton("Take the sample's reference")
         self.sample.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.sample.setToolTip(tooltip("Single cells simulated from the same tissue as the sample section."))

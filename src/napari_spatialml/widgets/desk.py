@@ -61,6 +61,7 @@ class Desk(QObject):
         self.legend: QObject | None = None
         self.hover: QObject | None = None
         self.opening: Any = None
+        self.saving: Any = None
         self.indexing: Any = None
         self.looking: Any = None
         self.following: Any = None
@@ -202,11 +203,22 @@ class Desk(QObject):
         self._put_away(layers=False)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Let go when napari's window is deleted (closing alone may still be refused)."""
+        """Let go when napari's window is deleted (closing alone may still be refused); let a save end first."""
+        if event.type() == QEvent.Type.Close and watched is self._window and self._closes_later():
+            event.ignore()
+            return True
         if event.type() == QEvent.Type.DeferredDelete and watched is self._window:
             # a turn later: neither the desk nor the window, which it holds, must die within the window's event
             QTimer.singleShot(0, partial(release, self.viewer))
         return False
+
+    def _closes_later(self) -> bool:
+        """Whether a save has to end before the person's window closes; a program that closes it waits for none."""
+        window = self._window
+        if self.saving is None or not window._qt_viewer.isVisible() or not self.saving.first(window.close):
+            return False
+        self.told.emit("info", "The section is being saved; the window closes when that is done.")
+        return True
 
     def _connections(self, presenter: Presenter) -> tuple[tuple[Any, Any], ...]:
         return (
@@ -271,10 +283,12 @@ def desk_of(viewer: Any) -> Desk:
         from .legend import Legends
         from .looking_desk import Looking
         from .opening import Opening
+        from .saving import Saving
 
         desk = Desk(viewer)
         _DESKS[id(viewer)] = desk
         desk.opening = Opening(desk)
+        desk.saving = Saving(desk)
         desk.indexing = Indexing(desk)
         desk.following = Following(desk)
         desk.legend = Legends.over_canvas(desk)

@@ -14,6 +14,7 @@ from ..session.domain_agreement import Agreement, agreement
 from ..session.labelling import labelling, labellings
 from .domain_window import in_a_line
 from .matrix_map import MatrixMap
+from .name_box import NameBox
 from .style import SPACING, Quiet, tooltip
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class AgreementPage(QWidget):
         super().__init__(window)
         self.window_of = window
         self.found: Agreement | None = None
-        self.other, self.colour_button = QComboBox(), QPushButton("Show it")
+        self.other, self.colour_button = NameBox(), QPushButton("Show it")
         self.matrix, self.pair, self.about = MatrixMap(shares=True), Quiet(), Quiet()
         self.figures = [(QLabel(), QLabel(), Quiet()) for _ in range(_MOST)]
         self._key = self._token = ""

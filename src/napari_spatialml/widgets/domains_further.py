@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..io.reference import INSIDE
 from ..session.domain_maps import about_map
 from .correction_row import CorrectionRow
 from .domains_inputs import goes_with
 from .file_dialogs import ask_for_folder
+from .name_box import NameBox
 from .step import choose
 from .style import SPACING, Rows, Tool, tool_row, tooltip
 
@@ -46,7 +47,7 @@ class FurtherPart(QWidget):
         self.table, self.column = "", ""
         self._wanted: dict[str, Any] = {}
         self.windows = tool_row([Tool("Markers…", "", self.open_markers), Tool("Compare…", "", self.open_compare)])
-        self.targets, self.rows = QComboBox(), Rows()
+        self.targets, self.rows = NameBox(), Rows()
         self.rows.add("Other section", self.targets, "A table with the same features, to be divided as this one is.")
         self.use = CorrectionRow(
             desk,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..core.patch import Window
 from ..core.report import Report
@@ -15,6 +15,7 @@ from ..session import Command, Session, correct
 from ..views.correcting import pixels_in_view, require_one_view
 from .desk import Desk
 from .hand import length_field
+from .name_box import NameBox
 from .run_row import RunRow
 from .step import choose
 from .style import SPACING, Heading, Rows
@@ -36,7 +37,7 @@ class Expanding(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
-        self.nuclei, self.into, self.limit = QComboBox(), QComboBox(), length_field(3.0, 0.1, 50.0)
+        self.nuclei, self.into, self.limit = NameBox(), NameBox(), length_field(3.0, 0.1, 50.0)
         self.into.setEditable(True)
         self.where = Choices({"": "All", "view": "In view", "hand": "One by one"})
         self.where.choose("")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..views.looking import MODES, comparable
+from .name_box import NameBox
 from .number import DecimalField
 from .step import choose
 from .style import SPACING, Quiet, Rows, Tool, tool_row
@@ -37,7 +38,7 @@ class ComparePanel(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
-        self.first, self.second = QComboBox(), QComboBox()
+        self.first, self.second = NameBox(), NameBox()
         self.edge, self.pace = DecimalField(), DecimalField()
         rows = Rows()
         for label, field, call in (("Show", self.first, self._again), ("against", self.second, self._again)):

@@ -141,6 +141,9 @@ class Opening(QObject):
         self.open(dict.fromkeys(paths))
 
     def _run(self, work: Callable[[Report], Any], what: str) -> None:
+        if self._desk.saving.first(lambda: self._run(work, what)):  # the store may be the one that is read
+            self._desk.told.emit("info", f"The section is being saved; {what} is opened when that is done.")
+            return
         self.question, self.running = None, True
         self._desk.runner.run(
             work,
@@ -155,6 +158,16 @@ class Opening(QObject):
         self.changed.emit()
 
     def _on_result(self, make: Callable[[], Session]) -> None:
+        if not self._desk.saving.first(lambda: self._take_late(make)):
+            self._take(make)
+
+    def _take_late(self, make: Callable[[], Session]) -> None:
+        try:
+            self._take(make)
+        except Exception as error:  # told where opening tells everything
+            self._on_error(error)
+
+    def _take(self, make: Callable[[], Session]) -> None:
         self._desk.take(make)
         self.running = False
         self.changed.emit()

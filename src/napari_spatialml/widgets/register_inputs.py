@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
 from ..session import GLOBAL, Document, RegistrationSelection
 from ..session.side_images import pictures_in
+from .name_box import NameBox
 from .step import choose
 from .style import SPACING, Rows
 
@@ -91,9 +92,9 @@ class RegisterInputs(QWidget):
 
     def __init__(self, changed: Callable[[], None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.moving, self.fixed = QComboBox(), QComboBox()
-        self.moving_image, self.fixed_image = QComboBox(), QComboBox()
-        self.moving_points, self.fixed_points, self.features = QComboBox(), QComboBox(), QComboBox()
+        self.moving, self.fixed = NameBox(), NameBox()
+        self.moving_image, self.fixed_image = NameBox(), NameBox()
+        self.moving_points, self.fixed_points, self.features = NameBox(), NameBox(), NameBox()
         self.refine = QCheckBox("Refine from here")
         self.refine.setToolTip("Go on from how the sides lie on each other now, instead of searching from anew.")
         self._rows = Rows()

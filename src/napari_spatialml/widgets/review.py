@@ -10,7 +10,7 @@ from typing import Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from ..core.report import Report
 from ..errors import SpatialMLError
@@ -22,6 +22,7 @@ from ..session.review import Review
 from ..views.review import Walk
 from .file_dialogs import ask_where_to_save
 from .messages import Message, MessageLine, tell
+from .name_box import NameBox
 from .review_queue import QueuePanel
 from .run_row import RunRow
 from .step import StepDock, choose, title_label
@@ -44,7 +45,7 @@ class ReviewDock(StepDock):
         """Make what is reviewed, the run, and the queue."""
         self.review: Review | None = None
         self.walk: Walk | None = None
-        self.labels, self.image, self.nuclei = QComboBox(), QComboBox(), QComboBox()
+        self.labels, self.image, self.nuclei = NameBox(), NameBox(), NameBox()
         self.inputs = Rows()
         self.inputs.add("Cells", self.labels, "The labels that are reviewed.")
         self._image_label = self.inputs.add("Image", self.image, "The image by which they are judged.")

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
-from ..errors import SpatialMLError
 from ..session import GLOBAL
 from ..session.saving import HOME
 from .colour_by import ColourField
 from .colour_scale import ColourScale
 from .elements import ElementList
 from .file_dialogs import ask_for_files, ask_for_folder, ask_where_to_save
-from .messages import Message, MessageLine, tell
+from .messages import Message, MessageLine
+from .name_box import NameBox
 from .opening_panel import OpeningPanel
+from .saving import SavingPanel
 from .selections import SelectionPart
 from .step import StepDock, choose, title_label
 from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, tool_row
@@ -42,7 +42,7 @@ class SectionDock(StepDock):
         self.recovery = MessageLine()
         self.elements = ElementList(self.desk)
         self.colour = ColourField(self.desk)
-        self.systems = QComboBox()
+        self.systems = NameBox()
         self.systems.setToolTip("What lies in this coordinate system is drawn, in micrometres.")
         self.systems.currentIndexChanged.connect(lambda _i: self._choose_system())
         self.elements.chosen.connect(self.colour.set_element)
@@ -60,7 +60,10 @@ class SectionDock(StepDock):
         self.notes = Quiet()
         head = (title_label(self.title), self.summary, self._tools(), OpeningPanel(self.desk), self.recovery)
         view = (Heading("Elements"), self.elements, self._rows, self.scale, self.selection, self._savers())
-        for part in (*head, *view, self.message, self.notes):
+        self.saving = SavingPanel(self.desk.saving)
+        self.desk.saving.changed.connect(self._follow_saving)
+        self.desk.saving.ended.connect(self._on_saved)
+        for part in (*head, *view, self.saving, self.message, self.notes):
             column.addWidget(part)
         column.addStretch(1)
         return body
@@ -107,16 +110,9 @@ class SectionDock(StepDock):
         ask_where_to_save(self, "Save the section", f"{self.desk.name or 'section'}.zarr", ".zarr", self.save_to)
 
     def save_to(self, path: Path | None) -> None:
-        """Save to a new store, or into the one that the section has."""
-        QGuiApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-        try:
-            target = self.session.save(path)
-        except (SpatialMLError, OSError) as error:
-            self.message.show_message(tell(error))
-        else:
-            self.message.show_message(Message("ok", f"{_SAVED} {target.name}."))
-        finally:
-            QGuiApplication.restoreOverrideCursor()
+        """Save beside the window to a new store, or into the one that the section has."""
+        self.message.show_message(None)
+        self.desk.saving.save(path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files."""
@@ -138,13 +134,24 @@ class SectionDock(StepDock):
         ]
 
     def _savers(self) -> QWidget:
-        return tool_row(
+        row = tool_row(
             [
                 Tool("Fit view", "Show the whole section.", self._fit),
                 Tool("Save", "Save what changed since the last save, and the history.", self.save),
                 Tool("Save as…", "Save everything to a new store.", self.save_as),
             ]
         )
+        self._save_buttons = [b for b in row.findChildren(QAbstractButton) if b.text() in ("Save", "Save as…")]
+        return row
+
+    def _follow_saving(self) -> None:
+        for button in self._save_buttons:
+            button.setEnabled(not self.desk.saving.running)
+
+    def _on_saved(self, message: Message) -> None:
+        self.message.show_message(message)
+        if message.level != "ok" and not self.isVisible():
+            self.desk.told.emit(message.level, f"{message.text} {message.hint}".strip())
 
     def _open_files(self) -> None:
         ask_for_files(self, self.desk.opening.open)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, QTimer
-from qtpy.QtWidgets import QComboBox, QCompleter, QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCompleter, QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
 from ..session.transcript_source import UNNAMED
 from ..session.transcripts import TranscriptIndex
@@ -16,6 +16,7 @@ from ..views.transcript_looks import TranscriptLook
 from ..views.transcripts import look_of, picture_now, said_of
 from .gene_list import GeneList
 from .messages import Message, MessageLine
+from .name_box import NameBox
 from .step import StepDock, choose, title_label
 from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, thin_bar, tool_row
 from .transcript_filters import TranscriptFilters
@@ -31,7 +32,7 @@ class TranscriptsDock(StepDock):
 
     def make(self) -> QWidget:
         """Make the part that is shown while a section is open."""
-        self.points = QComboBox()
+        self.points = NameBox()
         self.points.setToolTip("The points of the section that name their genes.")
         self.points.currentIndexChanged.connect(lambda _i: self.refresh_now())
         self.search, self.genes, self.filters = QLineEdit(), GeneList(), TranscriptFilters()

@@ -114,6 +114,7 @@ class Header(QWidget):
             layout.addWidget(part)
         desk.opened.connect(self.follow)
         desk.history_changed.connect(self.follow)
+        desk.saving.changed.connect(self.follow)
         self.follow()
 
     def changeEvent(self, event: QEvent) -> None:
@@ -139,6 +140,8 @@ class Header(QWidget):
         words, colour = ("unsaved", level_colour(self, "warning")) if session.unsaved else ("saved", mix(self, 0.7))
         if session.read_only:
             words, colour = "read only", level_colour(self, "warning")
+        if self._desk.saving.running:
+            words, colour = "saving…", mix(self, 0.7)
         dot = level_colour(self, "warning" if words != "saved" else "ok").name()
         self.saved.setText(f'<span style="color:{dot}">●</span> <span style="color:{colour.name()}">{words}</span>')
 
@@ -181,6 +184,8 @@ class Workbench(QWidget):
         self.bar = StepBar(self.tabs)
         self.tabs.currentChanged.connect(self._leave)
         self.desk.step_wanted.connect(self.go_to)
+        self.desk.opening.changed.connect(self._show_question)
+        self.desk.opening.failed.connect(lambda _error: self.go_to(SectionDock.title))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -202,6 +207,11 @@ class Workbench(QWidget):
         self.tabs.setCurrentWidget(dock)
         dock.refresh_now()
         return dock
+
+    def _show_question(self) -> None:
+        """Go where opening asks for a unit: a file may be dropped on the canvas in any step."""
+        if self.desk.opening.question is not None:
+            self.go_to(SectionDock.title)
 
     def _leave(self, index: int) -> None:
         presenter = self.desk.presenter
