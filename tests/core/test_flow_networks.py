@@ -70,13 +70,31 @@ def test_what_is_spare_is_left_out_and_the_rest_is_the_same(kind: str, spare: tu
     assert torch.allclose(less, whole[..., top : 264 - bottom, left : 280 - right], atol=1e-5)
 
 
+@pytest.mark.parametrize("unsaid", [(0, 0, 0, 0), (100, 0, 85, 131)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_tiles_that_go_together_as_on_an_accelerator_agree_with_the_whole(
+    kind: str, unsaid: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, planes = network(kind), np.random.default_rng(4).random((3, 301, 517), dtype=np.float32)
+    whole = run(net, planes)
+    monkeypatch.setattr(flow_inference, "TILE", 264)
+    together: list[int] = []
+    net.register_forward_pre_hook(lambda _, given: together.append(len(given[0])))
+    found = flow_inference.outputs(
+        net, planes, 3, "cpu:0", flow_inference.silent, unsaid
+    )  # any but "cpu" takes batches
+    top, bottom, left, right = unsaid
+    said = np.s_[:, top : 301 - bottom, left : 517 - right]
+    assert max(together) == 3 and np.abs(found - whole)[said].max() < 1e-4
+
+
 @pytest.mark.parametrize("tile", [264, 1088])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_need_not_be_said_changes_nothing_else(kind: str, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     net, planes = network(kind), np.random.default_rng(2).random((3, 301, 517), dtype=np.float32)
     whole = run(net, planes)
     monkeypatch.setattr(flow_inference, "TILE", tile)
-    some = flow_inference.outputs(net, planes, 3, "cpu", flow_inference.silent, (100, 0, 85, 131))
+    some = flow_inference.outputs(net, planes, 1, "cpu", flow_inference.silent, (100, 0, 85, 131))
     assert np.abs(some - whole)[:, 100:, 85:-131].max() < 1e-4
     assert not some[:, :100].any() and not some[:, :, :85].any() and not some[:, :, -131:].any()
 
