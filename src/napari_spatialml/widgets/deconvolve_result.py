@@ -87,7 +87,7 @@ class ResultPart(QWidget):
         self.results = QComboBox()
         self.results.activated.connect(lambda _i: self._read())
         self.shown = Shown(desk)
-        self.flags, self.nothing = Quiet(), Quiet("No proportions yet. Choose a reference and press Run.")
+        self.flags, self.nothing = Quiet(), Quiet("No proportions yet: press Run.")
         self.flags.setToolTip(tooltip(_FLAGGED))
         self.composition = CompositionPanel(desk)
         self.results_rows = Rows()
