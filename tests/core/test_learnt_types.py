@@ -107,8 +107,9 @@ def test_too_little_to_learn_from_is_refused_and_little_is_said():
         Autoencoder()(Spots(counts[:, :3], GENES[:3]), None)
     with pytest.raises(BadInput, match="One type has all"):
         Autoencoder(n_types=1)(Spots(counts, GENES), None)
-    told = Autoencoder(n_types=5)(Spots(counts, GENES), None).notes
+    told = Autoencoder(n_types=5, share="RNA")(Spots(counts, GENES), None).notes
     assert len(told) == 1 and told[0].startswith("Only 60 spots for 5 learnt types")
+    assert "of the counts" in Autoencoder(n_types=2)(Spots(counts, GENES), None).notes[0], "not of cells, as asked"
     empty = np.vstack([counts, np.zeros((1, 200))])
     assert np.allclose(Autoencoder(n_types=5)(Spots(empty, GENES), None).values[-1], 0.2)
 

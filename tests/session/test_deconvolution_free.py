@@ -52,13 +52,47 @@ def test_the_hand_corrects_a_learnt_type_and_the_fit_after_it_keeps_the_types(se
     assert np.allclose(frame_again[name].to_numpy()[:2], 0.7)
 
 
+def test_a_learnt_type_is_named_in_all_that_keeps_it(session, tmp_path):
+    before = learnt(session)
+    old, state = before.columns[1], session.document.fingerprints()
+    given = {"table": TABLE, "rows": [0, 1], "cell_type": old, "value": 0.7}
+    session.execute(correct(session.document, "override-proportion", **given))
+    named = {"table": TABLE, "column": "proportions_dominant", "old": old}
+    session.execute(
+        correct(session.document, "set-colour", column="proportions_dominant", category=old, colour="#102030")
+    )
+    session.execute(correct(session.document, "rename-category", **named, new=" duct "))
+    held = session.document.table(TABLE)
+    for part in (held.obsm, held.varm):
+        for name, frame in part.items():
+            if name.startswith("proportions"):
+                assert list(frame.columns) == [before.columns[0], "duct", before.columns[2]], name
+    assert list(held.obs["proportions_dominant"].cat.categories)[1] == "duct"
+    assert session.document.colours("proportions_dominant") == {"duct": "#102030"}
+    assert old not in repr(session.document.sdata.attrs)
+    refit_now(session, TABLE)
+    after = session.document.table(TABLE).obsm["proportions"]
+    assert list(after.columns)[1] == "duct" and np.allclose(after["duct"].to_numpy()[:2], 0.7)
+    session.save()
+    again = Session.open_store(tmp_path / "section.zarr")
+    assert again.document.table(TABLE).obsm["proportions"].equals(after)
+    again.close()
+    for new in (before.columns[0], "a/b", "  "):
+        with pytest.raises(BadInput):
+            correct(session.document, "rename-category", **{**named, "old": "duct"}, new=new)
+    session.jump(1)
+    assert session.document.fingerprints() == state
+
+
 def test_a_replay_gives_the_same_bits(session, tmp_path):
-    learnt(session)
+    frame = learnt(session)
+    given = {"table": TABLE, "column": "proportions_dominant", "old": frame.columns[0], "new": "duct"}
+    session.execute(correct(session.document, "rename-category", **given))
     session.save()
     found = read_recipe(write_recipe(session, tmp_path / "recipe.json"))
     with scratch(tmp_path / "section.zarr") as other:
-        (step,) = replay(found, other)
-    assert step.identical and step.note == ""
+        steps = replay(found, other)
+    assert len(steps) == 2 and all(step.identical and step.note == "" for step in steps)
 
 
 def test_a_method_that_needs_a_reference_says_so_and_names_one_that_does_not(session):

@@ -74,6 +74,13 @@ def test_everything_that_a_method_gives_is_stored_and_read_back(section):
     assert about["method"] == "learning" and about["parameters"] == {"steps": 3} and about["types"] == list(TYPES)
 
 
+def test_a_type_of_the_reference_keeps_its_name(section):
+    before = state_of(section)
+    with pytest.raises(BadInput, match="type of the reference"):
+        do(section, "rename-category", column="proportions_dominant", old=TYPES[0], new="other")
+    assert state_of(section) == before
+
+
 def test_another_method_takes_away_what_it_does_not_give(section, reference):
     run(section, NNLS(), selected(reference))
     table = section.document.table(TABLE)

@@ -289,6 +289,22 @@ def test_only_a_method_that_learns_types_runs_without_a_reference_and_its_form_s
     columns = list(desk.session.document.table("spot_counts").obsm["proportions"].columns)
     assert len(columns) == 3 and all(name.startswith("Type ") for name in columns)
     assert dock.result.held.types == tuple(columns)
+    shown = dock.result.shown
+    shown.show_type(columns[1])
+    shown.layers.click()
+    assert shown.name.isVisible() and shown.name.text() == columns[1]
+    shown.name.setText("duct")
+    shown.name.editingFinished.emit()
+    qtbot.waitUntil(lambda: dock.result.held.types == (columns[0], "duct", columns[2]))
+    dock.refresh_now()
+    assert desk.presenter.colour_of("spots").key == "obsm/proportions/duct" and shown.type.currentData() == "duct"
+    assert "spots: duct" in desk.viewer.layers and f"spots: {columns[1]}" not in desk.viewer.layers
+    shown.name.setText(columns[0])
+    shown.name.editingFinished.emit()
+    assert shown.name.text() == "duct", "a name that is taken is refused, and said"
+    desk.session.undo()
+    dock.refresh_now()
+    assert dock.result.held.types == tuple(columns) and shown.name.text() in columns
     dock.panel.set_method(method("deconvolution", "nnls")())
     dock.refresh_now()
     assert "Choose a reference" in dock.waiting_for() and not dock.inputs.free.isVisible()

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .proportions import unusually_uncertain
+from .constraints import key_of
+from .proportions import ATTRIBUTE, unusually_uncertain
 
 if TYPE_CHECKING:
     from .document import Document
 
-__all__ = ["MeanShares", "SpotProportions", "proportion_outputs", "spot_proportions"]
+__all__ = ["MeanShares", "SpotProportions", "of_reference", "proportion_outputs", "spot_proportions"]
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -144,6 +145,12 @@ def proportion_outputs(document: Document) -> tuple[tuple[str, str], ...]:
             if f"{key}{_DOMINANT}" in table.obs and isinstance(table.obsm[key], pd.DataFrame)
         ]
     return tuple(found)
+
+
+def of_reference(document: Document, table: str, output: str = "proportions") -> bool:
+    """Return whether a result's types are those of a reference; if not, a person may name them."""
+    about = document.attribute(ATTRIBUTE, {}).get(key_of(table, output))
+    return isinstance(about, dict) and bool(about.get("reference"))
 
 
 def spot_proportions(document: Document, table: str, output: str = "proportions") -> SpotProportions:

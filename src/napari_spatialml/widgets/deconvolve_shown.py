@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWidget
 
-from ..session.spot_proportions import SpotProportions
+from ..session.spot_proportions import SpotProportions, of_reference
 from .step import choose
 from .style import SPACING, Rows, tooltip
 
@@ -39,7 +39,7 @@ class Shown(QWidget):
         super().__init__(parent)
         self.desk = desk
         self.held: SpotProportions | None = None
-        self.how, self.type = QComboBox(), QComboBox()
+        self.how, self.type, self.name = QComboBox(), QComboBox(), QLineEdit()
         self.ring = QCheckBox("Ring of uncertainty")
         self.ring.setToolTip(tooltip("Around each spot: how wide its 90 % intervals are. A full ring is least sure."))
         self.ring.setChecked(True)
@@ -51,10 +51,14 @@ class Shown(QWidget):
         self.how.activated.connect(lambda _i: self.draw())
         self.ring.clicked.connect(lambda _on: self.draw())
         self.type.activated.connect(lambda _i: self.draw())
+        self.name.editingFinished.connect(self._rename)
         self.rows = Rows()
         self.rows.add("Show", self.how, "How the proportions are drawn on the canvas.")
         self._ring_label = self.rows.add("", self.ring)
         self._type_label = self.rows.add("Cell type", self.type, "Whose share is drawn, from 0 to 1 for every type.")
+        self._name_label = self.rows.add(
+            "Its name", self.name, "What this learnt type is: it has that name everywhere."
+        )
         self._layers_label = self.rows.add("", self.layers)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -109,6 +113,20 @@ class Shown(QWidget):
             self.desk.attempt(lambda: presenter.show_types(element, held.table if on else "", held.output))
             self._follow()
 
+    def _rename(self) -> None:
+        """Give the type that is drawn the name that was typed."""
+        held, old, new = self.held, str(self.type.currentData()), self.name.text().strip()
+        if held is None or not new or new == old or not self.name.isVisible():
+            self._offer()
+            return
+        given = {"table": held.table, "column": f"{held.output}_dominant", "old": old, "new": new}
+        session, presenter = self.desk.session, self.desk.presenter
+        if self.desk.correct("rename-category", **given) and session is not None and presenter is not None:
+            element = session.document.annotated(held.table)
+            presenter.colour_by(element, _colour_by(held.table, f"obsm/{held.output}/{new}"))
+        else:
+            self._offer()
+
     def _key(self, held: SpotProportions) -> str:
         way = str(self.how.currentData())
         if way == ONE:
@@ -156,13 +174,19 @@ class Shown(QWidget):
 
     def _offer(self) -> None:
         """Show the fields that the way of drawing needs."""
-        one = self.how.currentData() == ONE
+        one, held, session = self.how.currentData() == ONE, self.held, self.desk.session
+        learnt = (
+            held is not None and session is not None and not of_reference(session.document, held.table, held.output)
+        )
+        self.name.setText(str(self.type.currentData() or ""))
         known = self.held is not None and self.held.uncertainty is not None
         ring = known and self.how.currentData() in _MODES and self.how.findData(BARS) >= 0
         split = self.how.findData(BARS) >= 0
         for part in (self.layers, self._layers_label):
             part.setVisible(split)
-        parts = ((self.type, one), (self._type_label, one), (self.ring, ring), (self._ring_label, ring))
+        named = one and learnt
+        parts = ((self.name, named), (self._name_label, named))
+        parts += ((self.type, one), (self._type_label, one), (self.ring, ring), (self._ring_label, ring))
         for part, shown in parts:
             part.setVisible(shown)
 

@@ -40,6 +40,7 @@ _NUMBER_ROWS, _NUMBER_GENES = 600, 500
 _FEWEST_SPOTS, _FEWEST_GENES = 24, 10
 _FEW_SPOTS, _FEW_GENES = 20, 10
 """With fewer spots, or genes, a type than this, types are learnt all the same, and it is said."""
+_OF_COUNTS = "Shares are of the counts: how much RNA a cell of a learnt type holds is not known."
 
 
 @method(
@@ -178,7 +179,8 @@ class Autoencoder(Deconvolver):
         fitted = Fitted(genes[columns], decoder.platform, decoder.profiles, float(np.median(decoder.dispersion)))
         values = obeying(values, types, spots.constraints)
         told = goodness(counts, columns, fitted.signatures, values)
-        return Proportions(values, types, fitted=fitted, notes=_few(sample, n_types), **vars(told))
+        notes = (_OF_COUNTS, *_few(sample, n_types)) if self.share == "cells" else _few(sample, n_types)
+        return Proportions(values, types, fitted=fitted, notes=notes, **vars(told))
 
     def _free_genes(
         self, spots: Spots, genes: npt.NDArray[Any], counts: sp.csr_matrix | CountRows

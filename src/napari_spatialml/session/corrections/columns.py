@@ -14,6 +14,7 @@ from ..document import Document
 from ..domain_maps import about_map, held_map
 from ..selection import by_hand
 from ..store import put, put_entry
+from .cell_types import output_of, renamed_type
 from .domains import joined_domains, relabelled, released
 from .registry import Made, correction, unpacked
 
@@ -81,16 +82,22 @@ def release(document: Document, table: str, column: str, rows: Any = None) -> Ma
 
 @correction
 def rename_category(document: Document, table: str, column: str, old: str, new: str) -> Made:
-    """Rename a domain or another category; taking the name of another one merges the two."""
+    """Rename a domain, a learnt cell type or another category; of a name that is taken, the two are merged.
+
+    Cell types are not merged, and those of a reference keep their names.
+    """
     values = document.get(("tables", table, "obs", column))
     if values is None or not isinstance(values.dtype, pd.CategoricalDtype) or old not in values.cat.categories:
         raise BadInput(f"'{column}' of '{table}' has no category '{old}'.", "Choose one of its categories.")
-    if not new.strip():
+    new = new.strip()
+    if not new:
         raise BadInput("The new name is empty.", "Give it a name.")
     verb = "merge" if new in values.cat.categories else "rename"
     if about_map(document, table, column):
         found = held_map(document, table, column)
-        return f"{verb} {old} into {new}", joined_domains(document, found, {old: new.strip()})
+        return f"{verb} {old} into {new}", joined_domains(document, found, {old: new})
+    output = output_of(document, table, column)
+    beside = renamed_type(document, table, output, old, new) if output else []
     kept = document.colours(column)
     if old in kept:
         kept = {(new if c == old and new not in kept else c): v for c, v in kept.items() if c != old or new not in kept}
@@ -100,7 +107,8 @@ def rename_category(document: Document, table: str, column: str, old: str, new: 
     names = list(dict.fromkeys(new if c == old else str(c) for c in values.cat.categories))
     made = values.astype(object).replace({old: new})
     column_after = pd.Series(pd.Categorical(made, categories=names, ordered=values.cat.ordered), index=values.index)
-    return f"{verb} {old} into {new}", [put(document, ("tables", table, "obs", column), column_after), *recoloured]
+    renamed = put(document, ("tables", table, "obs", column), column_after)
+    return f"{verb} {old} into {new}", [renamed, *recoloured, *beside]
 
 
 @correction
