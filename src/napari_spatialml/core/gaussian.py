@@ -24,7 +24,7 @@ def gaussian(planes: Float, sigma: float, truncate: float = 2.5) -> Float:
 
     Notes
     -----
-    What SciPy's ``gaussian_filter`` makes of them, mirrored at the edges, in a fourth of its time: one pass over
+    What SciPy's ``gaussian_filter`` makes of them, mirrored at the edges, in a sixth of its time: one pass over
     each row in float32.
     """
     from .likeness_kernels import gaussian_means
