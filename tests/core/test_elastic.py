@@ -41,6 +41,18 @@ def test_a_bend_is_found_more_finely_where_there_are_pixels_for_it(pair, monkeyp
     assert missed(field, bend) < 0.85 * 2 * missed(coarse, bend[:, ::2, ::2] / 2)
 
 
+def test_a_small_picture_is_bent_from_coarse_to_fine(pair):
+    """The bend exceeds most of the texture: on its own pixels alone, places are caught by what is beside them."""
+    fixed, moving, bend = pair
+    caught = []
+    for left in (0, 220, 440):
+        part = slice(0, 220), slice(left, left + 330)
+        known = np.ones((220, 330), np.float32)
+        field = elastic.bend(*(np.ascontiguousarray(v[:, *part]) for v in (fixed, moving)), known, 1.0)[0]
+        caught.append(np.percentile(np.hypot(*(field - bend[:, *part])[:, *INSIDE]), 90))
+    assert max(caught) < 0.5
+
+
 def test_the_motion_of_patches_does_not_depend_on_the_squares_it_is_summed_on(pair, monkeypatch):
     fixed, moving, _ = pair
     small = [np.ascontiguousarray(v[:, :153, :201]) for v in (fixed, moving)]

@@ -29,7 +29,8 @@ _NODE = 4
 _FINEST = 0.4
 """What is finer than this, of a patch, is noise of the steps, and is smoothed away at the end."""
 _BETWEEN = 1.5
-"""A picture this much larger than a level's edge is bent on the next finer level too."""
+"""A picture this much larger than a level's edge is bent on the next finer level too, and is halved until it is not
+so much larger than the coarsest level's edge."""
 _USUAL = 2
 """The finest level of small pictures, and that on which a result is judged: finer, noise of single cells is seen."""
 _SUMS = 5.0
@@ -179,8 +180,8 @@ def _judged(field: Float, spacing: float, pictures: list[tuple[Float, Float, Flo
 
 def _pyramid(fixed: Float, moving: Float, weight: Float) -> list[tuple[Float, Float, Float]]:
     levels = [(fixed, moving, weight)]
-    for level in reversed(LEVELS[: _finest(max(weight.shape))]):
-        if max(levels[0][2].shape) <= _BETWEEN * level.edge:
+    for _ in range(_finest(max(weight.shape))):
+        if max(levels[0][2].shape) <= _BETWEEN * LEVELS[0].edge:
             break
         f, m, w = levels[0]
         soft = ndimage.gaussian_filter(w, 0.8)
