@@ -51,7 +51,7 @@ def test_the_reference_is_told_of_and_types_are_merged_before_the_run(section, c
 
 def test_without_a_reference_types_are_learnt_by_the_method_that_can(section, capsys):
     assert main(["deconvolution", "weighted-nnls", str(section)]) == 2
-    assert "needs a reference" in capsys.readouterr().err
+    assert "needs a single-cell reference. Give --reference FILE" in capsys.readouterr().err
     pytest.importorskip("torch")
     assert main(["deconvolution", "autoencoder", str(section), "--n-types", "3"]) == 0
     said = capsys.readouterr().out

@@ -130,6 +130,8 @@ def _run(kind: str, chosen: Method, section: Path, given: Mapping[str, Any], out
             if kind == "deconvolution":
                 words = values.pop("merge")
                 named = bool(values["reference"])
+                if not named and not getattr(chosen, "reference_free", False):
+                    raise BadInput(f"{chosen.title} needs a single-cell reference.", "Give --reference FILE.h5ad.")
                 merged = tell_reference(session.document, values, words, progress) if named else merged_pairs(words)
                 values["merged"] = merged
             line = run(session, chosen, selection_from(kind, values), progress)

@@ -34,9 +34,16 @@ class StoredTable(AnnData):
         made.__dict__["_stored"] = (folder, _looks(folder))
         return made
 
+    def read_through(self, other: StoredTable) -> None:
+        """Take the matrix of another table: that one reads it, and so has it still when a save replaces the file."""
+        self.__dict__["_source"] = other
+
     @property
     def stored(self) -> Path | None:
         """The folder of the matrix as long as it was not read and is what it was, else None."""
+        source = self.__dict__.get("_source")
+        if source is not None:
+            return source.stored  # type: ignore[no-any-return]
         where = self.__dict__.get("_stored")
         return where[0] / "X" if where is not None and _looks(where[0]) == where[1] else None
 
@@ -48,6 +55,8 @@ class StoredTable(AnnData):
     @property
     def _X(self) -> Any:
         """What anndata reads and sets as its matrix."""
+        if "_source" in self.__dict__:
+            return self.__dict__["_source"]._X
         if self.__dict__.get("_stored") is not None:
             with _READING:
                 if self.__dict__.get("_stored") is not None:
@@ -57,6 +66,7 @@ class StoredTable(AnnData):
 
     @_X.setter
     def _X(self, value: Any) -> None:
+        self.__dict__.pop("_source", None)
         self.__dict__["_matrix"], self.__dict__["_stored"] = value, None
 
     def _read(self) -> Any:

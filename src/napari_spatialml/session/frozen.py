@@ -6,7 +6,6 @@ from typing import Any
 
 from .document import Document
 from .elements import LabelsElement, matrices, shown_stack
-from .hand_table import frozen_table
 
 __all__ = ["frozen"]
 
@@ -25,6 +24,8 @@ def frozen(document: Document) -> Document:
         The document. Its thread goes on changing it.
     """
     from spatialdata import SpatialData
+
+    from .hand_table import frozen_table
 
     sdata = document.sdata
     held = SpatialData(attrs={key: dict(v) if isinstance(v, dict) else v for key, v in sdata.attrs.items()})

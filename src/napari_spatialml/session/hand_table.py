@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData, settings
 
+from ..io.stored_table import StoredTable
 from .blocks import Exchange, RowBlocks, woven
 
 __all__ = ["HandTable", "frozen_table"]
@@ -102,14 +103,18 @@ class HandTable(AnnData):  # type: ignore[misc]  # anndata's types are not compl
 
 def frozen_table(table: Any) -> AnnData:
     """Return a table with the parts that another one has now, not copied: what replaces them does not reach it."""
-    hand = isinstance(table, HandTable)
+    hand, stored = isinstance(table, HandTable), isinstance(table, StoredTable)
     with settings.override(check_uniqueness=False):
-        made = (HandTable if hand else AnnData)(obs=table.obs, var=table.var, uns=dict(table.uns))
+        made = (HandTable if hand else StoredTable if stored else AnnData)(
+            obs=table.obs, var=table.var, uns=dict(table.uns)
+        )
     for part in ("obsm", "layers", "obsp", "varm", "varp"):
         setattr(made, f"_{part}", dict(getattr(table, part).items()))
     made._raw = table._raw
     if hand:
         made.__dict__["_rows"] = table.rows
+    elif isinstance(made, StoredTable):
+        made.read_through(table)
     else:
         made._X = table.X
     return made
