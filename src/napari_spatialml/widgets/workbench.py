@@ -185,7 +185,7 @@ class Workbench(QWidget):
         self.tabs.currentChanged.connect(self._leave)
         self.desk.step_wanted.connect(self.go_to)
         self.desk.opening.changed.connect(self._show_question)
-        self.desk.opening.failed.connect(lambda _error: self.go_to(SectionDock.title))
+        self.desk.opening.failed.connect(self._show_failure)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -212,6 +212,10 @@ class Workbench(QWidget):
         """Go where opening asks for a unit: a file may be dropped on the canvas in any step."""
         if self.desk.opening.question is not None:
             self.go_to(SectionDock.title)
+
+    def _show_failure(self, _error: object) -> None:
+        """Go where it is told what went wrong with opening."""
+        self.go_to(SectionDock.title)
 
     def _leave(self, index: int) -> None:
         presenter = self.desk.presenter
