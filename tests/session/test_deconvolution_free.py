@@ -53,6 +53,8 @@ def test_the_hand_corrects_a_learnt_type_and_the_fit_after_it_keeps_the_types(se
 
 
 def test_a_learnt_type_is_named_in_all_that_keeps_it(session, tmp_path):
+    another = DeconvolutionSelection(TABLE, output="proportions_again")
+    run(session, method("deconvolution", "autoencoder")(n_types=3), another)
     before = learnt(session)
     old, state = before.columns[1], session.document.fingerprints()
     given = {"table": TABLE, "rows": [0, 1], "cell_type": old, "value": 0.7}
@@ -65,11 +67,14 @@ def test_a_learnt_type_is_named_in_all_that_keeps_it(session, tmp_path):
     held = session.document.table(TABLE)
     for part in (held.obsm, held.varm):
         for name, frame in part.items():
-            if name.startswith("proportions"):
+            if "again" in name:
+                assert list(frame.columns) == list(before.columns), "another result has its own names"
+            elif name.startswith("proportions"):
                 assert list(frame.columns) == [before.columns[0], "duct", before.columns[2]], name
     assert list(held.obs["proportions_dominant"].cat.categories)[1] == "duct"
     assert session.document.colours("proportions_dominant") == {"duct": "#102030"}
-    assert old not in repr(session.document.sdata.attrs)
+    assert old not in repr(session.document.attribute("deconvolutions")[f"{TABLE}/proportions"])
+    assert old not in repr(session.document.attribute("proportion_constraints"))
     refit_now(session, TABLE)
     after = session.document.table(TABLE).obsm["proportions"]
     assert list(after.columns)[1] == "duct" and np.allclose(after["duct"].to_numpy()[:2], 0.7)
@@ -80,7 +85,7 @@ def test_a_learnt_type_is_named_in_all_that_keeps_it(session, tmp_path):
     for new in (before.columns[0], "a/b", "  "):
         with pytest.raises(BadInput):
             correct(session.document, "rename-category", **{**named, "old": "duct"}, new=new)
-    session.jump(1)
+    session.jump(2)
     assert session.document.fingerprints() == state
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "ATTRIBUTE",
     "LEVEL",
     "Deconvolved",
+    "frames_of",
     "held_proportions",
     "proportions_frame",
     "proven",
@@ -198,6 +199,13 @@ def _parts(
     yield (*part, "obs", f"{output}_by_hand"), column(said) if spoken.any() else None
     yield (*part, "obs", f"{output}_reason"), column(hand.reasons) if spoken.any() else None
     yield from _learnt(held, part, output, found)
+
+
+def frames_of(document: Document, table: str, output: str) -> list[Slot]:
+    """Return the addresses of all that has a column for each cell type of an output."""
+    held, ends = document.table(table), ("", "_computed", *(f"_{end}" for end in _FRAMES))
+    slots: list[Slot] = [("tables", table, "obsm", f"{output}{end}") for end in ends if f"{output}{end}" in held.obsm]
+    return slots + [("tables", table, "varm", name) for name in (f"{output}_signatures",) if name in held.varm]
 
 
 def _learnt(held: Any, part: Slot, output: str, found: Proportions) -> Iterator[tuple[Slot, Any]]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
-
 from ...errors import BadInput
 from ..changes import Change
 from ..constraints import ATTRIBUTE as CONSTRAINTS
 from ..constraints import held_constraints, key_of
 from ..document import Document
-from ..proportions import ATTRIBUTE
+from ..proportions import ATTRIBUTE, frames_of, proportions_frame
 from ..spot_proportions import of_reference, proportion_outputs
 from ..store import put, put_entry
 
@@ -41,17 +37,17 @@ def renamed_type(document: Document, table: str, output: str, old: str, new: str
     BadInput
         When the type is one of a reference, or the name is taken or cannot be stored.
     """
-    held, key, into = document.table(table), key_of(table, output), {old: new}
+    key, into = key_of(table, output), {old: new}
     about = document.attribute(ATTRIBUTE, {}).get(key)
     if of_reference(document, table, output):
         raise BadInput(
             f"'{old}' is a cell type of the reference.", "Rename or merge it there, or in the form, and run again."
         )
-    if new in held.obsm[output].columns:
+    if new in proportions_frame(document, table, output).columns:
         raise BadInput(f"There is a cell type '{new}' already.", "Choose another name; learnt types are not merged.")
     if "/" in new:
         raise BadInput(f"'{new}' cannot be the name of a cell type.", "Write it without a slash.")
-    changes = [_renamed(document, ("tables", table, part, name), into) for part, name in _frames(held, output)]
+    changes = [_renamed(document, slot, into) for slot in frames_of(document, table, output)]
     said = held_constraints(document, table, output)
     if said:
         entries = [{**e, "cell_type": into.get(e["cell_type"], e["cell_type"])} for e in said]
@@ -60,19 +56,6 @@ def renamed_type(document: Document, table: str, output: str, old: str, new: str
         types = [into.get(t, t) for t in about.get("types", ())]
         changes.append(put_entry(document, ATTRIBUTE, key, {**about, "types": types}))
     return changes
-
-
-def _frames(held: Any, output: str) -> list[tuple[str, str]]:
-    """Return the parts of a table that have a column for each cell type."""
-    types = list(held.obsm[output].columns)
-    return [
-        (part, str(name))
-        for part in ("obsm", "varm")
-        for name, value in getattr(held, part).items()
-        if (name == output or str(name).startswith(f"{output}_"))
-        and isinstance(value, pd.DataFrame)
-        and list(value.columns) == types
-    ]
 
 
 def _renamed(document: Document, slot: tuple[str, ...], into: dict[str, str]) -> Change:
