@@ -100,11 +100,6 @@ class Queue:
         return int((chosen & ~self._undecided).sum()), int(chosen.sum())
 
     @property
-    def expected_wrong(self) -> float:
-        """How many of the cells on which nobody has decided are wrong, if the probabilities are right."""
-        return float(np.nansum(self.scores[self.states == STATES.index(PENDING)]))
-
-    @property
     def _undecided(self) -> npt.NDArray[np.bool_]:
         return np.asarray(np.isin(self.states, [STATES.index(PENDING), STATES.index(WRONG)]))
 

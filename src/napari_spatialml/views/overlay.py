@@ -114,10 +114,6 @@ class Overlay:
             self._stage.viewer.layers.remove(self.layer)
         self.layer, self._picture, self._whole, self._mesh = None, None, None, None
 
-    def lands_um(self, um: npt.ArrayLike) -> Points:
-        """Return where places (k, 2) of the canvas lie on the moving side."""
-        return np.asarray(self.transform.inverse().apply(np.asarray(um, dtype=float).reshape(-1, 2)))
-
     def sharpen(self) -> None:
         """Read what is in view as finely as the screen shows it, where the picture is coarser."""
         if not self.on or self._whole is None or self._picture is None or self._mesh is None:

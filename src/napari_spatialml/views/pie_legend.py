@@ -27,7 +27,6 @@ def pie_legend(document: Document, pies: Pies, element: str, hidden: frozenset[s
         "categories",
         tuple((types[k], colours[k], int(most[k])) for k in order),
         hidden=hidden,
-        note=f"only {pies.highlight} in its colour" if pies.highlight else "",
         shares=tuple(float(means[k]) for k in order),
         signs=_signs(document, pies, rows),
     )

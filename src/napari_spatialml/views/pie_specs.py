@@ -56,7 +56,7 @@ def arrays_of(
     ids, centres, diameters = where
     slots, spots = pie_rows(document, pies, element, ids, state, memory)
     types, _, _ = shares_of(document, pies, element)
-    colours = colour_bytes(pie_colours(document, pies, types), types, _hidden(state, element), pies.highlight)
+    colours = colour_bytes(pie_colours(document, pies, types), types, _hidden(state, element))
     mode = "bars" if square and pies.mode == "pies" else pies.mode
     return PieArrays(centres, diameters, slots, spots, np.ascontiguousarray(colours), mode, pies.ring, square)
 

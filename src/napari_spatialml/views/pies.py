@@ -29,7 +29,7 @@ MODES = ("pies", "bars", "dominant")
 WITHOUT = "#9a9a9a"
 """The colour of a spot of which the table says nothing."""
 _STEPS_OF_RING = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
-_FAINT, _PALE, _HIDDEN = 64, 0.82, 26
+_FAINT, _HIDDEN = 64, 26
 Floats = npt.NDArray[np.float32]
 
 
@@ -47,15 +47,12 @@ class Pies:
         One of `MODES`.
     ring
         Whether a ring says how unsure each spot's proportions are.
-    highlight
-        The only type that keeps its colour; "" for all.
     """
 
     table: str
     output: str = "proportions"
     mode: str = "pies"
     ring: bool = True
-    highlight: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -204,9 +201,7 @@ def _opacity(document: Document, table: str, state: ViewState, rows: npt.NDArray
     return made
 
 
-def colour_bytes(
-    colours: tuple[str, ...], types: tuple[str, ...], hidden: frozenset[str], highlight: str
-) -> npt.NDArray[np.uint8]:
+def colour_bytes(colours: tuple[str, ...], types: tuple[str, ...], hidden: frozenset[str]) -> npt.NDArray[np.uint8]:
     """Return (t + 1, 4) the colours of the types, and last that of none."""
     codes = [*colours, WITHOUT]
     made = np.array([[int(c[k : k + 2], 16) for k in (1, 3, 5)] + [255] for c in codes], np.uint8)
@@ -214,6 +209,4 @@ def colour_bytes(
     for k, name in enumerate(types):
         if name in hidden:
             made[k, 3] = _HIDDEN
-        elif highlight and name != highlight:
-            made[k, :3] = np.rint((1 - _PALE) * made[k, :3] + _PALE * 222)
     return made

@@ -35,7 +35,7 @@ class ProportionsLayer(RowsLayer):
         self._count += 1
         selection, result = found.selection, found.result
         names = _colours(presenter, found)
-        colours = colour_bytes(tuple(names[t].lower() for t in result.types), result.types, frozenset(), "")
+        colours = colour_bytes(tuple(names[t].lower() for t in result.types), result.types, frozenset())
         sizes = sizes_of_rows(presenter, selection.table, found.where)
         first = result.values.argmax(1)
         signs = np.zeros((len(first), 4), np.uint8)

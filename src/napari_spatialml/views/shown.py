@@ -115,12 +115,6 @@ class Shown:
         others = {name: of for name, of in self.state.by_type.items() if name != element}
         self.show(by_type={**others, element: (table, output)} if table else others)
 
-    def highlight_type(self, element: str, cell_type: str = "") -> None:
-        """Let one type of an element's pies keep its colour; "" for all."""
-        pies = self.state.pies.get(element)
-        if pies is not None:
-            self.show(pies={**self.state.pies, element: replace(pies, highlight=cell_type)})
-
     def show_stroke(self, table: str = "", column: str = "domain", number: int = -1) -> None:
         """Outline one stroke of the hand on a map of domains beside the others; without a table, none."""
         self.show(stroke=(table, column, number) if table and number >= 0 else None)
