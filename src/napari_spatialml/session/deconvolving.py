@@ -21,10 +21,11 @@ from ..errors import BadInput
 from ..methods import methods
 from .constraints import Hand, hand_of
 from .document import Document
+from .fingerprints import fingerprint
 from .gather import gather
 from .proportions import Deconvolved
 from .references import CheckedReference
-from .run import Finished, Job, fingerprint
+from .run import Finished, Job
 from .selection import DeconvolutionSelection
 
 __all__ = ["DeconvolvingJob", "Gathered", "deconvolving_job", "gathered"]
