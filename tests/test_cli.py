@@ -248,7 +248,7 @@ def test_the_windows_own_words_are_passed_on(monkeypatch):
         seen.append(command[1:])
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr("napari_spatialml.cli.app.subprocess.run", run)
+    monkeypatch.setattr("napari_spatialml.cli.windows.subprocess.run", run)
     monkeypatch.setenv("DISPLAY", ":0")
     assert main(["open", "a.zarr", "b.png", "--pixel-size-um", "0.5"]) == 0
     assert main(["demo"]) == 0

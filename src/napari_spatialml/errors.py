@@ -8,6 +8,7 @@ __all__ = [
     "DocumentError",
     "MissingDependency",
     "MissingWeights",
+    "ReferenceNeeded",
     "SpatialMLError",
     "Stale",
     "UnitNeeded",
@@ -53,6 +54,10 @@ class UnitNeeded(BadInput):
     def __init__(self, message: str, hint: str = "", *, parameter: str) -> None:
         super().__init__(message, hint)
         self.parameter = parameter
+
+
+class ReferenceNeeded(BadInput):
+    """A method is to estimate proportions without the reference that it needs."""
 
 
 class MissingDependency(SpatialMLError):

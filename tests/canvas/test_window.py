@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
 
-from napari_spatialml.session import correct
+from napari_spatialml.session import Session, correct
 from napari_spatialml.views import ColourBy
+from napari_spatialml.widgets.desk import desk_of, release
 
-from ..views.conftest import CELLS_UM
+from ..views.conftest import CELLS_UM, section
 
 
 def um(y, x):
@@ -140,3 +143,23 @@ def test_layers_that_are_replaced_together_cost_the_scene_one_tidying(window, mo
     window.settle()
     assert {layer.name for layer in window.viewer.layers} == before
     assert presenter.layer_of("spots") is not None
+
+
+def test_a_section_is_drawn_a_turn_after_it_is_laid_on_the_desk_and_only_then(make_napari_viewer, monkeypatch):
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1200, 800)
+    canvas, drawn = viewer.window._qt_viewer.canvas, []
+    native = canvas.native
+    QApplication.processEvents()
+    canvas._scene_canvas.events.draw.connect(drawn.append)
+    desk = desk_of(viewer)
+    desk.take(Session.start(section()))
+    assert len(viewer.layers) and not drawn and native.updatesEnabled()
+    for _ in range(3):
+        QApplication.processEvents()
+    assert drawn
+    monkeypatch.setattr("napari_spatialml.views.presenter.Presenter.show", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        desk.take(Session.start(section()))
+    assert native.updatesEnabled()
+    release(viewer)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from .comparing import Names
-from .terminal import Progress, print_table
+from .terminal import Progress, print_table, write_found
 
 __all__ = ["count", "judge"]
 
@@ -83,10 +83,7 @@ def judge(
     finally:
         progress.clear()
     _show(found)
-    for path, text in ((json, found.to_json), (csv, found.to_csv)):
-        if path is not None:
-            path.write_text(text(), encoding="utf-8")
-            print(f"Written to '{path}'.")
+    write_found(found, json, csv)
 
 
 def _share(value: float) -> str:

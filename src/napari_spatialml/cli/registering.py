@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from ..errors import BadInput
 from .comparing import Names
-from .terminal import Progress, print_table
+from .terminal import Progress, print_table, write_found
 
 __all__ = ["candidates", "compare_registrations", "transfer"]
 
@@ -66,10 +66,7 @@ def compare_registrations(
     names = tuple(c.name for c in found.columns)
     print_table(("", *names), found.rows(), numbers=names)
     print("\n".join(found.sentences()), end="\n" if found.sentences() else "")
-    for path, text in ((json, found.to_json), (csv, found.to_csv)):
-        if path is not None:
-            path.write_text(text(), encoding="utf-8")
-            print(f"Written to '{path}'.")
+    write_found(found, json, csv)
 
 
 def transfer(

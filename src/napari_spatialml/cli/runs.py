@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 from cyclopts import App, Group, Parameter
 
 from ..core.method import Method, parameters
-from ..errors import BadInput
+from ..errors import BadInput, ReferenceNeeded
 from ..methods import methods
 from .pages import shown_range
 from .proportions import merged_pairs, tell_reference
@@ -128,15 +128,14 @@ def _run(kind: str, chosen: Method, section: Path, given: Mapping[str, Any], out
         try:
             values = _completed(kind, session.document, dict(given), getattr(chosen, "needs", frozenset()))
             if kind == "deconvolution":
-                words = values.pop("merge")
-                named = bool(values["reference"])
-                if not named and not getattr(chosen, "reference_free", False):
-                    raise BadInput(f"{chosen.title} needs a single-cell reference.", "Give --reference FILE.h5ad.")
+                words, named = values.pop("merge"), bool(values["reference"])
                 merged = tell_reference(session.document, values, words, progress) if named else merged_pairs(words)
                 values["merged"] = merged
             line = run(session, chosen, selection_from(kind, values), progress)
             session.save()
             saved = True
+        except ReferenceNeeded as error:
+            raise BadInput(f"{chosen.title} needs a single-cell reference.", "Give --reference FILE.h5ad.") from error
         finally:
             session.close()
     finally:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-__all__ = ["Progress", "print_table"]
+__all__ = ["Progress", "print_table", "write_found"]
 
 WIDTH = 24
 TOO_WIDE = 130
@@ -60,3 +61,17 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers:
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     console.print(table)
+
+
+class _Found(Protocol):
+    def to_json(self) -> str: ...
+
+    def to_csv(self) -> str: ...
+
+
+def write_found(found: _Found, json: Path | None, csv: Path | None) -> None:
+    """Write a report and its figures to the files that were asked for, and say where they are."""
+    for path, text in ((json, found.to_json), (csv, found.to_csv)):
+        if path is not None:
+            path.write_text(text(), encoding="utf-8")
+            print(f"Written to '{path}'.")

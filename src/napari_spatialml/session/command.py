@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from .changes import Change, EditValues, Slot, decode_change
-from .values import Encoder, Packed
+from .ahead import Ahead, encoder_of
+from .changes import Change, EditValues, Put, Slot, decode_change
+from .values import Packed
 
 __all__ = ["Command"]
 
@@ -54,9 +55,9 @@ class Command:
         """The addresses that change."""
         return frozenset(change.touched for change in self.changes)
 
-    def encode(self) -> Packed:
-        """Pack the command for the journal."""
-        encoder = Encoder()
+    def encode(self, ahead: Ahead | None = None) -> Packed:
+        """Pack the command for the journal; what was packed ahead is not packed again."""
+        encoder = encoder_of(ahead, [v for c in self.changes if isinstance(c, Put) for v in (c.old, c.new)])
         changes = [change.encode(encoder) for change in self.changes]
         return Packed({"label": self.label, "changes": changes, "record": self.record}, encoder.buffers)
 

@@ -17,14 +17,15 @@ from ..core.deconvolution import Proportions, Reference, Spots
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..core.signatures import shared_genes
-from ..errors import BadInput
+from ..errors import BadInput, ReferenceNeeded
 from ..methods import methods
 from .constraints import Hand, hand_of
 from .document import Document
+from .fingerprints import fingerprint
 from .gather import gather
 from .proportions import Deconvolved
 from .references import CheckedReference
-from .run import Finished, Job, fingerprint
+from .run import Finished, Job
 from .selection import DeconvolutionSelection
 
 __all__ = ["DeconvolvingJob", "Gathered", "deconvolving_job", "gathered"]
@@ -171,14 +172,14 @@ def _require_reference(method: Method, selection: DeconvolutionSelection) -> Non
 
     Raises
     ------
-    BadInput
+    ReferenceNeeded, BadInput
         The message says what to do.
     """
     if selection.reference:
         return
     if not getattr(method, "reference_free", False):
         able = [c.title for c in methods("deconvolution").values() if getattr(c, "reference_free", False)]
-        raise BadInput(
+        raise ReferenceNeeded(
             f"{method.title} needs a reference: single cells whose types are known, or a table of signatures.",
             f"Name one, or take a method that learns types from the spots: {', '.join(able)}.",
         )

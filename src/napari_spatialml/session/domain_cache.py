@@ -59,7 +59,7 @@ class DomainInputs:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the features and coordinates."""
-        from .run import fingerprint
+        from .fingerprints import fingerprint
 
         return fingerprint((self.cells.features, self.cells.coordinates, self.cells.sections))
 

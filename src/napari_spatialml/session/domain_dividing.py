@@ -23,7 +23,8 @@ from .domain_maps import DomainMap, checked_column
 from .domain_strokes import ATTRIBUTE as STROKES
 from .domain_strokes import DomainHand, domain_hand_of
 from .domain_writing import written
-from .run import Finished, Job, fingerprint
+from .fingerprints import fingerprint
+from .run import Finished, Job
 from .selection import DomainsSelection
 
 __all__ = ["Divided", "DomainsJob", "divided_line", "domains_job", "fitted_under", "stored_domains", "together"]

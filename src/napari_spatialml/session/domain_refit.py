@@ -28,7 +28,8 @@ from .domain_maps import DomainMap, held_map, maps_together
 from .domain_strokes import ATTRIBUTE as STROKES
 from .domain_strokes import DomainHand, domain_hand_of, held_strokes
 from .domain_writing import written
-from .run import Finished, Job, described, fingerprint
+from .fingerprints import fingerprint
+from .run import Finished, Job, described
 from .selection import DomainsSelection
 from .session import Session
 

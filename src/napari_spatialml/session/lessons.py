@@ -14,9 +14,9 @@ from ..errors import BadInput
 from .document import Document
 from .done import Done, done_windows
 from .evidence import offset_of, sources_of
+from .fingerprints import fingerprint
 from .gather import full_resolution, pixel_size
 from .planes import split_plane
-from .run import fingerprint
 
 __all__ = ["Chosen", "about_windows", "choose_windows", "gathered"]
 

@@ -13,12 +13,14 @@ import numpy as np
 from ..core import Masks
 from ..core.report import Report, part, silent
 from ..core.transform import Affine
+from .ahead import Ahead
 from .cells import measure
 from .changes import Slot
 from .counting import Counts, count_all, counted_again
 from .document import GLOBAL, Document
 from .elements import LabelsElement, matrices, new_labels
 from .gather import full_resolution, pixel_size
+from .grid import LabelGrid
 from .linking import ids_beside, partner_of
 from .selection import SegmentationSelection
 
@@ -43,6 +45,8 @@ class Measured:
         The transcripts counted, and their points; "" and None where there are none.
     partner
         The labels whose ids they share, or "".
+    ahead
+        The labels, and those that they replace, packed for the journal.
     """
 
     masks: Masks
@@ -52,6 +56,7 @@ class Measured:
     points: str
     counts: Counts | None
     partner: str
+    ahead: Ahead
 
 
 class Measuring:
@@ -75,6 +80,7 @@ class Measuring:
         self._partner = partner_of(document, selection.output, shape, self._places)
         self._other = document.grid(self._partner).snapshot() if self._partner else None
         self._points, self._choice = counted_again(document, selection.output, self._places)
+        self._replaced = _replaced(document, selection.output)
         self.rests_on = self._state(shape)
         """The partner, the points and the places as they are now: where these change, it has to be done again."""
 
@@ -97,7 +103,12 @@ class Measuring:
             table.obs["score"] = np.asarray(scores)
         report(0.9, "Making the pyramid")
         element = new_labels(labels, self._places)
-        return Measured(masks, self.rests_on, element, table, self._points, counts, self._partner)
+        report(0.94, "Packing the labels")
+        ahead = Ahead()
+        if self._replaced is not None:
+            ahead.add_old(*self._replaced)
+        ahead.add_new(element)
+        return Measured(masks, self.rests_on, element, table, self._points, counts, self._partner, ahead)
 
     def _state(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
         document, image = self._document, self._selection.image
@@ -105,6 +116,14 @@ class Measuring:
         slots += [("transforms", "images", image), ("transforms", "points", self._points)]
         revisions = tuple(document.revision(slot) for slot in slots if slot[-1])
         return (shape, self._partner, self._points, self._choice, str(self._places), revisions)
+
+
+def _replaced(document: Document, labels: str) -> tuple[LabelGrid, int, LabelsElement] | None:
+    """Return the grid of labels that are there, its moment and its labels as they are now; None where none are."""
+    held = document.get(("labels", labels))
+    if held is None:
+        return None
+    return held.grid, held.grid.moment, LabelsElement(held.grid.snapshot(), held.transforms)
 
 
 def places_of(document: Document, selection: SegmentationSelection) -> dict[str, Any]:

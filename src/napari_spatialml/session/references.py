@@ -177,7 +177,7 @@ def fingerprint_of(document: Document, reference: str) -> str:
         When there is no such reference.
     """
     if reference.startswith(OF_TABLE):
-        from .run import fingerprint
+        from .fingerprints import fingerprint
 
         table = document.table(reference.removeprefix(OF_TABLE))
         layers = [table.layers[name] for name in sorted(table.layers)]

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import time
 from collections.abc import Callable, Iterable
@@ -15,13 +13,14 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ..core.count_rows import CountRows, row_blocks
 from ..core.method import Method
 from ..core.report import Report, part, silent
 from ..errors import BadInput, Stale
+from .ahead import Ahead
 from .changes import Change, EditColumn, EditLabels, EditShapes, EditValues, Put, Slot
 from .command import Command
 from .counting import index_first
+from .fingerprints import fingerprint
 from .gather import gather
 from .measuring import Measuring
 from .proportions import ATTRIBUTE as DECONVOLUTIONS
@@ -37,12 +36,9 @@ from .selection import (
 )
 from .session import Session
 from .store import store
-from .values import encode, pass_bits
 
 __all__ = ["Finished", "Job", "described", "finish", "prepare", "run"]
 
-_ROWS = 65_536
-"""Rows of counts that are hashed at once."""
 _STACK = ("napari-spatialml", "numpy", "scipy", "scikit-image", "scikit-learn", "torch", "spatialdata", "anndata")
 
 
@@ -169,16 +165,17 @@ def finish(session: Session, job: Job, finished: Finished, *, stale: bool = Fals
         changes, line = store(session.document, job.selection, finished.result)
     except ValueError as error:  # rows or columns went away meanwhile
         raise Stale(f"The result no longer fits the section ({error}).", "Run it again.") from error
+    ahead = getattr(finished.result, "ahead", None)
     record = {
         "type": "run",
         "kind": job.method.kind,
         **described(job, finished, line),
-        "outputs": outputs(changes),
+        "outputs": outputs(changes, ahead),
         **used(job.method),
         **of_reference(job.inputs),
         **finished.record,
     }
-    session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record))
+    session.execute(Command(f"{job.method.title}: {line}", tuple(changes), record), ahead)
     job.forget()
     return line
 
@@ -203,8 +200,8 @@ def run(session: Session, method: Method, selection: Selection, report: Report =
     return finish(session, job, job(report))
 
 
-def outputs(changes: Iterable[Change]) -> dict[str, str]:
-    """Return the hash of what each change leaves behind, by address."""
+def outputs(changes: Iterable[Change], ahead: Ahead | None = None) -> dict[str, str]:
+    """Return the hash of what each change leaves behind, by address; what was hashed ahead is not hashed again."""
     found: dict[str, str] = {}
     for change in changes:
         if isinstance(change, Put):
@@ -215,28 +212,9 @@ def outputs(changes: Iterable[Change]) -> dict[str, str]:
             value = change.new.frame
         else:
             value = change.new.table
-        found["/".join(change.touched)] = fingerprint((value,))
+        known = None if ahead is None else ahead.fingerprint_of(value)
+        found["/".join(change.touched)] = known or fingerprint((value,))
     return found
-
-
-def fingerprint(values: Iterable[Any]) -> str:
-    """Return a hash of values that a document or an Input holds."""
-    from dataclasses import fields, is_dataclass
-
-    hashed = hashlib.blake2b(digest_size=16)
-    for value in values:
-        if is_dataclass(value) and not hasattr(value, "grid") and not hasattr(value, "matrix"):
-            hashed.update(fingerprint(getattr(value, f.name) for f in fields(value)).encode())
-        elif isinstance(value, CountRows):  # a million bins are never in memory as a whole either
-            for _, rows in row_blocks(value, _ROWS):
-                hashed.update(fingerprint((rows,)).encode())
-        elif hasattr(value, "grid"):
-            pass_bits(value, hashed.update)  # a slide's labels are never in memory as a whole
-        else:
-            packed = encode(value, compress=False)
-            for bits in (json.dumps(packed.meta, sort_keys=True).encode(), *packed.buffers):
-                hashed.update(bits)
-    return hashed.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from ..core.report import Report, silent
 from ..errors import DocumentError, SpatialMLError
+from .ahead import Ahead
 from .changes import Change, Put, Slot
 from .command import Command
 from .document import Document, digest
@@ -199,8 +200,15 @@ class Session:
 
     # changing --------------------------------------------------------------------------------
 
-    def execute(self, command: Command) -> None:
+    def execute(self, command: Command, ahead: Ahead | None = None) -> None:
         """Do a command: first into the journal, then to the document.
+
+        Parameters
+        ----------
+        command
+            What is done.
+        ahead
+            What of it was packed for the journal in another thread.
 
         Raises
         ------
@@ -215,7 +223,7 @@ class Session:
         with self._hands_off:
             check_names(self.document, command.changes)
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            entry = self._journalled({"op": "do", "when": now, "who": self.reader}, command, command)
+            entry = self._journalled({"op": "do", "when": now, "who": self.reader}, command, command, ahead)
             self._step("do", entry)
         self._tell(command.touched)
 
@@ -248,9 +256,9 @@ class Session:
         self._tell(command.touched)
         return True
 
-    def _journalled(self, meta: dict[str, Any], whole: Command, new: Command) -> Entry:
+    def _journalled(self, meta: dict[str, Any], whole: Command, new: Command, ahead: Ahead | None = None) -> Entry:
         """Write a step into the journal, then do what is new of it; the journal forgets it where that fails."""
-        packed = whole.encode()
+        packed = whole.encode(ahead)
         if self._pending:
             self.discard()
         entry = entry_of(len(self._journal.lines), self._append({**meta, **packed.meta}, packed.buffers))

@@ -20,8 +20,9 @@ from .alignments import entries, lying_in, places_within
 from .changes import Change
 from .document import Document
 from .fields import stored
+from .fingerprints import fingerprint
 from .laying import laid_all
-from .run import Finished, Job, fingerprint
+from .run import Finished, Job
 from .selection import StackSelection
 from .sides import PairPlan, pair_plan
 

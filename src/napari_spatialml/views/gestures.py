@@ -8,13 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import BadInput, SpatialMLError
-from .annotate import DrawRegion, EditRegion
 from .brush import Brush
 from .canvas import Canvas
 from .cell_brush import Erase, Paint
 from .cell_tools import CellTool
 from .domain_tools import DomainBrush, DomainFill, DomainLasso, DomainPolygon
+from .draw_region import DrawRegion
 from .drawing import Draw
+from .edit_region import EditRegion
 from .hand import Hand
 from .landmark_tool import Landmark
 from .mending import Redraw

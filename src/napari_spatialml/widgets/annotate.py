@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from ..errors import SpatialMLError
 from ..io.regions_file import CLASS
-from ..session.annotating import annotation_names, class_colours, classes_of, frame_of, in_um, units_inside
-from ..session.exchange import export_annotations, export_cells
+from ..session.annotating import annotation_names, class_colours, classes_of, frame_of, in_um
 from ..session.history import who
 from ..views.annotation_specs import UNCLASSIFIED
-from ..views.rasters import is_pixel_grid
 from .categories import CategoryList
-from .file_dialogs import ask_for_files, ask_where_to_save
 from .hand import HandTools
-from .messages import Message, MessageLine, tell
+from .inside_counts import CountsInside
+from .messages import MessageLine, tell
+from .region_exchange import RegionExchange
 from .region_table import RegionRow, RegionTable, area_text
-from .step import StepDock, choose, title_label
+from .step import StepDock, title_label
 from .style import MARGIN, SPACING, Quiet, Rows, Tool, tool_row
-from .taking_in import take_in
 
 __all__ = ["AnnotateDock"]
 
@@ -32,13 +29,6 @@ _TOOLS = (
      "With Alt, a hole is cut.", "Shift+R"),
     ("region-edit", "Reshape", "Click a region to choose it; drag its corners.", "Shift+V"),
 )  # fmt: skip
-_FORMS = (
-    ("Regions for QuPath (GeoJSON)…", "regions", "geojson", ".geojson"),
-    ("Regions for Xenium Explorer (CSV)…", "regions", "explorer", ".csv"),
-    ("Cells for QuPath or Xenium Ranger (GeoJSON, pixels)…", "cells", "geojson", ".geojson"),
-    ("Cells for Xenium Ranger (GeoJSON, µm)…", "cells", "µm", ".geojson"),
-    ("Cells for Cellpose (_seg.npy)…", "cells", "cellpose", "_seg.npy"),
-)
 _PLAIN = "#ffd24d"
 
 
@@ -50,8 +40,9 @@ class AnnotateDock(StepDock):
 
     def make(self) -> QWidget:
         """Make the classes, the tools, the table and the exchange."""
-        self._inside: tuple[Any, dict[str, int], str] = (None, {}, "")
         self.message = MessageLine()
+        self._inside = CountsInside(self.desk, self.mark_stale, lambda error: self.message.show_message(tell(error)))
+        self.exchange = RegionExchange(self.desk, lambda: self.annotations, self.message, self.refresh_now)
         self.names = QComboBox()
         self.names.setEditable(True)
         self.names.currentTextChanged.connect(lambda _t: self._other_set())
@@ -65,7 +56,7 @@ class AnnotateDock(StepDock):
         layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         layout.setSpacing(SPACING + 2)
         parts = (title_label(self.title), Quiet(self.sentence), rows, *self._make_classes(), *self._make_tools())
-        for part in (*parts, *self._make_regions(), *self._make_exchange(), self.message):
+        for part in (*parts, *self._make_regions(), self.exchange, self.message):
             layout.addWidget(part)
         return body
 
@@ -130,17 +121,6 @@ class AnnotateDock(StepDock):
         self.note.editingFinished.connect(self._write_note)
         return self.summary, self.table, self.note
 
-    def _make_exchange(self) -> tuple[QWidget, ...]:
-        self.unit = QComboBox()
-        self.unit.setToolTip("What the coordinates of a file count, where it does not say so itself.")
-        rows = Rows()
-        rows.add("Units of files", self.unit, self.unit.toolTip())
-        importing = Tool("Import…", "Add regions or cells of a file: GeoJSON, Xenium Explorer, Cellpose.", self._import)
-        self.exchange = tool_row(
-            [importing, Tool("Export…", "Write regions or cells for another program.", self._export)]
-        )
-        return rows, self.exchange
-
     # showing -------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -158,15 +138,8 @@ class AnnotateDock(StepDock):
         self.names.blockSignals(blocked)
         self._show_classes()
         self._show_regions()
-        images = [n for n in document.names("images")]
-        self._choose_units(images)
+        self.exchange.offer_units(document.names("images"))
         self.body.setEnabled(not self.session.read_only)
-
-    def _choose_units(self, images: list[str]) -> None:
-        choose(self.unit, ["", *(f"px {n}" for n in images), "µm"])
-        for k in range(self.unit.count()):
-            kind, _, image = str(self.unit.itemData(k)).partition(" ")
-            self.unit.setItemText(k, {"": "as the file says, or pixels", "µm": "µm"}.get(kind, f"pixels of {image}"))
 
     def _show_classes(self) -> None:
         document, name = self.session.document, self.annotations
@@ -194,7 +167,7 @@ class AnnotateDock(StepDock):
                 "No regions yet. Choose or write a class, press Draw, and click or drag on the canvas."
             )
             return
-        counts, unit = self._counted(name)
+        counts, unit = self._inside.of(document, name)
         areas = np.array([g.area for g in in_um(document, name, document.placed(name)[0])])
         colours = {**class_colours(document, name), "": _PLAIN}
         notes = frame["note"] if "note" in frame else [""] * len(frame)
@@ -208,30 +181,6 @@ class AnnotateDock(StepDock):
         if not self.note.hasFocus():
             marked = {r.note for r in rows if r.id in self.marked()}
             self.note.setText(next(iter(marked)) if len(marked) == 1 else "")
-
-    def _counted(self, name: str) -> tuple[dict[str, int], str]:
-        """Return how many cells, spots or pixels lie in each region; a count that is due runs beside the window."""
-        document = self.session.document
-        table = next((t for t in _tables(document, document.placed(name)[0])), "")
-        if not table:
-            return {}, ""
-        unit = _unit(document, table)
-        token = (name, table, document.revision(("shapes", name)), document.revision(("tables", table)))
-        if self._inside[0] == token:
-            return self._inside[1], unit
-        self.desk.runner.run(
-            lambda report: units_inside(document, name, table),
-            on_result=partial(self._take_counts, token, unit),
-            on_error=lambda error: self.message.show_message(tell(error)),
-            title="Count what is inside",
-            key=f"inside {id(self)}",
-            replace=True,
-        )
-        return (self._inside[1] if self._inside[0] and self._inside[0][:2] == token[:2] else {}), unit
-
-    def _take_counts(self, token: Any, unit: str, counts: dict[str, int]) -> None:
-        self._inside = (token, counts, unit)
-        self.mark_stale()
 
     # doing ---------------------------------------------------------------------------------------
 
@@ -260,31 +209,11 @@ class AnnotateDock(StepDock):
 
     def take(self, path: Path) -> None:
         """Add the regions or cells of a file."""
-        kind, _, image = str(self.unit.currentData() or "").partition(" ")
-        self.message.show_message(Message("info", f"Reading {path.name} …"))
-        take_in(self.desk, path, lambda _incoming: self.refresh_now(), image=image, unit=kind)
+        self.exchange.take(path)
 
     def write(self, path: Path, what: str, form: str) -> None:
         """Write regions or cells to a file, beside the window."""
-        document, name = self.session.document, self.annotations
-        cells = [n for n in document.names("labels") if not is_pixel_grid(document, n)]
-        labels = min(cells, key=lambda n: n not in document.attribute("segmentations", {}), default="")
-        if what == "regions":
-            work = partial(export_annotations, document, name, path, form)
-        else:
-            shape, unit = ("geojson", "µm") if form == "µm" else (form, "px")
-            work = partial(export_cells, document, labels, path, shape, unit=unit)
-
-        def wrote(said: tuple[str, ...]) -> None:
-            text = " ".join([f"Written to {path.name}.", *said])
-            self.message.show_message(Message("warning" if said else "ok", text))
-
-        self.desk.runner.run(
-            lambda report: work(),
-            on_result=wrote,
-            on_error=lambda error: self.message.show_message(tell(error)),
-            title=f"Write {path.name}",
-        )
+        self.exchange.write(path, what, form)
 
     def _options(self, tool: str) -> dict[str, Any]:
         options: dict[str, Any] = {"annotations": self.annotations, "snap": self.snap.isChecked()}
@@ -355,39 +284,6 @@ class AnnotateDock(StepDock):
         if before != {note}:
             self._do("set-annotation", annotations=self.annotations, regions=marked, note=note)
 
-    def _import(self) -> None:
-        ask_for_files(self, lambda paths: [self.take(Path(p)) for p in paths])
-
-    def _export(self) -> None:
-        menu = QMenu(self)
-        for text, what, form, suffix in _FORMS:
-            stem = self.annotations if what == "regions" else "cells"
-            start = partial(self._ask_and_write, f"{stem}{suffix}", suffix, what, form)
-            menu.addAction(text).triggered.connect(lambda _checked=False, s=start: s())
-        button = self.exchange.findChild(QPushButton, "Export…")
-        menu.popup(
-            button.mapToGlobal(button.rect().bottomLeft()) if button is not None else self.mapToGlobal(self.pos())
-        )
-
-    def _ask_and_write(self, name: str, suffix: str, what: str, form: str) -> None:
-        ask_where_to_save(self, "Export", name, suffix, lambda path: self.write(path, what, form))
-
 
 def _stored(class_name: str) -> str:
     return "" if class_name == UNCLASSIFIED else class_name
-
-
-def _unit(document: Any, table: str) -> str:
-    element = document.annotated(table)
-    if element not in document.names("labels"):
-        return "Spots"
-    return "Pixels" if is_pixel_grid(document, element) else "Cells"
-
-
-def _tables(document: Any, system: str) -> list[str]:
-    """Return the tables whose rows lie in a coordinate system, those of cells first."""
-    there = {n for t in ("labels", "shapes") for n in document.names(t) if system in document.placed(n)}
-    there -= set(annotation_names(document))
-    found = [t for t in document.names("tables") if document.annotated(t) in there]
-    order = ("Cells", "Spots", "Pixels")
-    return sorted(found, key=lambda t: (order.index(_unit(document, t)), t))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QMenu, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ..core.colocation import Colocation
 from ..core.report import Report
@@ -22,8 +22,9 @@ from .hand import length_field
 from .matrix_map import MatrixMap
 from .messages import Message, MessageLine, tell
 from .progress import Progress
+from .progress_row import ProgressBar
 from .runner import Runner
-from .style import MARGIN, SPACING, Quiet, Rows, accent, thin_bar, tooltip
+from .style import MARGIN, SPACING, Quiet, Rows, accent, tooltip
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -95,7 +96,7 @@ class ColocationWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setModal(False)
         self.matrix, self.about, self.pair, self.message = MatrixMap(), Quiet(), Quiet(), MessageLine()
-        self.distance, self.bar = length_field(0.0, 0.0, 5000.0), QProgressBar()
+        self.distance, self.bar = length_field(0.0, 0.0, 5000.0), ProgressBar()
         self.run_button, self.export_button = QPushButton("Compute"), QPushButton("Export")
         self.keep_button = QPushButton("Keep")
         self._set_up()
@@ -205,8 +206,7 @@ class ColocationWindow(QDialog):
         self.pair.setText(pair_in_words(found, int(self.order[row]), int(self.order[column])))
 
     def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
+        self.bar.follow(progress)
 
     def _follow_state(self) -> None:
         idle = self.runner.state == "idle"
@@ -222,7 +222,6 @@ class ColocationWindow(QDialog):
         ask_where_to_save(self, "Export the co-location", name, suffix, self.export)
 
     def _set_up(self) -> None:
-        thin_bar(self.bar)
         accent(self.run_button)
         self.run_button.clicked.connect(lambda _checked=False: self.compute())
         self.distance.setSpecialValueText("the same spot")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +121,8 @@ class Desk(QObject):
         self.presenter = Presenter(self.viewer, session, later=_later, after=QTimer.singleShot)
         for signal, slot in self._connections(self.presenter):
             signal.connect(slot)
-        self.presenter.show()
+        with _drawn_once(self.viewer):
+            self.presenter.show()
 
     def restore(self) -> None:
         """Do again what was not saved when this section was last open."""
@@ -303,6 +305,22 @@ def release(viewer: Any) -> None:
     desk = _DESKS.pop(id(viewer), None)
     if desk is not None:
         desk.close()
+
+
+@contextmanager
+def _drawn_once(viewer: Any) -> Iterator[None]:
+    """Draw a turn later: the controls of each new layer resize the canvas, which draws at once when it is resized."""
+    from ..views.canvas import canvas_of
+
+    canvas = canvas_of(viewer)
+    if canvas is None:
+        yield
+        return
+    canvas.native.setUpdatesEnabled(False)
+    try:
+        yield
+    finally:
+        canvas.native.setUpdatesEnabled(True)
 
 
 def qt_window(viewer: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QComboBox, QDialog, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QDialog, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from ..core.colours import category_colours
 from ..core.report import Report
@@ -20,8 +20,9 @@ from ..views.selecting import word_for
 from ..views.state import ColourBy
 from .messages import Message, MessageLine, tell
 from .progress import Progress
+from .progress_row import ProgressBar
 from .runner import Runner
-from .style import SPACING, Quiet, swatch, thin_bar, tooltip
+from .style import SPACING, Quiet, swatch, tooltip
 
 if TYPE_CHECKING:
     from ..session import Document
@@ -49,7 +50,7 @@ class DomainWindow(QDialog):
     def __init__(self, desk: Desk, table: str, column: str = "domain", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.desk, self.table, self.column, self._begun = desk, table, column, False
-        self.runner, self.message, self.bar = Runner(self), MessageLine(), QProgressBar()
+        self.runner, self.message, self.bar = Runner(self), MessageLine(), ProgressBar()
         self.changed, self.update_button = Quiet("The map or the table has changed."), QPushButton("Update")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowFlag(Qt.WindowType.WindowMinMaxButtonsHint, True)
@@ -57,7 +58,6 @@ class DomainWindow(QDialog):
         room = self.screen().availableSize()
         self.resize(min(_SIZE[0], room.width()), min(_SIZE[1], room.height() - 60))
         self.setWindowTitle(f"{self.about}: {column} of {table}")
-        thin_bar(self.bar)
         self.bar.hide()
         self.update_button.setToolTip(tooltip("Compute again from the map and the table as they are now."))
         self.update_button.clicked.connect(lambda _checked=False: self.compute())
@@ -231,8 +231,7 @@ class DomainWindow(QDialog):
             self.show_old(False)
 
     def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
+        self.bar.follow(progress)
 
     def _follow_state(self) -> None:
         idle = self.runner.state == "idle"

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
 from ..core.report import Report
 from ..views.preview_layer import RowsLayer
@@ -16,6 +16,7 @@ from .desk import Desk
 from .messages import Message, MessageLine, tell
 from .preview_parts import lay_out_preview, set_up_preview
 from .progress import SHOWN_AFTER_S, Progress
+from .progress_row import ProgressBar
 from .runner import Runner
 
 __all__ = ["LivePreview"]
@@ -58,7 +59,7 @@ class LivePreview(QWidget):
         self._last: Any = None
         self.runner = Runner(self)
         self.button, self.follows, self.hide_button = QPushButton("Preview"), QCheckBox(), QPushButton("Hide")
-        self.bar, self.message = QProgressBar(), MessageLine()
+        self.bar, self.message = ProgressBar(), MessageLine()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(wait_ms)
@@ -149,8 +150,7 @@ class LivePreview(QWidget):
         if progress.elapsed < SHOWN_AFTER_S:
             return
         self.bar.show()
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
+        self.bar.follow(progress)
 
     def _follow_state(self) -> None:
         running = self.runner.state != "idle"

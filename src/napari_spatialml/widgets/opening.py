@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ..core.report import Report
 from ..errors import UnitNeeded
 from ..io import open_files, recognise
 from ..session import Session
+from ..views.first_layer import read_for_first_layer
 from .runner import Progress
 from .taking_in import belongs_beside, take_in
 
@@ -146,7 +148,7 @@ class Opening(QObject):
             return
         self.question, self.running = None, True
         self._desk.runner.run(
-            work,
+            partial(_with_first_layer, work),
             on_result=self._on_result,
             on_error=self._on_error,
             on_progress=self._on_progress,
@@ -186,6 +188,17 @@ class Opening(QObject):
 
     def _on_progress(self, progress: Progress) -> None:
         self.progressed.emit(progress)
+
+
+def _with_first_layer(work: Callable[[Report], Callable[[], Session]], report: Report) -> Callable[[], Session]:
+    """Do the work of the thread, and read there what napari needs for its first layer."""
+    give, make = read_for_first_layer(), work(report)
+
+    def made() -> Session:
+        give()
+        return make()
+
+    return made
 
 
 def is_store(path: Path) -> bool:

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -17,8 +16,9 @@ from qtpy.QtWidgets import (
 
 from .messages import Message, MessageLine, tell
 from .number import AskedNumber
+from .progress_row import ProgressRow
 from .runner import Progress
-from .style import SPACING, accent, thin_bar
+from .style import SPACING, accent
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -45,12 +45,12 @@ class OpeningPanel(QWidget):
         super().__init__(parent)
         self._opening = desk.opening
         self.message = MessageLine()
-        self._progress = self._make_progress()
+        self.row = ProgressRow(self._opening.cancel)
         self._question = self._make_question()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        for part in (self._progress, self.message, self._question):
+        for part in (self.row, self.message, self._question):
             layout.addWidget(part)
         self._opening.changed.connect(self._follow)
         self._opening.progressed.connect(self._on_progress)
@@ -63,23 +63,6 @@ class OpeningPanel(QWidget):
             self._opening.answer(
                 self.value.value(), for_all=self.for_all.isVisibleTo(self) and self.for_all.isChecked()
             )
-
-    def _make_progress(self) -> QWidget:
-        row = QWidget()
-        self.step = QLabel()
-        self.bar = QProgressBar()
-        thin_bar(self.bar)
-        self.stop_button = QPushButton("Stop")
-        self.stop_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.stop_button.clicked.connect(lambda _checked=False: self._opening.cancel())
-        line = QHBoxLayout()
-        line.addWidget(self.bar, 1)
-        line.addWidget(self.stop_button)
-        column = QVBoxLayout(row)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.step)
-        column.addLayout(line)
-        return row
 
     def _make_question(self) -> QWidget:
         row = QWidget()
@@ -110,11 +93,10 @@ class OpeningPanel(QWidget):
 
     def _follow(self) -> None:
         question = self._opening.question
-        self._progress.setVisible(self._opening.running)
+        self.row.setVisible(self._opening.running)
         self._question.setVisible(question is not None)
         if self._opening.running:
-            self.bar.setRange(0, 0)
-            self.step.setText("Opening …")
+            self.row.begin("Opening …")
             self.message.show_message(None)
         elif question is not None:
             self._asked.setText(_ASKED.get(question.parameter, question.parameter))
@@ -127,9 +109,7 @@ class OpeningPanel(QWidget):
             self.message.show_message(None)
 
     def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
-        self.step.setText(progress.message or "Opening …")
+        self.row.follow(progress, "Opening …")
 
     def _on_failed(self, error: BaseException) -> None:
         self.message.show_message(tell(error))

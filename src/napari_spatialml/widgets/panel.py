@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -27,8 +26,9 @@ from .chooser import MethodChooser
 from .form import MethodForm
 from .messages import Message, MessageLine, tell
 from .progress import Progress, time_left
+from .progress_row import ProgressBar
 from .runner import Runner, State
-from .style import MARGIN, PANEL_WIDTH, SPACING, Heading, Quiet, Rows, accent, quiet_button, thin_bar, tooltip
+from .style import MARGIN, PANEL_WIDTH, SPACING, Heading, Quiet, Rows, accent, quiet_button, tooltip
 
 __all__ = ["MethodPanel"]
 
@@ -154,7 +154,7 @@ class MethodPanel(QWidget):
             method = self.method()
             type(method).check_installed()
             work = self._job(method)
-            self._bar.setRange(0, 0)
+            self._bar.wait()
             self._share.setText("")
             self.runner.run(
                 work,
@@ -205,8 +205,7 @@ class MethodPanel(QWidget):
         self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.button.setMinimumWidth(84)
         self.button.clicked.connect(lambda _checked=False: self.run() if self.state == "idle" else self.stop())
-        self._bar = QProgressBar()
-        thin_bar(self._bar)
+        self._bar = ProgressBar()
         self._share = QLabel()
         self._step = Quiet()
         self.message, self.notice = MessageLine(), MessageLine()
@@ -290,8 +289,7 @@ class MethodPanel(QWidget):
         self._step.setVisible(state != "idle" and bool(self._step.text()))
 
     def _on_progress(self, progress: Progress) -> None:
-        self._bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self._bar.setValue(round(1000 * progress.fraction))
+        self._bar.follow(progress)
         left = time_left(progress.remaining)
         self._share.setText(f"{100 * progress.fraction:.0f} %  {left}" if progress.fraction > 0 else "")
         self._step.setText(progress.message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
 from ..core.patch import Window
 from ..core.report import Report
@@ -19,6 +19,7 @@ from .desk import Desk
 from .messages import Message, MessageLine, tell
 from .preview_parts import lay_out_preview, set_up_preview
 from .progress import Progress
+from .progress_row import ProgressBar
 from .runner import Runner
 
 __all__ = ["PreviewRow", "Wanted"]
@@ -59,7 +60,7 @@ class PreviewRow(QWidget):
         self._whole: Window | None = None
         self.runner = Runner(self)
         self.button, self.follows, self.hide_button = QPushButton("Preview here"), QCheckBox(), QPushButton("Hide")
-        self.bar, self.message = QProgressBar(), MessageLine()
+        self.bar, self.message = ProgressBar(), MessageLine()
         self._set_up()
         self.runner.changed.connect(self._follow_state)
         self._follow_state()
@@ -138,8 +139,7 @@ class PreviewRow(QWidget):
         self._follow_state()
 
     def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
+        self.bar.follow(progress)
 
     def _follow_state(self) -> None:
         self.bar.setVisible(self.runner.state != "idle")

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout
 
-from .style import SPACING, thin_bar, tooltip
+from .style import SPACING, tooltip
 
 __all__ = ["lay_out_preview", "set_up_preview"]
 
@@ -33,7 +33,6 @@ def set_up_preview(row: Any, key: str, does: str, again: str, away: str) -> None
     row.hide_button.clicked.connect(lambda _checked=False: row.clear())
     for button in (row.button, row.hide_button):
         button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-    thin_bar(row.bar)
 
 
 def lay_out_preview(row: Any) -> None:

@@ -32,6 +32,11 @@ class Progress:
     elapsed: float
     remaining: float | None
 
+    @property
+    def words(self) -> str:
+        """What the method says, and the time left where it is known."""
+        return "  ".join(t for t in (self.message, time_left(self.remaining)) if t)
+
 
 def time_left(seconds: float | None) -> str:
     """Return a rough time left in words, or an empty string while it is not known."""

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -22,9 +21,10 @@ from ..core.reference_checks import RARE, ReferenceReport
 from ..core.report import Report
 from ..session.references import check_reference
 from .messages import Message, MessageLine, tell
+from .progress_row import ProgressBar
 from .runner import Runner
 from .step import choose
-from .style import SPACING, Quiet, quiet_button, thin_bar, tooltip
+from .style import SPACING, Quiet, quiet_button, tooltip
 
 if TYPE_CHECKING:
     from ..session import Document
@@ -77,7 +77,7 @@ class ReferenceCheck(QWidget):
         self._own: tuple[str, ...] = ()  # the types of the reference before any was merged
         self._all_shown = False
         self.runner = Runner(self)
-        self.bar, self.facts, self.trouble = QProgressBar(), Quiet(), MessageLine()
+        self.bar, self.facts, self.trouble = ProgressBar(), Quiet(), MessageLine()
         self.warnings = [MessageLine() for _ in range(12)]
         self.more, self.details = QPushButton(), Quiet()
         self.boxes: dict[str, QCheckBox] = {}
@@ -229,8 +229,7 @@ class ReferenceCheck(QWidget):
             self.merge((one,), other)
 
     def _lay_out(self) -> None:
-        thin_bar(self.bar)
-        self.bar.setRange(0, 0)
+        self.bar.wait()
         quiet_button(self.more)
         self.more.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.more.clicked.connect(lambda _checked=False: self._toggle())

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..core.report import Report
 from ..errors import Stale
 from ..session import finish_refit, refit
 from .messages import Message, MessageLine, tell
 from .progress import SHOWN_AFTER_S, Progress
+from .progress_row import ProgressRow
 from .runner import Runner
-from .style import Quiet, thin_bar
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -53,13 +53,12 @@ class Refitting(QWidget):
         super().__init__(parent)
         self._desk, self._gather, self._finish_fit, self._rows = desk, gather, finish, rows
         self.runner = Runner(self)
-        self.bar, self.step, self.message = QProgressBar(), Quiet(), MessageLine()
-        thin_bar(self.bar)
-        self.bar.setRange(0, 0)
+        self.row, self.message = ProgressRow(), MessageLine()
+        self.bar = self.row.bar
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        for part in (self.bar, self.step, self.message):
+        for part in (self.row, self.message):
             layout.addWidget(part)
         self.runner.changed.connect(self._follow_state)
         desk.opened.connect(self.stop)
@@ -83,7 +82,7 @@ class Refitting(QWidget):
             return job, job(report)
 
         n = session.document.table(table).n_obs
-        self.step.setText(f"Fitting {n:,} {self._rows} again …")
+        self.row.begin(f"Fitting {n:,} {self._rows} again …")
         self.runner.run(
             work,
             on_result=lambda made: self._finish(session, table, output, *made),
@@ -118,12 +117,9 @@ class Refitting(QWidget):
         if progress.elapsed < SHOWN_AFTER_S:
             return
         self.message.show_message(None)  # of the fit before
-        self.bar.show()
-        self.step.show()
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
+        self.row.show()
+        self.row.bar.follow(progress)
 
     def _follow_state(self) -> None:
         if self.runner.state == "idle":
-            for part in (self.bar, self.step):
-                part.hide()
+            self.row.hide()

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -26,10 +25,11 @@ from ..session.reviewed import NOTHING
 from ..views.review import LIKELY, Mode, Walk
 from ..views.sheet import Sheet
 from .progress import time_left
+from .progress_row import ProgressBar
 from .review_card import Card
 from .review_sheet import SheetPanel
 from .runner import Runner
-from .style import SPACING, Quiet, Rows, Tool, thin_bar, tool_row, tooltip
+from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip
 
 __all__ = ["QueuePanel"]
 
@@ -79,8 +79,7 @@ class QueuePanel(QWidget):
         self.walk: Walk | None = None
         self.sheets = SheetPanel(runner)
         self._make_choice()
-        self.done, self.count, self.card = QProgressBar(), Quiet(), Card()
-        thin_bar(self.done)
+        self.done, self.count, self.card = ProgressBar(), Quiet(), Card()
         self._decide, decide = _buttons(DECIDE, self._act)
         self._mend, mend = _buttons(MEND, self._act)
         self.buttons: dict[str, QPushButton] = {**decide, **mend}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from ..core.report import Report
 from .messages import Message, MessageLine, tell
-from .progress import Progress, time_left
+from .progress import Progress
+from .progress_row import ProgressBar
 from .runner import Runner
-from .style import SPACING, Quiet, thin_bar
+from .style import SPACING, Quiet
 
 __all__ = ["RunRow"]
 
@@ -44,11 +45,10 @@ class RunRow(QWidget):
         self._ready = True
         self.runner = Runner(self)
         self.runner.changed.connect(self._follow)
-        self.button, self.bar, self.step, self.message = QPushButton(text), QProgressBar(), Quiet(), MessageLine()
+        self.button, self.bar, self.step, self.message = QPushButton(text), ProgressBar(), Quiet(), MessageLine()
         self.button.setToolTip(help)
         self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.button.clicked.connect(lambda _checked=False: self.run() if self.state == "idle" else self.runner.stop())
-        thin_bar(self.bar)
         line = QHBoxLayout()
         line.setSpacing(8)
         line.addWidget(self.button)
@@ -77,7 +77,7 @@ class RunRow(QWidget):
         if self.state != "idle":
             return
         self.message.show_message(None)
-        self.bar.setRange(0, 0)
+        self.bar.wait()
         try:
             self.runner.run(
                 self._job(),
@@ -96,9 +96,8 @@ class RunRow(QWidget):
         self._end(Message("ok", line) if line else None)
 
     def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
-        self.step.setText("  ".join(t for t in (progress.message, time_left(progress.remaining)) if t))
+        self.bar.follow(progress)
+        self.step.setText(progress.words)
         self._follow()
 
     def _end(self, message: Message | None) -> None:

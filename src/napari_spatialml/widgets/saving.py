@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from .messages import Message, tell
-from .progress import Progress, time_left
+from .progress_row import ProgressRow
 from .runner import Runner
-from .style import SPACING, Quiet, thin_bar
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -101,8 +100,8 @@ class Saving(QObject):
             call()
 
 
-class SavingPanel(QWidget):
-    """The bar of a save that runs, and Stop; nothing while none runs.
+class SavingPanel(ProgressRow):
+    """The row of a save that runs; nothing while none runs.
 
     Parameters
     ----------
@@ -111,36 +110,16 @@ class SavingPanel(QWidget):
     """
 
     def __init__(self, saving: Saving, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(saving.stop, "Stop saving: the store stays as it was.", parent)
         self._saving = saving
-        self.bar, self.step, self.button = QProgressBar(), Quiet(), QPushButton("Stop")
-        thin_bar(self.bar)
-        self.button.setToolTip("Stop saving: the store stays as it was.")
-        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.button.clicked.connect(lambda _checked=False: saving.stop())
-        line = QHBoxLayout()
-        line.setSpacing(8)
-        line.addWidget(self.bar, 1)
-        line.addWidget(self.button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACING)
-        column.addLayout(line)
-        column.addWidget(self.step)
-        saving.changed.connect(self._follow)
-        saving.progressed.connect(self._on_progress)
-        self._follow()
+        saving.changed.connect(self._follow_state)
+        saving.progressed.connect(self.follow)
+        self._follow_state()
 
-    def _follow(self) -> None:
+    def _follow_state(self) -> None:
         running = self._saving.running
         if running and not self.isVisibleTo(self.parentWidget()):
-            self.bar.setRange(0, 0)
-            self.step.setText("Saving")
+            self.begin("Saving")
         self.button.setText("Stopping…" if self._saving.stopping else "Stop")
         self.button.setEnabled(running and not self._saving.stopping)
         self.setVisible(running)
-
-    def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, 1000 if progress.fraction > 0 else 0)
-        self.bar.setValue(round(1000 * progress.fraction))
-        self.step.setText("  ".join(t for t in (progress.message, time_left(progress.remaining)) if t))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from ..session.comparing import Comparison
 from ..session.settling import (
@@ -23,7 +23,8 @@ from ..session.settling import (
     row_tasks,
 )
 from .messages import Message, MessageLine
-from .style import SPACING, Quiet, Rows, Tool, accent, thin_bar, tool_row
+from .progress_row import ProgressBar
+from .style import SPACING, Quiet, Rows, Tool, accent, tool_row
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -68,8 +69,7 @@ class SettleBox(QWidget):
         self.shown = QCheckBox("Show disagreement")
         self.shown.toggled.connect(show)
         self.alike = QCheckBox()
-        self.bar, self.left, self.now, self.message = QProgressBar(), Quiet(), Quiet(), MessageLine()
-        thin_bar(self.bar)
+        self.bar, self.left, self.now, self.message = ProgressBar(), Quiet(), Quiet(), MessageLine()
         self._make_buttons()
         self._rows = Rows()
         self._rows.add("Consensus", self.name, "The name of what both agree on; it begins as a copy of A.")

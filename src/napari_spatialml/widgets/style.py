@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QGridLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -44,7 +43,6 @@ __all__ = [
     "rich",
     "scrollable",
     "swatch",
-    "thin_bar",
     "tool_row",
     "tooltip",
 ]
@@ -90,16 +88,6 @@ def accent(button: QPushButton) -> None:
         f"QPushButton:enabled {{ background-color: {ACCENT}; color: white; font-weight: 600; }}"
         "QPushButton:enabled:hover { background-color: #3a7fc7; }"
         "QPushButton:enabled:pressed { background-color: #265c96; }"
-    )
-
-
-def thin_bar(bar: QProgressBar) -> None:
-    """Make a progress bar a thin rounded line in the accent's blue."""
-    bar.setTextVisible(False)
-    bar.setFixedHeight(6)
-    bar.setStyleSheet(
-        "QProgressBar { border: none; border-radius: 3px; background-color: rgba(128, 128, 128, 70); }"
-        "QProgressBar::chunk { border-radius: 3px; background: #4a8fd6; }"
     )
 
 

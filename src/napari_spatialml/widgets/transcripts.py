@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, QTimer
-from qtpy.QtWidgets import QCompleter, QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCompleter, QLineEdit, QVBoxLayout, QWidget
 
 from ..session.transcript_source import UNNAMED
 from ..session.transcripts import TranscriptIndex
@@ -17,8 +17,9 @@ from ..views.transcripts import look_of, picture_now, said_of
 from .gene_list import GeneList
 from .messages import Message, MessageLine
 from .name_box import NameBox
+from .progress_row import ProgressBar
 from .step import StepDock, choose, title_label
-from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, thin_bar, tool_row
+from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, tool_row
 from .transcript_filters import TranscriptFilters
 
 __all__ = ["TranscriptsDock"]
@@ -36,8 +37,7 @@ class TranscriptsDock(StepDock):
         self.points.setToolTip("The points of the section that name their genes.")
         self.points.currentIndexChanged.connect(lambda _i: self.refresh_now())
         self.search, self.genes, self.filters = QLineEdit(), GeneList(), TranscriptFilters()
-        self.status, self.message, self.bar = Quiet(), MessageLine(), QProgressBar()
-        thin_bar(self.bar)
+        self.status, self.message, self.bar = Quiet(), MessageLine(), ProgressBar()
         self.bar.setRange(0, 1000)
         self._rows = Rows()
         self._points_label = self._rows.add("On", self.points)

@@ -21,6 +21,8 @@ from ..summary import summary_of
 from . import (  # noqa: F401  (importing them registers the corrections)
     alignments,
     annotate,
+    annotation_classes,
+    annotation_import,
     bringing,
     cells,
     colouring,

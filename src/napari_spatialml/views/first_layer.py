@@ -1,0 +1,36 @@
+"""What napari's first layer needs is read beside the window, while the files are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["read_for_first_layer"]
+
+
+def read_for_first_layer() -> Callable[[], None]:
+    """Read, on any thread, what the first layer would read; return what hands it over, in the window's thread.
+
+    The first layer asks pint for a unit, which then reads its definitions of all units; the first image asks dask
+    for a scheduler, which then imports those for clusters. Together they take half a second of one core.
+    """
+    from dask.base import get_scheduler
+
+    get_scheduler()
+    return _units()
+
+
+def _units() -> Callable[[], None]:
+    """Make a registry of units for one that nobody has used yet, and for no other: those of two do not go together."""
+    import pint
+    from pint.registry import LazyRegistry
+
+    def unread() -> bool:
+        return isinstance(pint.get_application_registry().get(), LazyRegistry)
+
+    made = pint.UnitRegistry(on_redefinition="raise") if unread() else None  # as pint makes its own then
+
+    def give() -> None:
+        if made is not None and unread():
+            pint.set_application_registry(made)
+
+    return give
