@@ -31,7 +31,7 @@ def divide(section: Path, *more: str) -> None:
 
 def test_several_tables_are_divided_together(section, capsys):
     divide(section, "--others", OTHER)
-    assert "3 domains over 244 rows of 2 sections" in capsys.readouterr().out
+    assert "3 domains over 244 spots of 2 sections" in capsys.readouterr().out
     assert main(["composition", str(section), "--table", "nowhere"]) == 2
 
 

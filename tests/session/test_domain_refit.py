@@ -283,7 +283,7 @@ def test_cell_types_and_proportions_are_features(section):
     obs = section.document.table(TABLE).obs
     obs["cell_type"] = np.array(["B cell", "T cell", "tumour"])[obs["truth"].to_numpy(dtype=int)]
     line = run(section, MIXTURE(n_domains=3), DomainsSelection(TABLE, features="obs/cell_type", column="niche"))
-    assert line.startswith("3 domains over 64 rows")
+    assert line.startswith("3 domains over 64 spots")
     with pytest.raises(BadInput, match="holds numbers"):
         run(section, MIXTURE(n_domains=3), DomainsSelection(TABLE, features="obs/truth"))
     with pytest.raises(BadInput, match="no column 'x'"):

@@ -106,6 +106,34 @@ def test_two_segmentations_are_compared_drawn_and_settled(dock, desk, qtbot, vie
     assert box.task.kind == "split or merged" and "1 left" in box.left.text()
 
 
+def test_the_buttons_that_settle_are_in_sight_of_a_low_window(dock, qtbot):
+    dock.resize(400, 500)
+    compare(dock, qtbot, "cells", "nuclei", "second")
+    box = dock.settle
+    assert box.begin.visibleRegion().isEmpty()  # else the figures would be too few to need it
+    box.begin.click()
+    qtbot.waitUntil(lambda: box.buttons["A"].visibleRegion().boundingRect() == box.buttons["A"].rect())
+    dock._area.verticalScrollBar().setValue(0)
+    box.buttons["next"].click()
+    qtbot.waitUntil(lambda: not box.buttons["A"].visibleRegion().isEmpty() and not box.now.visibleRegion().isEmpty())
+
+
+def test_a_second_segmentation_is_what_the_only_one_is_compared_with(viewer, show):
+    desk = desk_of(viewer)
+    desk.take(Session.start(small_section(), source="one"))
+    desk.correct("remove-element", name="pixels")
+    dock = show(CompareDock(viewer))
+    dock.refresh_now()
+    assert dock.a.currentData() == dock.b.currentData() == "nuclei"
+    desk.correct("start-consensus", labels="second", labels_a="nuclei", labels_b="nuclei")
+    desk.session.document.sdata.attrs["spatialml"].pop("consensus")
+    dock.refresh_now()
+    assert (dock.a.currentData(), dock.b.currentData()) == ("nuclei", "second")
+    pick(dock.b, "nuclei")  # one alone can be judged by its transcripts: what is chosen stays
+    dock.refresh_now()
+    assert dock.b.currentData() == "nuclei"
+
+
 def test_the_queue_goes_on_after_a_restart(dock, desk, qtbot, show, viewer, tmp_path):
     compare(dock, qtbot, "cells", "nuclei", "second")
     dock.settle.begin.click()

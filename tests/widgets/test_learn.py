@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QPushButton
 
 pytest.importorskip("torch")
 pytest.importorskip("cv2")
@@ -11,10 +12,11 @@ pytest.importorskip("cv2")
 from napari_spatialml.core import flow_training
 from napari_spatialml.core.flow_models import models
 from napari_spatialml.core.flow_training import Schedule
-from napari_spatialml.core.learning import Judged, Lesson
+from napari_spatialml.core.learning import Judged, Lesson, Outcome
 from napari_spatialml.core.segmentation import Pixels
 from napari_spatialml.session import Session
 from napari_spatialml.session.done import done_windows
+from napari_spatialml.session.learning import Learnt
 from napari_spatialml.widgets.correct import CorrectDock
 from napari_spatialml.widgets.desk import desk_of
 from napari_spatialml.widgets.learn import LearnDock
@@ -81,6 +83,47 @@ def test_learning_shows_before_and_after_and_accepting_sets_segment_to_it(desk, 
     assert segment.panel.method().weights == kept.name
     assert segment.panel.form.fields["weights"].currentText() == kept.title
     assert not dock.result.isVisibleTo(dock)
+
+
+def test_what_it_was_learned_from_is_not_replaced_by_the_next_run(desk, dock, viewer, show, qtbot):
+    for window in WINDOWS[:2]:
+        desk.correct("mark-done", labels="nuclei", window=window)
+    segment = show(SegmentDock(viewer))
+    segment.refresh_now()
+    segment.output.setText("nuclei")
+    dock.refresh_now()
+    learned(dock, qtbot)
+    dock.accept()
+    assert segment.output.text() not in desk.session.document.names("labels")
+    assert len(done_windows(desk.session.document)) == 2
+
+
+def test_a_network_that_got_worse_is_not_praised(desk, dock):
+    lesson = Lesson(Pixels(np.zeros((1, 64, 64), np.uint8)), np.zeros((64, 64), np.int32), None)
+    told = {}
+    for before, after in ((0.93, 0.84), (0.84, 0.93)):
+        judged = (Judged(lesson, lesson.labels, lesson.labels),)
+        outcome = Outcome(None, (before, 0.5, 0.2), (after, 0.5, 0.2), judged)
+        dock._for = desk.session
+        told[after] = dock._done(Learnt(outcome, {}, None))
+        dock._learnt = None
+    assert told[0.84].level == "warning" and "reject" in told[0.84].hint and "from 0.93 to 0.84" in told[0.84].text
+    assert isinstance(told[0.93], str)
+
+
+def test_windows_that_all_overlap_are_said_to_be_one(desk, dock):
+    not_done = next(b for b in dock.tools.findChildren(QPushButton) if b.text() == "Not done")
+    assert not not_done.isEnabled()
+    y0, y1, x0, x1 = WINDOWS[0]
+    desk.correct("mark-done", labels="nuclei", window=WINDOWS[0])
+    dock.refresh_now()
+    assert "It is cut in two" in dock.said.text() and not_done.isEnabled()
+    desk.correct("mark-done", labels="nuclei", window=(y0, y1 - 8, x0, x1 - 8))
+    dock.refresh_now()
+    assert "They overlap" in dock.said.text() and "held out" not in dock.windows.item(1).text()
+    desk.correct("mark-done", labels="nuclei", window=WINDOWS[1])
+    dock.refresh_now()
+    assert "overlap" not in dock.said.text()
 
 
 def test_rejecting_leaves_no_file_and_no_step(desk, dock, qtbot):

@@ -72,6 +72,16 @@ def test_a_sheet_takes_the_place_of_the_card_and_gives_it_back(sheet):
     assert sheet.walk.current is not None
 
 
+def test_a_sheet_says_for_how_many_cells_red_lines_may_yet_come(dock, qtbot):
+    press(dock, "S")
+    sheets_of = dock.queue.sheets
+    qtbot.waitUntil(lambda: len(sheets_of.grid.keys) == 10)
+    unknown = sum(sheets_of.sheet.offer(k) is None for k in sheets_of.sheet.open)
+    assert unknown == 10 and "10 of 10 are still being looked at" in sheets_of.hint.text()
+    seen(dock, qtbot)
+    assert "looked at" not in sheets_of.hint.text() and sheets_of.hint.text().startswith("Click")
+
+
 def test_a_click_mends_and_a_key_accepts_the_rest_in_one_step(sheet, qtbot):
     grid, first = sheet.queue.sheets.grid, sheet.queue.sheets.sheet.keys
     QTest.mouseClick(grid, Qt.MouseButton.LeftButton, pos=middle(sheet, SHIFTED))

@@ -7,12 +7,14 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtWidgets import QPushButton
 from spatialdata import SpatialData
 from spatialdata.models import PointsModel
 from spatialdata.transformations import Identity
 
 from napari_spatialml.io.sample import sample_section
 from napari_spatialml.session import Session, index_files, transcripts
+from napari_spatialml.session.growing import Growing
 from napari_spatialml.views.transcript_looks import TranscriptLook
 from napari_spatialml.views.transcripts import picture_now
 from napari_spatialml.widgets.desk import desk_of
@@ -68,6 +70,31 @@ def test_a_section_of_transcripts_alone_is_drawn_and_fits_the_view(desk, qtbot):
     assert desk.presenter.layer_of("rna").visible and picture.view is not None
     y0, y1, x0, x1 = picture.view.box
     assert y0 <= 0 and x0 <= 0 and y1 >= 300 and x1 >= 300
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_view_fitted_to_what_was_read_at_first_follows_until_the_person_moves_it(desk, moved, monkeypatch):
+    monkeypatch.setattr("napari_spatialml.views.density.is_quick", lambda document, points: False)  # as if in a file
+    desk.take(Session.start(SpatialData(points={"rna": points()})))
+    following, growing = desk.following, Growing()
+    following._soon.stop()
+    monkeypatch.setattr("napari_spatialml.widgets.following.growing_of", lambda document, points: growing)
+    places = np.random.default_rng(0).uniform(0, 300, (20_000, 2))
+    growing.add(places[places[:, 0] < 60])  # the first piece of a file that is sorted by place
+    following._show_growing()
+    assert desk.viewer.scene.camera.center[-2] == pytest.approx(30, abs=5)
+    if moved:
+        desk.look_at(20, 20)
+    growing.add(places[places[:, 0] >= 60])
+    following._show_growing()
+    assert desk.viewer.scene.camera.center[-2] == pytest.approx(20 if moved else 150, abs=5)
+
+
+def test_nothing_is_offered_for_genes_before_one_is_chosen(dock, desk, qtbot):
+    buttons = [dock.tools.findChild(QPushButton, name) for name in ("All genes", "Colour…")]
+    assert not any(button.isEnabled() for button in buttons)
+    dock.add("VIM")
+    qtbot.waitUntil(lambda: all(button.isEnabled() for button in buttons), timeout=5000)
 
 
 def test_a_gene_is_found_by_a_part_of_its_name_and_taken_away_again(dock, desk, qtbot):

@@ -24,6 +24,7 @@ from .domain_strokes import ATTRIBUTE as STROKES
 from .domain_strokes import DomainHand, domain_hand_of
 from .domain_writing import written
 from .fingerprints import fingerprint
+from .row_words import rows_are
 from .run import Finished, Job
 from .selection import DomainsSelection
 
@@ -231,7 +232,7 @@ def stored_domains(document: Document, selection: DomainsSelection, done: Divide
     changes = written(document, shown, beside, afresh=True)
     if not selection.keep_corrections:
         changes = [*_forgotten(document, selection), *changes]
-    return changes, divided_line([made for made, _ in shown])
+    return changes, divided_line(document, [made for made, _ in shown])
 
 
 def _as_map(
@@ -253,8 +254,8 @@ def _forgotten(document: Document, selection: DomainsSelection) -> list[Change]:
     return [Put(("attrs", STROKES), held, left or None)]
 
 
-def divided_line(maps: Sequence[DomainMap]) -> str:
-    """Return maps in one line: how many domains, and how many rows to look at."""
+def divided_line(document: Document, maps: Sequence[DomainMap]) -> str:
+    """Return maps in one line: how many domains, and how many spots, cells or pixels to look at."""
     codes, p = np.concatenate([m.codes for m in maps]), np.concatenate([m.probabilities for m in maps])
     near = (codes >= 0) & (p.max(1) < _UNSURE_BELOW)
     unsure = int((margin(p[near]) < _UNSURE).sum()) if near.any() else 0
@@ -262,4 +263,6 @@ def divided_line(maps: Sequence[DomainMap]) -> str:
     ignored = int((codes < 0).sum())
     left = f", {ignored:,} ignored" if ignored else ""
     sections = f" of {len(maps)} sections" if len(maps) > 1 else ""
-    return f"{len(np.unique(codes[codes >= 0])):,} domains over {len(codes):,} rows{sections}{left}; {sure}."
+    words = {rows_are(document, m.table, len(codes)) for m in maps}
+    what = words.pop() if len(words) == 1 else "rows"
+    return f"{len(np.unique(codes[codes >= 0])):,} domains over {len(codes):,} {what}{sections}{left}; {sure}."

@@ -161,7 +161,7 @@ def finish_domain_refit(session: Session, job: DomainRefitJob, finished: Finishe
     names, values = finished.result
     maps = [held_map(document, t, selection.column) for t in selection.tables]
     made = _fitted(maps, names, values)
-    line = divided_line([m.under(hand) for m, hand in zip(made, job.hands, strict=True)])
+    line = divided_line(document, [m.under(hand) for m, hand in zip(made, job.hands, strict=True)])
     pairs = [(m.under(hand), hand) for m, hand in zip(made, job.hands, strict=True)]
     record = {
         "type": REFIT,

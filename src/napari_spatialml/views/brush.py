@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..session.corrections import packed
+from ..session.row_words import word_for
 from .layers import recolour_points
 from .marks import circle, path_lines
 from .shape_levels import colours_in_bytes
@@ -46,7 +47,7 @@ class Brush(Tool):
         self.circles = stage.document.type_of(self.element) == "shapes"
         self.rows: set[int] = set()
         self.path: list[Point] = []
-        self.hint = f"Drag over {_word(stage, self.element)} to put them into {self.value}."
+        self.hint = f"Drag over {word_for(stage.document, self.element)} to put them into {self.value}."
         self._before: Any = None
 
     @property
@@ -185,11 +186,3 @@ def drawn_element(stage: Stage, table: str) -> str:
     if not shown:
         raise BadInput(f"What the table '{table}' annotates is not shown.", "Show its spots, cells or pixels first.")
     return next((n for n in shown if n == document.annotated(table)), shown[0])
-
-
-def _word(stage: Stage, element: str) -> str:
-    from .rasters import is_pixel_grid
-
-    if stage.document.type_of(element) == "shapes":
-        return "spots"
-    return "pixels" if is_pixel_grid(stage.document, element) else "cells"

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from ..core.connected_rows import pieces
 from ..errors import BadInput
 from ..session.corrections import packed
+from ..session.row_words import word_for
 from .brush import Brush, drawn_element
 from .choices import colour_of
 from .marks import circle
 from .row_layout import RowLayout, layout_of
-from .selecting import Select, SelectPolygon, rows_at, word_for
+from .selecting import Select, SelectPolygon, rows_at
 from .tools import Point, Pointer, Stage, Tool
 from .trust_columns import map_of
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SpatialMLError
+from ..session.row_words import word_for
 from ..session.selection_files import cell_ids
 from .plan import coloured
-from .selecting import selectable, word_for
+from .selecting import selectable
 from .shape_picking import shape_at
 from .tools import Point, label_at
 from .values import Categories, Measured, Values

@@ -16,6 +16,7 @@ from ..core.transform import Affine
 from ..errors import BadInput
 from ..session import Document
 from ..session.grid import LabelGrid
+from ..session.row_words import is_pixel_grid
 from .memory import Memory
 from .places import as_matrix, pixel_affine
 from .specs import ImageSpec, Key, LabelsSpec, LayerSpec, RasterSpec
@@ -27,7 +28,6 @@ EDITABLE = 4096 * 4096
 """Up to so many pixels the labels are one array in memory, which can be painted."""
 CORRECTING = "correcting"
 """The part of an element's key that is the window of large labels that can be painted."""
-_PIXELS_A_CELL = 20
 _TABLES = 4
 """So many look-up tables are kept: each of half a million cells takes 10 MB."""
 
@@ -35,17 +35,6 @@ _TABLES = 4
 def is_small(grid: LabelGrid) -> bool:
     """Whether labels are one array in memory, which can be painted."""
     return grid.shape[0] * grid.shape[1] <= EDITABLE
-
-
-def is_pixel_grid(document: Document, labels: str) -> bool:
-    """Whether every label is about one pixel, as in mass spectrometry imaging, rather than a cell."""
-    if labels in document.attribute("segmentations", {}):
-        return False
-    if any({"array_row", "array_col"} <= set(document.table(t).obs) for t in document.tables_of(labels)):
-        return True  # bins on their array, of which a crop may hold but a few
-    rows = max((document.table(t).n_obs for t in document.tables_of(labels)), default=0)
-    h, w = document.grid(labels).shape
-    return rows * _PIXELS_A_CELL >= h * w
 
 
 def labels_specs(

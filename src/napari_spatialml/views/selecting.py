@@ -12,14 +12,14 @@ from ..core.inside import points_inside
 from ..errors import BadInput
 from ..session import Document
 from ..session.row_places import RowPlaces
+from ..session.row_words import word_for
 from ..session.selected import Selected
 from .marks import circle, path_lines
 from .memory import Memory
-from .rasters import is_pixel_grid
 from .shape_picking import shape_at
 from .tools import Place, Point, Pointer, Stage, Tool, label_at
 
-__all__ = ["Select", "SelectPolygon", "rows_at", "rows_inside", "selectable", "word_for"]
+__all__ = ["Select", "SelectPolygon", "rows_at", "rows_inside", "selectable"]
 
 COLOUR = "#00c8ff"
 _NEAR_PX = 6.0
@@ -31,15 +31,6 @@ def selectable(document: Document, element: str) -> str:
     if document.type_of(element) not in ("labels", "shapes"):
         return ""
     return next(iter(document.tables_of(element)), "")
-
-
-def word_for(document: Document, element: str, n: int = 2) -> str:
-    """Return what the rows of an element are called: cells, spots or pixels."""
-    if document.type_of(element) == "shapes":
-        word = "spot" if "radius" in document.element(element).columns else "cell"
-    else:
-        word = "pixel" if is_pixel_grid(document, element) else "cell"
-    return word if n == 1 else f"{word}s"
 
 
 def rows_inside(places: RowPlaces, place: Place, outline: Point) -> npt.NDArray[np.int64]:

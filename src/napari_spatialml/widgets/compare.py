@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -67,6 +67,7 @@ class CompareDock(StepDock):
         self.figures = _figures()
         self.results = self._results()
         self.settle = SettleBox(self.desk, self._show)
+        self.settle.stepped.connect(self._keep_in_sight)
         self.judging = JudgeBox(self.desk, lambda: (str(self.a.currentData() or ""), str(self.b.currentData() or "")))
         return self._laid_out()
 
@@ -79,8 +80,12 @@ class CompareDock(StepDock):
         kind = str(self.kind.currentData())
         offered = self._offered(kind)
         first, second = self._preferred(offered)
+        alone = self.b.count() < 2
         choose(self.a, offered, first)
         choose(self.b, offered, second)
+        if alone and len(offered) > 1 and self.a.currentData() == self.b.currentData():
+            # there was only one to choose: that it is in both boxes was nobody's choice
+            self.b.setCurrentIndex(next(i for i, n in enumerate(offered) if n != self.a.currentData()))
         for row in self._cell_rows:
             row.setVisible(kind == "cells")
         if kind == "cells":
@@ -191,6 +196,13 @@ class CompareDock(StepDock):
 
     def _show(self, shown: bool) -> None:
         self.settle.show_disagreement(shown)
+
+    def _keep_in_sight(self) -> None:
+        """Scroll to what is decided on and the buttons that decide; figures of many rows stand above them."""
+        QTimer.singleShot(0, self._scroll)  # once the texts have taken their room
+
+    def _scroll(self) -> None:
+        self._area.ensureWidgetVisible(self.settle, 0, MARGIN)
 
     def _on_opened(self) -> None:
         if hasattr(self, "run_row"):

@@ -15,8 +15,8 @@ from ..core.report import Report
 from ..errors import SpatialMLError
 from ..session.domain_tables import feature_parts
 from ..session.labelling import Labelling, labelling
+from ..session.row_words import word_for
 from ..session.selected import Selected
-from ..views.selecting import word_for
 from ..views.state import ColourBy
 from .messages import Message, MessageLine, tell
 from .progress import Progress

@@ -12,7 +12,8 @@ from ..errors import SpatialMLError
 from ..io.document import neighbour_distance
 from ..session.domain_refit import finish_domain_refit, refit_domains
 from ..session.gather import coordinates_of
-from .domains_strokes import LOCKED, KeptStrokes, is_divided, rows_are
+from ..session.row_words import rows_are
+from .domains_strokes import LOCKED, KeptStrokes, is_divided
 from .hand import HandTools, length_field
 from .refitting import Refitting
 from .style import SPACING, Quiet, Rows, Tool, tool_row, tooltip

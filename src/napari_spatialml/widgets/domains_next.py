@@ -14,7 +14,8 @@ from ..session.corrections import packed
 from ..session.domain_maps import held_map
 from ..session.domain_strokes import domain_hand_of
 from ..session.domain_writing import neighbours
-from .domains_strokes import LOCKED, rows_are
+from ..session.row_words import rows_are
+from .domains_strokes import LOCKED
 from .messages import tell
 from .runner import Runner
 from .style import SPACING, Quiet, Tool, tool_row, tooltip

@@ -11,10 +11,10 @@ from ..core.domains import DomainDetector
 from ..core.report import Report
 from ..session import DomainsSelection
 from ..session.previewing_domains import DomainsPreview, domains_preview
+from ..session.row_words import rows_are
 from ..views.domains_preview import DomainsLayer, legend_of
 from ..views.state import Legend
 from .desk import Desk
-from .domains_strokes import rows_are
 from .live_preview import LivePreview
 from .messages import Message
 

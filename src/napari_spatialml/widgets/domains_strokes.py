@@ -13,6 +13,7 @@ from ..errors import SpatialMLError
 from ..session.domain_maps import about_map
 from ..session.domain_strokes import held_strokes, stroke_rows
 from ..session.gather import coordinates_of
+from ..session.row_words import rows_are
 from ..session.selection import by_hand
 from .stroke_list import StrokeList
 from .style import SPACING, Quiet, Tool, tool_row, tooltip
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..session import Document
     from .desk import Desk
 
-__all__ = ["LOCKED", "KeptStrokes", "is_divided", "rows_are"]
+__all__ = ["LOCKED", "KeptStrokes", "is_divided"]
 
 LOCKED = "The section is open for reading only: save a copy to correct it."
 
@@ -29,14 +30,6 @@ LOCKED = "The section is open for reading only: save a copy to correct it."
 def is_divided(document: Document, table: str, column: str) -> bool:
     """Return whether a method has made a map: only then there is something to fit again."""
     return bool(about_map(document, table, column).get("method"))
-
-
-def rows_are(document: Document, table: str, n: int = 2) -> str:
-    """Return what the rows of a table are called: spots, cells or pixels."""
-    from ..views.selecting import word_for
-
-    element = document.annotated(table) if table else ""
-    return word_for(document, element, n) if element else "row" if n == 1 else "rows"
 
 
 class KeptStrokes(QWidget):

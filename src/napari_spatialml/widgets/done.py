@@ -64,13 +64,13 @@ class DoneLine(QWidget):
 
 
 def by_reader(windows: tuple[Done, ...]) -> str:
-    """Return how many windows are done, and by whom: "5 windows are done: Anna 3, Ben 2."."""
+    """Return how many windows are done, and by whom: "5 windows are done: Anna 3, Ben 2.", or "by Anna."."""
     if not windows:
         return ""
     readers = dict.fromkeys(d.who for d in windows if d.who)
-    told = ", ".join(f"{who} {sum(d.who == who for d in windows)}" for who in readers)
-    n = len(windows)
-    return f"{n} {'window is' if n == 1 else 'windows are'} done{': ' + told if told else ''}."
+    n, each = len(windows), ", ".join(f"{who} {sum(d.who == who for d in windows)}" for who in readers)
+    told = f": {each}" if len(readers) > 1 else "".join(f" by {who}" for who in readers)
+    return f"{n} {'window is' if n == 1 else 'windows are'} done{told}."
 
 
 def mark_in_view(desk: Desk, labels: str) -> bool:

@@ -49,6 +49,7 @@ class Following(QObject):
         self._seen: dict[str, Any] = {}
         self.problems: dict[str, str] = {}
         """Why points cannot be looked at, by element."""
+        self._left: tuple[float, ...] | None = None  # where a fit to a part of the points left the camera
         self._soon, self._growing = QTimer(self), QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SOON_MS)
@@ -158,11 +159,17 @@ class Following(QObject):
             return
         presenter.state = replace(presenter.state, pictures={**presenter.state.pictures, points: picture})
         presenter.window_moved()
-        if fit:
+        if fit or self._left == self._camera():
             presenter.fit()
+            # what is read so far may be a corner of it all: the view follows, until the person moves it
+            self._left = self._camera() if self.index(points) is None else None
         if self._desk.legend is not None:
             self._desk.legend.later()
         self.pictured.emit(points)
+
+    def _camera(self) -> tuple[float, ...]:
+        camera = self._desk.viewer.scene.camera
+        return (*map(float, camera.center), float(camera.zoom))
 
     def _fail(self, points: str, error: BaseException) -> None:
         self.problems[points] = str(error)
@@ -172,7 +179,7 @@ class Following(QObject):
     # indexes -----------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._indexes, self._asked, self._seen, self.problems = {}, {}, {}, {}
+        self._indexes, self._asked, self._seen, self.problems, self._left = {}, {}, {}, {}, None
         self._growing.stop()
 
     def _ask(self, session: Session, points: str) -> None:

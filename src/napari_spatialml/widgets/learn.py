@@ -18,7 +18,7 @@ from ..session.done import Done, done_windows
 from ..session.gather import full_resolution
 from ..session.learning import Learnt, accept, prepare_learning, reject
 from ..session.lesson_files import export_lessons
-from ..session.lessons import choose_windows
+from ..session.lessons import Chosen, choose_windows
 from .done import by_reader, mark_in_view
 from .file_dialogs import ask_for_folder
 from .messages import Message, MessageLine, tell
@@ -48,6 +48,7 @@ class LearnDock(StepDock):
     def make(self) -> QWidget:
         """Make the list of windows, the run, and what came out."""
         self._learnt: Learnt | None = None
+        self._chosen: tuple[Chosen, ...] = ()
         self._for: Session | None = None
         self.windows = QListWidget()
         self.windows.setAccessibleName("Windows that are done")
@@ -87,11 +88,15 @@ class LearnDock(StepDock):
         document = self.session.document
         found = done_windows(document)
         choose(self.whose, [_EVERYBODY, *dict.fromkeys(d.labels for d in found)], _EVERYBODY)
-        self._list(self._mine(found))
-        self.said.setText(by_reader(self._mine(found)) or "No window is done yet. Correct every cell in view, then "
-                          "mark it as done, here or under Correct.")  # fmt: skip
-        writable = not self.session.read_only
-        self.tools.setEnabled(writable)
+        mine = self._mine(found)
+        self._list(mine)
+        self.said.setText(
+            f"{by_reader(mine)} {self._halved(mine)}".strip()
+            if mine
+            else "No window is done yet. Correct every cell in view, then mark it as done, here or under Correct."
+        )
+        self.tools.setEnabled(not self.session.read_only)
+        self.tools.findChild(QPushButton, "Not done").setEnabled(bool(mine))
         self.run_row.set_ready(bool(found))
         self.export.setEnabled(bool(found))
 
@@ -169,7 +174,12 @@ class LearnDock(StepDock):
         column = QVBoxLayout(self.result)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACING)
-        for part in (Heading("Before and after, on windows held out"), self.figures, self.pictures, self.decide):
+        meaning = Quiet(
+            "AP, average precision: right / (right + wrong + missed) cells. Right is a cell that shares 0.5, 0.75 or "
+            "0.9 of the area that it and the corrected one cover together."
+        )
+        heading = Heading("Before and after, on windows held out")
+        for part in (heading, self.figures, meaning, self.pictures, self.decide):
             column.addWidget(part)
         self.result.hide()
 
@@ -181,12 +191,20 @@ class LearnDock(StepDock):
         wanted = self._labels()
         return tuple(d for d in windows if not wanted or d.labels in wanted)
 
+    def _halved(self, windows: tuple[Done, ...]) -> str:
+        """Say that one half judges the other, where no whole window can be held out."""
+        if not self._chosen or any(c.done in windows for c in self._chosen):
+            return ""
+        what = "It is" if len(windows) == 1 else "They overlap: the largest alone is"
+        return f"{what} cut in two, one half to learn from and one to judge by. Mark one that lies apart."
+
     def _list(self, windows: tuple[Done, ...]) -> None:
         document = self.session.document
         try:
             chosen = choose_windows(document, self._labels())
         except SpatialMLError:  # said when Learn is pressed
             chosen = ()
+        self._chosen = chosen
         out = {c.done for c in chosen if c.held_out}
         channels = full_resolution(document, chosen[0].image).coords["c"].to_numpy() if chosen else ()
         choose(self.channel, [_AUTOMATIC, *map(str, channels)], _AUTOMATIC)
@@ -239,7 +257,7 @@ class LearnDock(StepDock):
         self._for = self.session
         return prepare_learning(self.session, learner, self._labels())
 
-    def _done(self, learnt: Learnt) -> str:
+    def _done(self, learnt: Learnt) -> str | Message:
         if self._for is not self.desk.session:
             reject(learnt)
             raise DocumentError("The section was closed while this ran.", "Open it again and learn there.")
@@ -247,6 +265,9 @@ class LearnDock(StepDock):
         self.figures.setText(_table(learnt))
         self.pictures.take(learnt.outcome.judged)
         self.result.show()
+        if learnt.outcome.after[0] < learnt.outcome.before[0]:
+            hint = "It finds fewer of the corrected cells than before: reject it, and learn from more windows."
+            return Message("warning", learnt.line, hint)
         return learnt.line
 
     def _on_opened(self) -> None:

@@ -83,7 +83,9 @@ class SheetPanel(QWidget):
         self.accept.setText(words.get(mode, ""))
         self.accept.setVisible(bool(self.grid.keys))
         self.turning.setVisible(bool(self.grid.keys))
-        self.hint.setText(_HINTS.get(mode, ""))
+        unknown = sum(self.sheet.offer(k) is None for k in self.sheet.open)
+        looking = f"{unknown} of {len(self.grid.keys)} are still being looked at: red lines may yet come. "
+        self.hint.setText((looking if unknown else "") + _HINTS.get(mode, ""))
         self.hint.setVisible(bool(self.grid.keys))
         self.grid.renew()
         self._find_out()

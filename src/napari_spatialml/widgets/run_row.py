@@ -29,7 +29,7 @@ class RunRow(QWidget):
     job
         Called in the window's thread; returns what runs beside it. It may raise our errors.
     done
-        Takes the outcome in the window's thread; returns the line that tells it.
+        Takes the outcome in the window's thread; returns the line that tells it, or a message of another level.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class RunRow(QWidget):
         text: str,
         help: str,
         job: Callable[[], Callable[[Report], Any]],
-        done: Callable[[Any], str],
+        done: Callable[[Any], str | Message],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -92,8 +92,8 @@ class RunRow(QWidget):
             self._end(tell(error))
 
     def _on_result(self, outcome: Any) -> None:
-        line = self._done(outcome)
-        self._end(Message("ok", line) if line else None)
+        told = self._done(outcome)
+        self._end(told if isinstance(told, Message) else Message("ok", told) if told else None)
 
     def _on_progress(self, progress: Progress) -> None:
         self.bar.follow(progress)

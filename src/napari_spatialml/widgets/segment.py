@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..core.report import Report
 from ..errors import BadInput, SpatialMLError
 from ..methods import methods
 from ..session import SegmentationSelection, Selection
+from ..session.done import done_of
 from ..session.gather import full_resolution, pixel_size
 from .also_cells import AlsoCells, name_of
 from .form import MethodForm
@@ -174,6 +176,15 @@ class SegmentDock(MethodStep):
         channels = () if self._names_channels else self.channels.names()
         region = self._in_view(image) if self.region.currentData() == "view" else None
         return SegmentationSelection(image, channels, region, name_of(self.output.text(), "labels"))
+
+    def _take_method(self, wanted: Method) -> None:
+        """Set the form; a run with it must not replace, unasked, the very labels that it was learned from."""
+        super()._take_method(wanted)
+        if wanted.kind != self.kind or self.desk.session is None:
+            return
+        document, name = self.session.document, name_of(self.output.text(), "labels")
+        if done_of(document, name):
+            self.output.setText(next(n for k in count(2) if (n := f"{name}_{k}") not in document.sdata))
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Leave the canvas to the other steps."""

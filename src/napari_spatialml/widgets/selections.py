@@ -136,7 +136,7 @@ class SelectionPart(QWidget):
         return self.desk.session.document
 
     def _show_count(self) -> None:
-        from ..views.selecting import word_for
+        from ..session.row_words import word_for
 
         if not isalive(self) or self.desk.presenter is None or not self.table:
             return  # a dock that was closed is told as long as its Python side lives

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from ..session.comparing import Comparison
@@ -53,6 +54,9 @@ class SettleBox(QWidget):
     show
         Called with whether the disagreement is to be shown.
     """
+
+    stepped = Signal()
+    """Another disagreement waits, by the person's own doing: what is said of it and the buttons are to be seen."""
 
     def __init__(self, desk: Desk, show: Callable[[bool], None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -333,6 +337,7 @@ class SettleBox(QWidget):
         except LookupError:  # it does not lie in the coordinate system that is shown
             return
         if look:
+            self.stepped.emit()
             self._desk.look_at(float(centre[0]), float(centre[1]), _IN_VIEW / max(size, _SMALLEST))
             draw()  # lines are as wide as the zoom asks for
 

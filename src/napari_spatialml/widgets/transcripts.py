@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, QTimer
-from qtpy.QtWidgets import QCompleter, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCompleter, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from ..session.transcript_source import UNNAMED
 from ..session.transcripts import TranscriptIndex
@@ -54,7 +54,8 @@ class TranscriptsDock(StepDock):
         column = QVBoxLayout(body)
         column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         column.setSpacing(SPACING + 2)
-        chosen = (self._rows, self.genes, self._tools())
+        self.tools = self._tools()
+        chosen = (self._rows, self.genes, self.tools)
         for part in (
             title_label(self.title),
             self.status,
@@ -90,6 +91,8 @@ class TranscriptsDock(StepDock):
         self.search.setEnabled(bool(names))
         waiting = "known when they are indexed" if index is None else "these points name no genes"
         self.search.setPlaceholderText(f"type one of {len(names):,} genes" if names else waiting)
+        for name in ("All genes", "Colour…"):
+            self.tools.findChild(QPushButton, name).setEnabled(bool(look.genes))
         self.filters.refresh(look, index)
         self._show_genes(look, index)
         self._show_status()
