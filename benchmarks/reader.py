@@ -290,40 +290,9 @@ class Reader:
         return all(_good(labels, truth == t) for t in trues) and not any(spoilt)
 
 
-def _within(mask: npt.NDArray[np.bool_], line: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the part of a line that crosses a cell, from just before it to just behind it."""
-    points = np.linspace(line[0], line[-1], 400)
-    at = np.clip(points.astype(int), 0, np.array(mask.shape) - 1)
-    on = np.flatnonzero(mask[at[:, 0], at[:, 1]])
-    if not len(on):
-        return line
-    step = 1.5 * (line[-1] - line[0]) / np.linalg.norm(line[-1] - line[0])
-    return np.linspace(points[on[0]] - step, points[on[-1]] + step, 12)
-
-
 def _good(labels: npt.NDArray[Any], true: npt.NDArray[np.bool_]) -> bool:
     """Whether one cell is much like a true one, and no other lies mostly in it."""
     cells, n = np.unique(labels[true & (labels > 0)], return_counts=True)
     areas = np.array([(labels == c).sum() for c in cells])
     like = n / (areas + true.sum() - n)
     return bool(len(cells)) and float(like.max()) >= ALIKE and int((n >= 0.5 * areas).sum()) == 1
-
-
-def _good(labels: npt.NDArray[Any], true: npt.NDArray[np.bool_]) -> bool:
-    """Whether one cell is much like a true one, and no other lies mostly in it."""
-    cells, n = np.unique(labels[true & (labels > 0)], return_counts=True)
-    areas = np.array([(labels == c).sum() for c in cells])
-    like = n / (areas + true.sum() - n)
-    return bool(len(cells)) and float(like.max()) >= ALIKE and int((n >= 0.5 * areas).sum()) == 1
-
-
-def _between(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return a line between two clouds of pixels: across the one from middle to middle, at their nearest pixels."""
-    from scipy.spatial import cKDTree
-
-    far, near = cKDTree(b).query(a)
-    i = int(far.argmin())
-    through, along = (a[i] + b[near[i]]) / 2, b.mean(0) - a.mean(0)
-    across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
-    reach = float(np.ptp(np.vstack([a, b]), axis=0).max())
-    return np.linspace(through - reach * across, through + reach * across, 12)

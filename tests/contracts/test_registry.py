@@ -7,11 +7,15 @@ import re
 import pytest
 
 from napari_spatialml.core import Parameter, parameters
-from napari_spatialml.errors import BadInput
+from napari_spatialml.core.method import Method
+from napari_spatialml.errors import BadInput, Cancelled
 from napari_spatialml.methods import kinds, method, methods
 
 ALL = [cls for kind in kinds() for cls in methods(kind).values()]
 each_method = pytest.mark.parametrize("cls", ALL, ids=lambda cls: f"{cls.kind}:{cls.name}")
+
+READIED = [cls for cls in ALL if cls.warm is not Method.warm and not cls.missing()]
+each_made_ready = pytest.mark.parametrize("cls", READIED, ids=lambda cls: f"{cls.kind}:{cls.name}")
 
 
 def test_the_first_methods_are_there():
@@ -52,6 +56,29 @@ def test_each_parameter_has_help_and_a_default_in_its_range(cls):
         assert parameter.help.endswith("."), f"{parameter.name} has no help"
         assert getattr(made, parameter.name) == parameter.default
         parameter.check(parameter.default, cls.title)
+
+
+@each_made_ready
+def test_making_ready_fetches_nothing_and_may_be_asked_for_twice(cls, monkeypatch):
+    def refuse(*_args, **_more):
+        raise AssertionError("the network was asked")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(f"socket.socket.{name}", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    chosen = cls()
+    for _ in range(2):
+        chosen.warm()
+    assert chosen == cls()
+
+
+@each_made_ready
+def test_making_ready_ends_when_it_is_no_longer_wanted(cls):
+    def unwanted(fraction, message=""):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        cls().warm(unwanted)
 
 
 @each_method

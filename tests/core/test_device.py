@@ -102,3 +102,26 @@ def test_a_real_accelerator_that_is_full_is_recognised() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50, dtype=torch.uint8, device="cuda")
     assert device.is_out_of_memory(caught.value)
+
+
+ALONE = """
+import sys, threading
+from napari_spatialml.core.device import load_torch
+assert "torch" not in sys.modules
+if sys.argv[1] == "not there":
+    from pathlib import Path
+    from napari_spatialml.core import device
+    device.Path = lambda _: Path("/nowhere/torch")
+beside = threading.Thread(target=load_torch)
+beside.start()
+beside.join()
+import torch
+print(float(torch.ones(3, 3).matmul(torch.ones(3, 3)).sum()))
+"""
+
+
+@pytest.mark.parametrize("libraries", ["there", "not there"])
+def test_torch_that_was_linked_beforehand_works_and_so_does_one_that_could_not_be(libraries: str) -> None:
+    command = [sys.executable, "-c", ALONE, libraries]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and float(done.stdout) == 27.0, done.stderr[-2000:]

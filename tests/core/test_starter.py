@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +12,8 @@ import numpy as np
 import pytest
 
 from napari_spatialml.core import flow_inference
-from napari_spatialml.core.flow_input import limits_of
+from napari_spatialml.core.flow_diameter import _fullest as fullest
+from napari_spatialml.core.flow_input import LazyPlanes, limits_of, planes_of
 from napari_spatialml.core.metrics import average_precision
 from napari_spatialml.core.segmentation import Pixels
 from napari_spatialml.errors import BadInput, MissingWeights
@@ -182,3 +185,38 @@ def test_the_network_goes_on_with_smaller_batches_when_memory_is_full(monkeypatc
     expected = found(dapi[:, :64, :64])
     assert tried == [(4, "meta"), (2, "meta"), (1, "meta"), (4, "cpu")]
     assert expected.shape == (64, 64)
+
+
+COLD_OR_WARM = """
+import hashlib, sys
+import numpy as np
+from napari_spatialml.core.segmentation import Pixels
+from napari_spatialml.methods.segmentation.starter import Starter
+chosen = Starter(device="cpu")
+if sys.argv[2] == "warm":
+    chosen.warm()
+masks = chosen(Pixels(np.load(sys.argv[1]), 0.5))
+print(hashlib.sha256(masks.labels.tobytes() + masks.scores.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_what_is_made_ready_beforehand_changes_no_bit_of_what_is_found(tmp_path: Path) -> None:
+    np.save(tmp_path / "dapi.npy", tissue()[1])
+    said = []
+    for state in ("cold", "warm"):
+        command = [sys.executable, "-c", COLD_OR_WARM, str(tmp_path / "dapi.npy"), state]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        said.append(done.stdout.split()[-1])
+    assert said[0] == said[1]
+
+
+def test_the_window_that_tells_the_diameter_is_the_same_whether_all_planes_are_made_or_its_own() -> None:
+    for values in tissue()[:2]:
+        seen, stain = starter().seen(Pixels(values, 0.5))
+        limits = limits_of(seen)
+        planes, lazily = planes_of(seen, stain, limits), LazyPlanes(seen, stain, limits)
+        assert lazily.shape == planes.shape
+        for edge in (50, 97, 224, 500):
+            assert np.array_equal(fullest(planes, edge), fullest(lazily, edge))

@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
+from napari_spatialml.core.flow_input import limits_of
+from napari_spatialml.core.glass import is_glass
 from napari_spatialml.core.report import silent
 from napari_spatialml.errors import BadInput, Cancelled
 from napari_spatialml.methods import method
@@ -37,6 +39,7 @@ from napari_spatialml.session.evidence import Sources
 from napari_spatialml.session.ranking import Ranking, ranking_changes
 from napari_spatialml.session.reviewed import NOTHING
 from napari_spatialml.session.slides import job as slide_job
+from napari_spatialml.session.slides import source
 
 from .slide_cells import AboveHalf, OfTwoMinds, nuclei, section, segmented
 
@@ -310,6 +313,24 @@ def test_a_killed_run_repeats_only_the_tile_in_work_and_ends_in_the_same_bytes(t
     for begun, repeated in zip(told["finished"], told["then"], strict=True):
         assert 0 < begun < told["tiles"]
         assert repeated <= told["tiles"] - begun + 1, "finished tiles were done again"
+
+
+def test_what_is_read_off_a_slide_as_a_whole_comes_from_all_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "SAMPLE", 64 * 64 * 16)
+    monkeypatch.setattr(source, "_BLOCK", 64)
+    image = nuclei(1024, 1024)
+    fading = (image * np.linspace(1, 0.3, 1024)[:, None]).astype(np.uint16)
+    for turned in (fading, fading.T.copy(), fading[::-1].copy()):
+        session = started(turned[None])
+        chosen = source.source_of(session.document, SegmentationSelection("dapi"))
+        read: list[int] = []
+        monkeypatch.setattr(source, "is_glass", lambda values, read=read: read.append(values.size) or is_glass(values))
+        sample = chosen.sample().values
+        assert sample.shape == (1, 256, 256) and len(read) == 16, "no more is read than is looked at"
+        assert np.array_equal(sample, chosen.sample().values)
+        ((low, high),), ((least, most),) = limits_of(sample), limits_of(turned[None])
+        assert abs(low - least) < 0.02 * (most - least) and abs(high - most) < 0.1 * (most - least)
+        session.close()
 
 
 def test_stop_is_heard_within_a_second() -> None:

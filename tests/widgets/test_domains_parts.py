@@ -202,12 +202,12 @@ def test_the_first_stroke_finds_how_rows_lie_once_the_map_was_looked_at(divided,
     dock.refresh_now()
     place = ("row layout", TABLE, "spots", divided.presenter.state.coordinate_system)
     qtbot.waitUntil(lambda: place in memory._held, timeout=20_000)
-    qtbot.waitUntil(lambda: dock.warming.runner.state == "idle", timeout=20_000)
+    qtbot.waitUntil(lambda: dock.map_warming.runner.state == "idle", timeout=20_000)
     made = next(iter(memory._held[place]._held.values()))
     assert layout_of(session.document, *place[1:], memory) is made and session.position == steps
     dock.refresh_now()
     qtbot.wait(700)
-    assert dock.warming.runner._count == 1, "once for a map"
+    assert dock.map_warming.runner._count == 1, "once for a map"
 
 
 def test_what_is_done_at_once_shows_no_bar_and_what_takes_longer_does(divided, show):

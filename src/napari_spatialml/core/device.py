@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 from ..errors import BadInput
 
-__all__ = ["Device", "accelerated", "choose", "describe", "is_out_of_memory", "with_memory_fallback"]
+__all__ = ["Device", "accelerated", "choose", "describe", "is_out_of_memory", "load_torch", "with_memory_fallback"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 T = TypeVar("T")
@@ -45,6 +46,28 @@ def choose(preference: Device = "auto") -> str:
     if not there[preference]:
         raise BadInput(f"The device '{preference}' is not available on this machine.", "Choose 'auto'.")
     return preference
+
+
+def load_torch() -> None:
+    """Import torch beside a window that goes on meanwhile.
+
+    Its libraries take a quarter of a second to link, and an import keeps every other thread waiting for
+    that long. Called as a foreign function the linker does not; what is linked already the import only finds. Where
+    that is not possible it imports as usual.
+    """
+    import ctypes
+    import importlib.util
+    import os
+    import sys
+
+    found = importlib.util.find_spec("torch")
+    if "torch" not in sys.modules and os.name == "posix" and found is not None and found.origin is not None:
+        link: Any = ctypes.CDLL(None).dlopen
+        link.restype, link.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+        folder, ending = Path(found.origin).parent / "lib", ".dylib" if sys.platform == "darwin" else ".so"
+        for name, mode in (("libtorch_global_deps", os.RTLD_GLOBAL), ("libtorch_python", os.RTLD_LOCAL)):
+            link(os.fsencode(folder / f"{name}{ending}"), os.RTLD_NOW | mode)  # as torch does, and in its order
+    import torch  # noqa: F401
 
 
 def accelerated() -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .flow_inference import KEPT, NOMINAL, outputs, resized
+from .flow_input import LazyPlanes
 from .flows import FlowField, decode
 from .report import Report, silent
 
@@ -23,7 +24,9 @@ _PRIOR = 1.5  # octaves: standard deviation of what is expected around the guess
 _SURE = 0.02  # a scale of this merit shows nuclei; on images of the training, half of it was enough to tell
 
 
-def estimate_diameter(net: Any, planes: Planes, guess: float, device: str, report: Report = silent) -> float:
+def estimate_diameter(
+    net: Any, planes: Planes | LazyPlanes, guess: float, device: str, report: Report = silent
+) -> float:
     """Return the typical diameter in pixels of the nuclei in an image.
 
     The fullest window is segmented at scales an octave apart. The scale wins at which most of what is
@@ -37,7 +40,7 @@ def estimate_diameter(net: Any, planes: Planes, guess: float, device: str, repor
     net
         From `flow_inference.load`.
     planes
-        (3, y, x), from `flow_input.planes_of`.
+        (3, y, x), from `flow_input.planes_of`, or the same computed where it is looked at.
     guess
         Diameter in pixels to begin with; returned where no nucleus is found.
     device
@@ -68,7 +71,7 @@ def _climbed(merit: Callable[[int], float], step: int) -> int:
     return octave
 
 
-def _tried(net: Any, planes: Planes, guess: float, scale: float, device: str) -> tuple[float, float]:
+def _tried(net: Any, planes: Planes | LazyPlanes, guess: float, scale: float, device: str) -> tuple[float, float]:
     """Return the merit of a scale, and the diameter of the nuclei found at it in pixels of the image."""
     window = _fullest(planes, round(_PROBE / scale))
     size = tuple(max(1, round(n * scale)) for n in window.shape[1:])
@@ -97,17 +100,19 @@ def _weighted_median(values: npt.NDArray[Any], weights: npt.NDArray[Any]) -> flo
     return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
 
 
-def _fullest(planes: Planes, edge: int) -> Planes:
+def _fullest(planes: Planes | LazyPlanes, edge: int) -> Planes:
     """Return the square window of that edge with the strongest signal, or the image where it is smaller."""
     height, width = planes.shape[1:]
     if height <= edge and width <= edge:
-        return planes
+        return planes[:, :, :]
     step = max(1, edge // 2)
     rows = range(0, max(height - edge, 0) + 1, step)
     columns = range(0, max(width - edge, 0) + 1, step)
     coarse = max(1, edge // 64)
-    root = planes[1]
-    places = [(y, x) for y in rows for x in columns]
-    signal = {(y, x): float(root[y : y + edge : coarse, x : x + edge : coarse].sum()) for y, x in places}
-    y, x = max(signal, key=lambda at: signal[at])
+
+    def signal(at: tuple[int, int]) -> float:
+        y, x = at
+        return float(planes[:, y : y + edge : coarse, x : x + edge : coarse][1].sum())  # the root
+
+    y, x = max([(y, x) for y in rows for x in columns], key=signal)
     return np.ascontiguousarray(planes[:, y : y + edge, x : x + edge])

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PERCENTILES", "Limits", "Stain", "fluorescence_planes", "limits_of", "planes_of", "scaled"]
+__all__ = [
+    "PERCENTILES",
+    "LazyPlanes",
+    "Limits",
+    "Stain",
+    "fluorescence_planes",
+    "limits_of",
+    "planes_of",
+    "scaled",
+]
 
 Planes = npt.NDArray[np.float32]
 Limits = tuple[tuple[float, float], ...]
@@ -77,3 +87,27 @@ def planes_of(values: npt.NDArray[Any], stain: Stain, limits: Limits | None = No
     if stain == "fluorescence":
         return fluorescence_planes(planes[0])
     return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
+
+
+@dataclass(frozen=True, eq=False)
+class LazyPlanes:
+    """What the network sees of an image, computed where it is looked at: a window has the numbers of `planes_of`.
+
+    Parameters
+    ----------
+    values, stain, limits
+        As of `planes_of`.
+    """
+
+    values: npt.NDArray[Any]
+    stain: Stain
+    limits: Limits
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size of the planes, (3, y, x)."""
+        return 3, self.values.shape[1], self.values.shape[2]
+
+    def __getitem__(self, window: tuple[slice, slice, slice]) -> Planes:
+        planes, *within = window
+        return planes_of(self.values[(slice(None), *within)], self.stain, self.limits)[planes]

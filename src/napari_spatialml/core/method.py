@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 from annotated_types import Interval
 
 from ..errors import BadInput, MissingDependency
+from .report import Report, silent
 
 __all__ = [
     "Advanced",
@@ -194,6 +195,18 @@ class Method:
     def caution(self) -> str:
         """Return what a person should know before this runs, such as the licence of its weights; "" for nothing."""
         return ""
+
+    def warm(self, report: Report = silent) -> None:
+        """Make ready what a first run would wait for, once in a process: imports, compiled loops, weights.
+
+        A window calls this beside itself when the method is chosen, and asks no more of it: no result may
+        depend on it, nothing is fetched, and what goes wrong is told by the run that meets it again.
+
+        Parameters
+        ----------
+        report
+            Raises ``Cancelled`` when it is no longer wanted.
+        """
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters by name, as plain values that JSON can hold."""

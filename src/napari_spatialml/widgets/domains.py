@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from qtpy.QtGui import QHideEvent
@@ -18,10 +19,11 @@ from .domains_number import NumberPart
 from .domains_preview import DomainsPreviewRow
 from .domains_strokes import is_divided
 from .domains_trust import TrustPart
-from .domains_warming import Warming
+from .domains_warming import map_in, warm_map
 from .folded import Folded
 from .step import MethodStep
 from .style import SPACING, Heading
+from .warming import Warming
 
 __all__ = ["DomainsDock"]
 
@@ -43,7 +45,7 @@ class DomainsDock(MethodStep):
         self.map = MapPart(self.desk)
         self.by_hand = StrokesPart(self.desk, self.map.target)
         self.trust, self.further = TrustPart(self.desk, self.map.target), FurtherPart(self.desk)
-        self.warming = Warming(self.desk, self)
+        self.map_warming = Warming(self)
         self._hand_heading = Heading("By hand")
         self.trust_fold = Folded(
             "How sure is it", "Where the map is unsure, and what the strokes and other seeds say.", self.trust
@@ -98,7 +100,9 @@ class DomainsDock(MethodStep):
         self.by_hand.set_place(table, column, self.map.colours())
         self.trust.set_place(table, column)
         self.further.set_place(table, column)
-        self.warming.follow(table if divided and self.isVisible() and not self.session.read_only else "", column)
+        corrected = divided and self.isVisible() and not self.session.read_only
+        what = map_in(self.desk, table, column) if corrected else None
+        self.map_warming.follow(what, partial(warm_map, self.desk, table, column))
 
     def waiting_for(self) -> str:
         """Return what is missing."""
@@ -162,5 +166,5 @@ class DomainsDock(MethodStep):
             self.preview.clear()
             self.number.clear()
             self.trust.clear()
-            self.warming.stop()
+            self.map_warming.stop()
         super()._on_opened()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QStacked
 
 from ..core.method import Method
 from ..core.report import Report
-from ..errors import DocumentError, Stale
+from ..errors import DocumentError, SpatialMLError, Stale
 from ..methods import method, methods
 from ..session import Outdated, Selection, Session, finish, outdated, prepare, selection_from
 from ..session.run import Job
@@ -20,6 +21,7 @@ from .messages import Message, MessageLine, tell
 from .panel import MethodPanel
 from .pinned import Pinned
 from .style import MARGIN, PANEL_WIDTH, SPACING, Quiet, accent, scrollable
+from .warming import Warming
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -229,6 +231,8 @@ class MethodStep(StepDock):
             correct=self.make_correct(),
         )
         self.panel.ways_out = self._ways_out
+        self.warming = Warming(self)
+        self.panel.method_changed.connect(self._warm)
         self.desk.method_wanted.connect(self._take_method)
         return self.panel
 
@@ -250,6 +254,16 @@ class MethodStep(StepDock):
             self._reason = reason
             self.panel.set_waiting_for(reason)
         self._tell_outdated()
+        self._warm()
+
+    def _warm(self) -> None:
+        """Make ready what the method chosen needs once, while the step is looked at and could run."""
+        chosen = None
+        if self.isVisible() and self.desk.session is not None and not self._reason and self.panel.state == "idle":
+            with contextlib.suppress(SpatialMLError):  # a value that is not possible yet is told when it is used
+                chosen = self.panel.method()
+        there = chosen is not None and type(chosen).warm is not Method.warm and not chosen.missing()
+        self.warming.follow(chosen if there else None, lambda: None if chosen is None else chosen.warm)
 
     def _tell_outdated(self) -> None:
         """Say which result is older than what it was made from, and offer to make it again."""
@@ -277,6 +291,7 @@ class MethodStep(StepDock):
 
     def _job(self, chosen: Method) -> Callable[[Report], Any]:
         self._kept = None
+        self.warming.stop()  # the run makes ready what it needs itself
         selection, self._again = self._again or self.selection(), None
         job = prepare(self.session, chosen, selection)
         self._started = (self.session, job)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...core import cellpose_training as training
 from ...core import cellpose_weights as weights_of
-from ...core.device import Device, choose, with_memory_fallback
+from ...core.device import Device, choose, load_torch, with_memory_fallback
 from ...core.flow_input import Limits
 from ...core.flow_segmenter import FlowSegmenter
 from ...core.flows import FlowField, decode
@@ -113,6 +113,13 @@ class Cellpose(FlowSegmenter, Learner):
 
         bounds = ", ".join(f"{low:g} to {high:g}" for low, high in limits)
         return OnSlide(segment, self.diameter_um / sample.pixel_size_um, reach=128, fixed=f"limits {bounds}")
+
+    def warm(self, report: Report = silent) -> None:
+        """Import torch and Cellpose; its weights are read by each run."""
+        self.check_installed()
+        load_torch()
+        report(0.6)
+        import cellpose.models  # noqa: F401
 
     def _found(self, pixels: Pixels, image: Image, report: Report) -> Masks:
         report = forward_only(report)

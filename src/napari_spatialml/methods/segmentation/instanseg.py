@@ -10,7 +10,7 @@ from zipfile import ZipFile, is_zipfile
 import numpy as np
 import numpy.typing as npt
 
-from ...core.device import Device, choose, with_memory_fallback
+from ...core.device import Device, choose, load_torch, with_memory_fallback
 from ...core.method import Advanced, Channel, Means, method
 from ...core.report import Report, forward_only, silent
 from ...core.segmentation import Masks, Pixels, Segmenter
@@ -84,6 +84,13 @@ class Instanseg(Segmenter):
         masks = Masks(_in_order(found))
         report(1.0, f"{int(masks.labels.max())} {self.target}")
         return masks
+
+    def warm(self, report: Report = silent) -> None:
+        """Import torch and InstanSeg; its model is read by each run."""
+        self.check_installed()
+        load_torch()
+        report(0.6)
+        import instanseg  # noqa: F401
 
     def _values(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         if self.channel and self.channel not in pixels.channels:

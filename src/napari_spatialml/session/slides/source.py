@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ _TOGETHER = 8
 """Blocks that are read side by side."""
 _ENOUGH = 8
 """Blocks with tissue, at least, before no more are looked for."""
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,8 @@ class Source:
         """Return the region, or blocks from all over it side by side, those of glass left out.
 
         The blocks lie on a grid that is refined until some show tissue, so that a small biopsy on a
-        large slide is found too. Where none does, the coarsest grid is returned as it is.
+        large slide is found too. Where none does, blocks of the coarsest grid are returned as they are.
+        Where there is more tissue than is looked at, what is looked at is strewn over all of the slide.
         """
         height, width = self.shape
         if height * width <= self._budget:
@@ -80,7 +83,7 @@ class Source:
         seen: dict[tuple[int, int], npt.NDArray[Any]] = {}
         first: list[npt.NDArray[Any]] = []
         for across in (8, 16, 32, 64, 128, 256):
-            places = list(_spread(height, width, across))
+            places = _strewn(list(_spread(height, width, across)))
             blocks = self._blocks([p for p in places if p not in seen], seen, report)
             first = first or blocks
             found = [seen[p] for p in sorted(seen)]
@@ -91,15 +94,18 @@ class Source:
     def _blocks(
         self, places: list[tuple[int, int]], seen: dict[tuple[int, int], npt.NDArray[Any]], report: Report
     ) -> list[npt.NDArray[Any]]:
-        """Read blocks; keep those that show something in ``seen``, and return some as they are."""
+        """Read blocks until there are enough; keep those that show something in ``seen``, return some as they are."""
         some: list[npt.NDArray[Any]] = []
+        most = max(self._budget // _BLOCK**2, 4)
         for start in range(0, len(places), _TOGETHER):
+            if len(seen) >= most:
+                break
             report(start / len(places), "looking for tissue all over the slide")
             group = places[start : start + _TOGETHER]
             for place, values in zip(group, self._several(group), strict=True):
                 if len(some) < _ENOUGH:
                     some.append(values)
-                if not is_glass(values) and len(seen) < max(self._budget // _BLOCK**2, 4):
+                if not is_glass(values) and len(seen) < most:
                     seen[place] = values
         return some
 
@@ -147,6 +153,13 @@ def _spread(height: int, width: int, across: int) -> Iterator[tuple[int, int]]:
     for y in rows:
         for x in columns:
             yield y, x
+
+
+def _strewn(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return places in an order of which every beginning lies all over the slide: in steps of the golden ratio."""
+    n = len(places)
+    step = next(k for k in range(max(round(n * _GOLDEN), 1), n + 2) if math.gcd(k, n) == 1)
+    return [places[i * step % n] for i in range(n)]
 
 
 def _side_by_side(blocks: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
