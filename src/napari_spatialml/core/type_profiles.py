@@ -22,7 +22,7 @@ _SIGNATURE_COUNTS = 1e6
 _AMBIENT = 1e-3
 """Part of the mean profile in every profile: no gene is impossible in any type."""
 _COUNTS, _DISPERSION = 20_000.0, 0.04
-"""Of a usual spot: its counts, and how much a gene varies beyond counting. Which genes tell most depends little on both."""
+"""Of a usual spot: its counts, and a gene's variance beyond counting. Which genes tell most hardly depends on them."""
 
 
 @dataclass(frozen=True)
