@@ -13,7 +13,7 @@ from .rehearsal import Rehearsal
 __all__ = ["Calibration", "Intervals", "calibrated_intervals"]
 
 Array = npt.NDArray[np.float64]
-_TAIL = 0.042
+_TAIL = 0.047
 """Beyond each end lies so much of a rehearsal: less than 0.05, because one rehearsal is not all that can be. Beyond the
 one end that a share of 0 can lie under, twice as much."""
 _SELDOM = 0.99
@@ -62,6 +62,7 @@ def calibrated_intervals(
     shares of the whole, which is what a rehearsal tells.
     """
     learnt = Calibration.of(rehearsal)
+    absent = np.array([_of_absent(*one) for one in zip(rehearsal.truth.T, rehearsal.values.T, strict=True)])
     lower, upper, errors = (np.empty(values.shape) for _ in range(3))
     # what is usual is told by spots that are made of the reference's types alone, as those of the rehearsal
     usual = found.errors if apart is None or apart.all() else found.errors[~apart]
@@ -72,6 +73,8 @@ def calibrated_intervals(
         if missing is not None and apart is not None:
             own = np.where(apart[rows, None], own * (1 - missing[rows, None]), own)
         lower[rows], upper[rows], errors[rows] = learnt(values[rows], own, centre)
+        # RNA that floats about makes a type with much of its own seem present in every spot
+        lower[rows] = np.where(values[rows] <= absent, 0.0, lower[rows])
     if missing is not None and missing.any():
         hit = np.flatnonzero(missing)
         unknown = missing[hit, None]
