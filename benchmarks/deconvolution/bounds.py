@@ -19,9 +19,9 @@ from napari_spatialml.core import Reference
 from napari_spatialml.core.count_model import Options
 from napari_spatialml.core.count_rows import CountRows, picked
 from napari_spatialml.core.platform_factors import GeneNoise, learn
-from napari_spatialml.core.signatures import marker_genes, shared_genes
+from napari_spatialml.core.signatures import shared_genes
 from napari_spatialml.core.solved_rows import dense_counts, exactly, first_start, solve_rows
-from napari_spatialml.core.type_profiles import TypeProfiles, type_profiles
+from napari_spatialml.core.type_profiles import TypeProfiles, telling_genes, type_profiles
 
 from .simulate import Simulated
 
@@ -86,7 +86,7 @@ def bound(made: Simulated, factors: bool, profiles: bool) -> Array:
     """
     shared = shared_genes(made.spots, made.reference)
     known = type_profiles(shared.reference, made.reference.types)
-    columns = marker_genes(known.profiles, Options().n_markers)
+    columns = telling_genes(known, Options().n_markers)
     genes = shared.genes[columns]
     used = (_of_section(made.section, shared.genes) if profiles else known).over(columns)
     assert not isinstance(shared.spots, CountRows)

@@ -91,6 +91,23 @@ def test_the_less_is_sure_the_wider():
     assert (upper - lower).max() < 0.02 and told.max() < 1e-9
 
 
+def test_an_absent_type_lies_within_its_interval_nine_times_of_ten_however_well_it_is_known():
+    """Also where what is said of it is less than a step of the grid, and where errors lie between two classes."""
+
+    def drawn(rng):
+        truth = np.where(rng.random((800, 6)) < 0.6, 0.0, rng.random((800, 6)))
+        errors = np.exp(rng.uniform(np.log(1e-4), np.log(0.1), truth.shape))
+        return truth, np.clip(truth + rng.normal(0, errors), 0, 1), errors
+
+    learnt = Calibration.of(Rehearsal(*drawn(np.random.default_rng(0))))
+    truth, values, errors = drawn(np.random.default_rng(1))
+    lower, _, _ = learnt(values, errors, float(np.log(errors).mean()))
+    absent = truth == 0
+    assert (lower == 0)[absent].mean() > 0.87
+    # nor does it begin at 0 where a share is well above
+    assert (lower[truth > 0.5] > 0).mean() > 0.98
+
+
 def test_few_spots_have_intervals_too(made):
     few = Spots(made.spots.counts[:2], made.spots.genes)
     found = method("deconvolution", "negative-binomial")()(few, made.reference)

@@ -33,9 +33,9 @@ from .device import Device
 from .fisher import Design
 from .platform_factors import GeneNoise, design_of, learn
 from .report import Report, part, silent
-from .signatures import marker_genes, shared_genes
+from .signatures import shared_genes
 from .solved_rows import Near, bounds_of, dense_counts, exactly, first_start, solve_rows
-from .type_profiles import TypeProfiles, type_profiles
+from .type_profiles import TypeProfiles, telling_genes, type_profiles
 
 __all__ = ["Fit", "Options", "fit", "fit_again", "noise_of"]
 
@@ -231,7 +231,7 @@ def _solved(
 
 
 def _columns(profiles: TypeProfiles, n_markers: int) -> npt.NDArray[np.intp]:
-    markers = marker_genes(profiles.profiles, n_markers)
+    markers = telling_genes(profiles, n_markers)
     # markers of types with one and the same profile are none: then every gene has to do
     return markers if len(markers) >= len(profiles.types) else np.arange(profiles.profiles.shape[1])
 

@@ -13,8 +13,9 @@ from .rehearsal import Rehearsal
 __all__ = ["Calibration", "Intervals", "calibrated_intervals"]
 
 Array = npt.NDArray[np.float64]
-_TAIL = 0.03
-"""Beyond each end lies so much of a rehearsal: less than 0.05, because one rehearsal is not all that can be."""
+_TAIL = 0.047
+"""Beyond each end lies so much of a rehearsal: less than 0.05, because one rehearsal is not all that can be. Beyond the
+one end that a share of 0 can lie under, twice as much."""
 _SELDOM = 0.99
 """An interval reaches no farther than this part of the spots that look alike."""
 _CLASSES, _GROUPS, _FEWEST = 3, 5, 20
@@ -61,6 +62,7 @@ def calibrated_intervals(
     shares of the whole, which is what a rehearsal tells.
     """
     learnt = Calibration.of(rehearsal)
+    absent = np.array([_of_absent(*one) for one in zip(rehearsal.truth.T, rehearsal.values.T, strict=True)])
     lower, upper, errors = (np.empty(values.shape) for _ in range(3))
     # what is usual is told by spots that are made of the reference's types alone, as those of the rehearsal
     usual = found.errors if apart is None or apart.all() else found.errors[~apart]
@@ -71,6 +73,8 @@ def calibrated_intervals(
         if missing is not None and apart is not None:
             own = np.where(apart[rows, None], own * (1 - missing[rows, None]), own)
         lower[rows], upper[rows], errors[rows] = learnt(values[rows], own, centre)
+        # RNA that floats about makes a type with much of its own seem present in every spot
+        lower[rows] = np.where(values[rows] <= absent, 0.0, lower[rows])
     if missing is not None and missing.any():
         hit = np.flatnonzero(missing)
         unknown = missing[hit, None]
@@ -104,12 +108,16 @@ class Calibration:
         (c,) logarithm of the relative standard error in the middle of each class.
     lower, upper, errors
         (c, 401) ends and root mean squared error, for what is said on a grid from 0 to 1.
+    absent
+        (c,) up to so much is said of types that are absent: such an interval begins at 0. On the grid it would
+        be lost where it is less than a step, and between two classes of which only one begins there.
     """
 
     centres: Array
     lower: Array
     upper: Array
     errors: Array
+    absent: Array
 
     @classmethod
     def of(cls, rehearsal: Rehearsal) -> Calibration:
@@ -119,7 +127,8 @@ class Calibration:
         classes = np.array_split(np.argsort(error, kind="stable"), _CLASSES)
         ends = [_ends(truth[rows], values[rows]) for rows in classes]
         lower, upper, errors = (np.stack(part) for part in zip(*ends, strict=True))
-        return cls(np.array([np.median(error[rows]) for rows in classes]), lower, upper, errors)
+        absent = np.array([_of_absent(truth[rows], values[rows]) for rows in classes])
+        return cls(np.array([np.median(error[rows]) for rows in classes]), lower, upper, errors, absent)
 
     def __call__(self, values: Array, errors: Array, centre: float) -> tuple[Array, Array, Array]:
         """Return lower ends, upper ends and standard errors of proportions (n, t) with the model's own errors.
@@ -128,6 +137,7 @@ class Calibration:
         """
         place = np.interp(_logs(errors) - centre, self.centres, np.arange(len(self.centres)))
         lower, upper, error = (self._at(table, values, place) for table in (self.lower, self.upper, self.errors))
+        lower[values <= np.interp(place, np.arange(len(self.absent)), self.absent)] = 0.0
         return np.minimum(lower, values), np.maximum(upper, values), error
 
     def _at(self, table: Array, values: Array, place: Array) -> Array:
@@ -158,12 +168,16 @@ def _ends(truth: Array, values: Array) -> tuple[Array, Array, Array]:
     return np.minimum(lower, _GRID), np.maximum(np.minimum(upper, most), _GRID), np.interp(_GRID, alike, error)
 
 
+def _of_absent(truth: Array, values: Array) -> float:
+    """Return what is seldom exceeded where the true share is 0."""
+    none = values[truth == 0]
+    return float(np.quantile(none, 1 - 2 * _TAIL)) if len(none) >= _FEWEST else 0.0
+
+
 def _said(truth: Array, values: Array) -> tuple[Array, Array, Array]:
     """Return quantiles of what is said, at 0 and at some true proportions, up to 1."""
-    none = truth == 0
-    at, low = [0.0], [0.0]
-    high = [float(np.quantile(values[none], 1 - _TAIL)) if none.sum() >= _FEWEST else 0.0]
-    rows = np.flatnonzero(~none)
+    at, low, high = [0.0], [0.0], [_of_absent(truth, values)]
+    rows = np.flatnonzero(truth != 0)
     rows = rows[np.argsort(truth[rows], kind="stable")]
     for group in np.array_split(rows, max(1, min(_GROUPS, len(rows) // _FEWEST))):
         if len(group) >= 3:

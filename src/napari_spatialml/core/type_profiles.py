@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from .arrays import require
 
-__all__ = ["TypeProfiles", "type_profiles"]
+__all__ = ["TypeProfiles", "telling_genes", "type_profiles"]
 
 Array = npt.NDArray[np.float64]
 _STRENGTH = 3.0
@@ -21,6 +21,8 @@ _SIGNATURE_COUNTS = 1e6
 """As good as so many cells, and counts, is the row of a table that gives one row a type."""
 _AMBIENT = 1e-3
 """Part of the mean profile in every profile: no gene is impossible in any type."""
+_COUNTS, _DISPERSION = 20_000.0, 0.04
+"""Of a usual spot: its counts, and a gene's variance beyond counting. Which genes tell most hardly depends on them."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,26 @@ def type_profiles(counts: sp.csr_matrix, types: npt.NDArray[np.str_]) -> TypePro
     sizes = totals / cells
     sizes = (sizes / np.exp(np.log(sizes).mean())) ** (1.0 if given else _TRUST)
     return TypeProfiles(tuple(names.tolist()), profiles, shape, sizes)
+
+
+def telling_genes(known: TypeProfiles, n_genes: int) -> npt.NDArray[np.intp]:
+    """Return the sorted columns of the ``n_genes`` genes of each type that tell it best from the mean of the others.
+
+    By (p − q)² / v, the squared difference of a gene's shares in the type and in the others over the variance with
+    which it is seen: of counts, of cells, and of the profile itself. So a gene that is seen too seldom, or is known
+    from too few cells, tells little, however far both are apart; and one that only the others have tells as well.
+    """
+    p, t = known.profiles, len(known.profiles)
+    q = (p.sum(0) - p) / (t - 1)
+    variance = (p + (t - 1) * q) / t / _COUNTS + _DISPERSION * (p**2 + q**2) / 2 + p**2 / known.shape
+    # what rounding leaves of two equal shares is no difference
+    apart = np.where(np.abs(p - q) > 1e-9 * q, p - q, 0.0)
+    score = np.divide(apart**2, variance, out=np.zeros(p.shape), where=variance > 0)
+    best = np.argsort(-score, axis=1, kind="stable")[:, :n_genes]
+    keep = np.zeros(p.shape[1], bool)
+    for row, columns in enumerate(best):
+        keep[columns[score[row, columns] > 0]] = True
+    return np.flatnonzero(keep)
 
 
 def _spread(counts: sp.csr_matrix, member: sp.csr_matrix, pooled: Array, cells: Array) -> float:
