@@ -61,7 +61,8 @@ def measure() -> Iterator[tuple[str, Figure]]:
 
 
 def _on(slide: Slide) -> Iterator[tuple[str, Figure]]:
-    from napari_spatialml.session.transcripts import TranscriptIndex, index_of
+    from napari_spatialml.session.transcript_index import TranscriptIndex
+    from napari_spatialml.session.transcripts import index_of
 
     millions = f"{slide.transcripts // 1_000_000} M"
     data = f"simulated: {slide.columns**2:,} cells on {slide.edge:,} × {slide.edge:,} pixels, {GENES} genes"

@@ -122,7 +122,7 @@ def index(store: Path) -> dict[str, Any]:
 
 def look(store: Path) -> dict[str, Any]:
     """Open a section whose transcripts are indexed, and look at them."""
-    from napari_spatialml.session.transcripts import TranscriptIndex
+    from napari_spatialml.session.transcript_index import TranscriptIndex
 
     window = Window(store)
     work = time.process_time()

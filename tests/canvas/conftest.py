@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 
 from napari_spatialml.session import Session
@@ -78,16 +80,22 @@ def _moved(native, point):
     QApplication.sendEvent(native, event)
 
 
-@pytest.fixture
-def window(make_napari_viewer):
-    session = Session.start(section())
+@contextmanager
+def opened(make_napari_viewer, session, **state):
+    """Show a session in a window, and close both at the end."""
     viewer = make_napari_viewer(show=True)
     viewer.window._qt_window.resize(1200, 800)
     presenter = Presenter(viewer, session)
     made = Window(viewer, presenter)
     made.settle()
-    presenter.show()
+    presenter.show(**state)
     made.settle()
     yield made
     presenter.close()
     session.close()
+
+
+@pytest.fixture
+def window(make_napari_viewer):
+    with opened(make_napari_viewer, Session.start(section())) as made:
+        yield made

@@ -18,7 +18,7 @@ from napari_spatialml.views.uncertain import show_region
 from ..session.divided import TABLE, banded, names
 from ..views.conftest import table_of
 from ..views.test_domain_tools import SPOTS, WIDE, at, domains, place
-from .conftest import Window
+from .conftest import opened
 
 COLOURS = {"a": "#d03030", "b": "#3060d0"}
 RED, BLUE = (0xD0, 0x30, 0x30), (0x30, 0x60, 0xD0)
@@ -29,18 +29,10 @@ def window(make_napari_viewer):
     sdata = banded(WIDE * WIDE)
     sdata.tables[TABLE].obs["domain"] = pd.Categorical(domains())
     sdata.attrs["spatialml"]["colours"] = {"domain": COLOURS}
-    session = Session.start(sdata)
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1200, 800)
-    presenter = Presenter(viewer, session)
-    made = Window(viewer, presenter)
-    made.settle()
-    presenter.show()
-    presenter.layer_of(SPOTS).opacity = 1.0
-    made.settle()
-    yield made
-    presenter.close()
-    session.close()
+    with opened(make_napari_viewer, Session.start(sdata)) as made:
+        made.presenter.layer_of(SPOTS).opacity = 1.0
+        made.settle()
+        yield made
 
 
 def near(seen, colour, within=3):

@@ -8,28 +8,20 @@ from qtpy.QtCore import Qt
 
 from benchmarks.slide import CHUNK
 from napari_spatialml.session import Session
-from napari_spatialml.views import Presenter
 
 from ..views.conftest import own_state  # noqa: F401
 from ..views.test_large import CELLS, MIDDLE, UM, Slide, background_near, files_of, look_at, um, write_slide
-from .conftest import Window
+from .conftest import opened
 
 
 @pytest.fixture
 def window(make_napari_viewer, tmp_path):
     write_slide(Slide(9000, CELLS), tmp_path / "slide.zarr", UM)
     session = Session.open_store(tmp_path / "slide.zarr")
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1200, 800)
-    presenter = Presenter(viewer, session)
-    made = Window(viewer, presenter)
-    made.settle()
-    presenter.show()
-    look_at(presenter, MIDDLE, MIDDLE, 600)
-    made.settle()
-    yield made
-    presenter.close()
-    session.close()
+    with opened(make_napari_viewer, session) as made:
+        look_at(made.presenter, MIDDLE, MIDDLE, 600)
+        made.settle()
+        yield made
 
 
 def away(window):

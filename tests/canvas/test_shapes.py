@@ -10,11 +10,11 @@ import shapely
 
 from napari_spatialml.core.transform import Affine
 from napari_spatialml.session import Session
-from napari_spatialml.views import ColourBy, Presenter
+from napari_spatialml.views import ColourBy
 from napari_spatialml.views import spots as spots_module
 
 from ..views.conftest import table_of
-from .conftest import Window
+from .conftest import opened
 from .test_window import near, rgb
 
 TURNED = (Affine.rotation(25.0) @ Affine.scale(2.0, 0.8)).matrix
@@ -68,17 +68,8 @@ def made():
 
 @pytest.fixture
 def window(make_napari_viewer):
-    session = Session.start(made())
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1200, 800)
-    presenter = Presenter(viewer, session)
-    window = Window(viewer, presenter)
-    window.settle()
-    presenter.show()
-    window.settle()
-    yield window
-    presenter.close()
-    session.close()
+    with opened(make_napari_viewer, Session.start(made())) as window:
+        yield window
 
 
 def alone(window, element):

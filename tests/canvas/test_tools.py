@@ -8,10 +8,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_spatialml.session import Session
-from napari_spatialml.views import Presenter
 
 from ..views.conftest import CELLS_UM, own_state, section  # noqa: F401
-from .conftest import Window, _moved
+from .conftest import _moved, opened
 
 
 def um(y, x):
@@ -23,17 +22,10 @@ def window(make_napari_viewer, tmp_path):
     store = tmp_path / "section.zarr"
     section().write(store)
     session = Session.open_store(store)
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1200, 800)
-    presenter = Presenter(viewer, session)
-    made = Window(viewer, presenter)
-    made.settle()
-    presenter.show(shown=("cells",), colours={"cells": None})
-    presenter.layer_of("cells").opacity = 1.0
-    made.settle()
-    yield made
-    presenter.close()
-    session.close()
+    with opened(make_napari_viewer, session, shown=("cells",), colours={"cells": None}) as made:
+        made.presenter.layer_of("cells").opacity = 1.0
+        made.settle()
+        yield made
 
 
 def held(window):

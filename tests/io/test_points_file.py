@@ -13,7 +13,7 @@ from napari_spatialml.errors import BadInput, UnitNeeded
 from napari_spatialml.io import open_files
 from napari_spatialml.io.opening import recognise
 from napari_spatialml.session.document import Document
-from napari_spatialml.session.transcripts import TranscriptIndex, transcript_source
+from napari_spatialml.session.transcript_index import TranscriptIndex, transcript_source
 
 warnings.simplefilter("ignore")
 REAL = Path(__file__).parents[3] / "shared" / "data" / "transcripts_xenium"

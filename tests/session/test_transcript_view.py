@@ -18,9 +18,10 @@ from napari_spatialml.session import transcripts
 from napari_spatialml.session.document import Document
 from napari_spatialml.session.growing import Growing
 from napari_spatialml.session.index_files import FOLDER
+from napari_spatialml.session.transcript_index import TranscriptIndex
 from napari_spatialml.session.transcript_source import ALL
 from napari_spatialml.session.transcript_view import Asked, counts_in, density_in, places_in, whole_density
-from napari_spatialml.session.transcripts import TranscriptIndex, glimpse_of, growing_of, index_of
+from napari_spatialml.session.transcripts import glimpse_of, growing_of, index_of
 
 from .test_transcripts import document_of, molecules, on_disk
 

@@ -15,10 +15,11 @@ from spatialdata.models import PointsModel
 from spatialdata.transformations import Affine
 
 from napari_spatialml.errors import DocumentError
-from napari_spatialml.session import transcripts
+from napari_spatialml.session import transcript_index
 from napari_spatialml.session.document import Document
 from napari_spatialml.session.index_files import FOLDER
-from napari_spatialml.session.transcripts import TranscriptIndex, index_of, index_to_see
+from napari_spatialml.session.transcript_index import TranscriptIndex
+from napari_spatialml.session.transcripts import index_of, index_to_see
 
 warnings.simplefilter("ignore")
 GENES = ["EPCAM", "PTPRC", "VIM", "never seen"]
@@ -94,7 +95,7 @@ def test_the_order_on_disk_is_by_tile_and_then_by_gene_as_in_memory(
     monkeypatch.setattr("napari_spatialml.session.tiling._STEP", 500)
     document = document_of(molecules(4_000))
     small = TranscriptIndex.open_or_build(document, "rna", tmp_path)
-    monkeypatch.setattr(transcripts, "IN_MEMORY", 0)
+    monkeypatch.setattr(transcript_index, "IN_MEMORY", 0)
     large = TranscriptIndex.open_or_build(document, "rna", tmp_path)
     assert (tmp_path / FOLDER / "rna").is_dir()
     for part in ("coordinates", "codes", "starts"):
@@ -168,7 +169,7 @@ def test_points_that_name_no_gene_can_be_looked_at_but_not_counted(monkeypatch, 
     import dask.dataframe as dd
 
     if sorted_on_disk:
-        monkeypatch.setattr(transcripts, "IN_MEMORY", 0)
+        monkeypatch.setattr(transcript_index, "IN_MEMORY", 0)
     frame = molecules(900).drop(columns="gene")
     elsewhere = {"slide": Affine([[0.5, 0, 3], [0, 0.5, 4], [0, 0, 1]], ("x", "y"), ("x", "y"))}
     parsed = PointsModel.parse(dd.from_pandas(frame, npartitions=partitions), transformations=elsewhere)

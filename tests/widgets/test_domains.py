@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_spatialml.io.sample import sample_section
 from napari_spatialml.methods import method
 from napari_spatialml.session import DomainsSelection, Session, correct, run
-from napari_spatialml.session.document import _ATTRS
+from napari_spatialml.session.contents import ATTRS as _ATTRS
 from napari_spatialml.session.domain_strokes import held_strokes
 from napari_spatialml.session.gather import coordinates_of
 from napari_spatialml.views.domains_preview import NAME

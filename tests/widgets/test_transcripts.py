@@ -13,7 +13,7 @@ from spatialdata.models import PointsModel
 from spatialdata.transformations import Identity
 
 from napari_spatialml.io.sample import sample_section
-from napari_spatialml.session import Session, index_files, transcripts
+from napari_spatialml.session import Session, index_files, transcript_index, transcripts
 from napari_spatialml.session.growing import Growing
 from napari_spatialml.views.transcript_looks import TranscriptLook
 from napari_spatialml.views.transcripts import picture_now
@@ -239,7 +239,7 @@ def test_points_beside_are_drawn_as_a_density_of_every_point_without_a_pass_on_t
     viewer, qtbot, monkeypatch, indexed
 ):
     if indexed:
-        monkeypatch.setattr(transcripts, "IN_MEMORY", 0)
+        monkeypatch.setattr(transcript_index, "IN_MEMORY", 0)
         monkeypatch.setattr(transcripts, "QUICK_BYTES", 0)
         monkeypatch.setattr("napari_spatialml.views.density._counts", lambda *_: pytest.fail("every point was read"))
     desk = desk_of(viewer)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput
+from .writing import written
 
 __all__ = ["CellposeMasks", "is_cellpose_seg", "read_cellpose", "write_cellpose"]
 
@@ -131,17 +132,8 @@ def write_cellpose(path: Path, masks: npt.NDArray[Any], *, filename: str = "", d
         "diameter": diameter,
         "cell_ids": ids.astype(np.int64),
     }
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.save(file, held, allow_pickle=True)  # type: ignore[arg-type]
-        partial.replace(path)
-    except OSError as error:
-        raise BadInput(
-            f"'{path}' could not be written ({error.strerror or error}).", "Choose another place."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with written(path) as file:
+        np.save(file, held, allow_pickle=True)  # type: ignore[arg-type]
 
 
 def _loaded(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from .document import GLOBAL
+from .writing import written
 
 __all__ = ["CLASS", "COLUMNS", "LARGEST", "RegionsFile", "built", "bytes_of", "regions_frame", "write_text"]
 
@@ -136,21 +137,9 @@ def write_text(path: Path, pieces: Iterable[str]) -> None:
     """Write a file so that it is there whole or not at all; gzipped where its name ends in ".gz"."""
     import gzip
 
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with (
-            partial.open("wb") as raw,
-            gzip.GzipFile("", "wb", 6, raw, 0) if path.name.endswith(".gz") else raw as file,
-        ):
-            for piece in pieces:
-                file.write(piece.encode())
-        partial.replace(path)
-    except OSError as error:
-        raise BadInput(
-            f"'{path}' could not be written ({error.strerror or error}).", "Choose another place."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with written(path) as raw, gzip.GzipFile("", "wb", 6, raw, 0) if path.name.endswith(".gz") else raw as file:
+        for piece in pieces:
+            file.write(piece.encode())
 
 
 def built(shapes: list[list[list[Any]]], said: list[str]) -> npt.NDArray[np.object_]:

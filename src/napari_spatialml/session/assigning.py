@@ -24,8 +24,9 @@ from .document import GLOBAL, Document
 from .evidence import grown, offset_of
 from .gather import full_resolution
 from .grid import LabelGrid
+from .transcript_index import transcript_source
 from .transcript_source import ALL, Choice, merged
-from .transcripts import opened_index, transcript_source
+from .transcripts import opened_index
 
 __all__ = ["Assigned", "BlockReader", "Stream", "Task", "ahead", "assign_all", "workers"]
 

@@ -17,8 +17,9 @@ from ..core.report import Report, part, silent
 from ..core.transform import Affine
 from ..errors import DocumentError
 from .document import GLOBAL, Document
+from .transcript_index import TranscriptIndex, points_with_genes
 from .transcript_source import ALL, Choice
-from .transcripts import TranscriptIndex, index_of, points_with_genes
+from .transcripts import index_of
 
 __all__ = [
     "INTENSITIES",

@@ -22,7 +22,8 @@ from ..methods import method, methods
 from .cells import table_name
 from .document import GLOBAL, Document
 from .gather import full_resolution, pixel_size
-from .transcripts import index_of, points_with_genes
+from .transcript_index import points_with_genes
+from .transcripts import index_of
 
 __all__ = ["EvidenceReader", "Sources", "networks", "nuclei_for", "offset_of", "sources_of", "windows_of"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..core.home import home
-from .document import digest
+from .fingerprints import digest
 
 __all__ = ["locked", "of_another", "state_folder", "state_home"]
 

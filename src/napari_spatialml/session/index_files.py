@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from ..core.report import Report, part
 from ..errors import DocumentError
-from .document import digest
+from .fingerprints import digest
 from .sidecar import OF_GENES, Arrays, open_sidecar, write_sidecar
 from .tiling import Seen, sorted_on_disk
 from .transcript_source import ALL, Choice, Source

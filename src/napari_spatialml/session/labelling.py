@@ -50,7 +50,7 @@ class Labelling:
     @property
     def token(self) -> str:
         """What changes whenever a row gets another name, or a name another word."""
-        from .document import digest
+        from .fingerprints import digest
 
         return digest("\n".join(self.names).encode(), np.ascontiguousarray(self.codes).data)
 

@@ -23,7 +23,7 @@ from ..core.learning import AT, Learner, Lesson, Outcome, study
 from ..core.method import Method
 from ..core.report import Report, silent
 from ..errors import BadInput
-from .document import digest
+from .fingerprints import digest
 from .lessons import about_windows, gathered
 from .run import device, versions
 from .session import Session

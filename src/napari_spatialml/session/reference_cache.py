@@ -21,7 +21,7 @@ import scipy.sparse as sp
 from ..core.home import HOME, home
 from ..errors import SpatialMLError
 from ..io.reference import ReferenceFile
-from .document import digest
+from .fingerprints import digest
 
 __all__ = ["LIMIT", "cache_folder", "content_of", "keep", "kept"]
 

@@ -21,7 +21,8 @@ from ..core.report import Report, silent
 from ..core.type_names import storable_types
 from ..errors import BadInput
 from ..io.reference import INSIDE, ReferenceFile, read_reference, split_place, table_inside, table_reference
-from .document import Document, digest
+from .document import Document
+from .fingerprints import digest
 from .reference_cache import content_of, keep, kept
 from .selection import DeconvolutionSelection
 from .spot_counts import spot_counts

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadInput, DocumentError
-from .document import digest
+from .fingerprints import digest
 
 __all__ = ["ALL", "Choice", "Source", "merged", "quality_column", "source_of"]
 

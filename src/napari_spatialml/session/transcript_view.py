@@ -16,7 +16,7 @@ from ..core.report import Report, silent
 from ..core.transform import Affine
 from ..errors import BadInput
 from .sorting import Columns
-from .transcripts import TranscriptIndex
+from .transcript_index import TranscriptIndex
 
 __all__ = ["Asked", "Box", "counts_in", "density_in", "places_in", "whole_density"]
 

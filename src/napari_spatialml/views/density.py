@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from ..core.transform import Affine
 from ..session import Document
+from ..session.transcript_index import TranscriptIndex
 from ..session.transcript_view import whole_density
-from ..session.transcripts import TranscriptIndex, is_quick, opened_index
+from ..session.transcripts import is_quick, opened_index
 from .memory import Memory
 from .places import as_matrix, extent
 from .specs import ImageSpec, Key

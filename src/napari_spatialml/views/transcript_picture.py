@@ -13,8 +13,8 @@ from ..core.report import Report, silent
 from ..core.symbols import drawn_points
 from ..core.transform import Affine
 from ..session.growing import Growing
+from ..session.transcript_index import TranscriptIndex
 from ..session.transcript_view import Asked, Box, counts_in, density_in, places_in, whole_density
-from ..session.transcripts import TranscriptIndex
 from .places import as_matrix
 from .transcript_looks import GeneLook, Picture, TranscriptLook, View
 

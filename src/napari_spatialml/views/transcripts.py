@@ -13,7 +13,7 @@ import numpy as np
 from ..core.symbols import GLYPHS
 from ..core.transform import Affine
 from ..session import Document
-from ..session.transcripts import TranscriptIndex, feature_key
+from ..session.transcript_index import TranscriptIndex, feature_key
 from .places import as_matrix
 from .specs import ImageSpec, Key
 from .state import Legend, ViewState

@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +20,7 @@ from ..session.comparing import GROUPS, Comparison, compare_areas, compare_cells
 from ..session.history import readers_of
 from ..session.settling import CONSENSUS
 from .bring_in import BringIn
-from .file_dialogs import ask_where_to_save
+from .figure_table import FigureTable, export_row
 from .judging import JudgeBox
 from .messages import Message, MessageLine, tell
 from .name_box import NameBox
@@ -32,12 +28,12 @@ from .number import DecimalField
 from .run_row import RunRow
 from .settle import SettleBox
 from .step import StepDock, choose, title_label
-from .style import MARGIN, SPACING, Heading, Quiet, Rows, Tool, accent, tool_row
+from .style import MARGIN, SPACING, Heading, Quiet, Rows, accent
 
 __all__ = ["CompareDock"]
 
 KINDS = {"cells": "Segmentations", "classes": "Classes of rows", "areas": "Drawn areas"}
-_ROW = 22
+_MOST_ROWS = 18
 
 
 class CompareDock(StepDock):
@@ -64,7 +60,8 @@ class CompareDock(StepDock):
         self.bring = BringIn(self.desk)
         self.run_row = RunRow("Compare", "Count where A and B agree, and measure how far.", self._job, self._done)
         accent(self.run_row.button)
-        self.figures = _figures()
+        self.figures = FigureTable("Figures")
+        self.figures.set_heads("value", "95 % interval")
         self.results = self._results()
         self.settle = SettleBox(self.desk, self._show)
         self.settle.stepped.connect(self._keep_in_sight)
@@ -180,7 +177,7 @@ class CompareDock(StepDock):
 
     def _done(self, found: Comparison) -> str:
         self.found = found
-        _fill(self.figures, found)
+        self.figures.show_rows(_rows(found), _MOST_ROWS)
         self.settle.set_comparison(found)
         self.refresh_now()
         if found.kind != "areas":
@@ -220,14 +217,7 @@ class CompareDock(StepDock):
         layout = QVBoxLayout(box)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        exports = tool_row(
-            [
-                Tool("Export report…", "Write every figure with its interval as JSON.",
-                     lambda: ask_where_to_save(self, "Export the report", "agreement.json", ".json", self.export_to)),
-                Tool("Export table…", "Write the figures as comma-separated values.",
-                     lambda: ask_where_to_save(self, "Export the table", "agreement.csv", ".csv", self.export_to)),
-            ]
-        )  # fmt: skip
+        exports = export_row(self, "every figure with its interval", "agreement", self.export_to)
         layout.addWidget(self.figures)
         layout.addWidget(exports)
         box.hide()
@@ -283,33 +273,10 @@ def _outcome(found: Comparison) -> str:
     return f"Kappa by area {next(m for m in found.measures if m.name == 'Kappa by area').row()[1]}."
 
 
-def _figures() -> QTableWidget:
-    table = QTableWidget(0, 3)
-    table.setHorizontalHeaderLabels(["", "value", "95 % interval"])
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(_ROW)
-    table.setShowGrid(False)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    table.setAccessibleName("Figures")
-    header = table.horizontalHeader()
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    for column in (1, 2):
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-    return table
-
-
-def _fill(table: QTableWidget, found: Comparison) -> None:
+def _rows(found: Comparison) -> list[tuple[tuple[str, ...], str]]:
     rows = [m.row() for m in found.measures if m.unit != GROUPS]  # those stand in the sentence and in the legend
-    table.setRowCount(len(rows))
-    for i, (name, value, interval, unit) in enumerate(rows):
+    made = []
+    for name, value, interval, unit in rows:
         shown = f"{value} {unit}" if unit in ("µm", "mm²") else value
-        for column, text in enumerate((name, shown, interval)):
-            item = QTableWidgetItem(text)
-            item.setToolTip(f"{name}: {shown}" + (f" ({interval})" if interval else ""))
-            if column:
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            table.setItem(i, column, item)
-    table.setFixedHeight(_ROW * min(len(rows), 18) + table.horizontalHeader().sizeHint().height() + 4)
+        made.append(((name, shown, interval), f"{name}: {shown}" + (f" ({interval})" if interval else "")))
+    return made

@@ -14,8 +14,8 @@ from ..session.cells import table_name
 from ..session.counted_cells import unassigned_by_gene
 from ..session.evidence import nuclei_for, offset_of
 from ..session.loose import Loose
+from ..session.transcript_index import points_with_genes
 from ..session.transcript_source import Choice, quality_column
-from ..session.transcripts import points_with_genes
 from ..views.loose import find_loose, is_of_now
 from .name_box import NameBox
 from .number import DecimalField

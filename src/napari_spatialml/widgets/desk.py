@@ -17,7 +17,7 @@ from .runner import Runner
 if TYPE_CHECKING:
     from ..views.presenter import Presenter
 
-__all__ = ["Desk", "desk_of", "release"]
+__all__ = ["Desk", "canvas_widget", "desk_of", "release"]
 
 SIMULATED = "simulated section"
 """The format that the sample names as its source."""
@@ -310,17 +310,22 @@ def release(viewer: Any) -> None:
 @contextmanager
 def _drawn_once(viewer: Any) -> Iterator[None]:
     """Draw a turn later: the controls of each new layer resize the canvas, which draws at once when it is resized."""
-    from ..views.canvas import canvas_of
-
-    canvas = canvas_of(viewer)
+    canvas = canvas_widget(viewer)
     if canvas is None:
         yield
         return
-    canvas.native.setUpdatesEnabled(False)
+    canvas.setUpdatesEnabled(False)
     try:
         yield
     finally:
-        canvas.native.setUpdatesEnabled(True)
+        canvas.setUpdatesEnabled(True)
+
+
+def canvas_widget(viewer: Any) -> Any:
+    """Return the Qt widget on which a viewer draws, or None where it has no window."""
+    from ..views.canvas import canvas_of
+
+    return getattr(canvas_of(viewer), "native", None)
 
 
 def qt_window(viewer: Any) -> Any:

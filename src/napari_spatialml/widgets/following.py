@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..core.report import Report
 from ..errors import SpatialMLError
-from ..session.transcripts import TranscriptIndex, glimpse_of, growing_of, opened_index
+from ..session.transcript_index import TranscriptIndex
+from ..session.transcripts import glimpse_of, growing_of, opened_index
 from ..views.places import as_matrix
 from ..views.transcript_looks import Picture, TranscriptLook
 from ..views.transcript_picture import growing_picture, picture_of

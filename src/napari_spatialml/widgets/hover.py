@@ -10,6 +10,8 @@ from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QLabel, QWidget
 
+from .desk import canvas_widget
+
 if TYPE_CHECKING:
     from ..views.pointed import Pointed, Pointing
     from .desk import Desk
@@ -55,8 +57,7 @@ class Hover(QLabel):
     @classmethod
     def over_canvas(cls, desk: Desk) -> Hover | None:
         """Return the label over the canvas of the desk's viewer, or None where it has no window."""
-        viewer = getattr(getattr(desk.viewer, "window", None), "_qt_viewer", None)
-        canvas = getattr(getattr(viewer, "canvas", None), "native", None)
+        canvas = canvas_widget(desk.viewer)
         return cls(desk, canvas) if canvas is not None else None
 
     def look(self) -> None:

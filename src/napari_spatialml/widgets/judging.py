@@ -6,27 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..core.report import Report
 from ..errors import DocumentError
 from ..session.judgement import Judgement
 from ..session.judging import judge
+from ..session.transcript_index import points_with_genes
 from ..session.transcript_source import Choice
-from ..session.transcripts import points_with_genes
 from .curve import CapturePlot
-from .file_dialogs import ask_where_to_save
+from .figure_table import FigureTable, export_row
 from .messages import Message, tell
 from .run_row import RunRow
-from .style import SPACING, Quiet, Tool, tool_row
+from .style import SPACING, Quiet
 
 if TYPE_CHECKING:
     from .desk import Desk
 
 __all__ = ["JudgeBox"]
-
-_ROW = 22
 
 
 class JudgeBox(QWidget):
@@ -53,7 +50,8 @@ class JudgeBox(QWidget):
             self._job,
             self._done,
         )
-        self.figures, self.plot, self.words = _table(), CapturePlot(), Quiet()
+        self.figures = FigureTable("What speaks for and against the segmentations")
+        self.plot, self.words = CapturePlot(), Quiet()
         self.results = QWidget()
         self._lay_out()
         self.results.hide()
@@ -102,21 +100,15 @@ class JudgeBox(QWidget):
 
     def _done(self, found: Judgement) -> str:
         self.found = found
-        _fill(self.figures, found)
+        self.figures.set_heads(*found.names)
+        self.figures.show_rows(_rows(found))
         self.plot.show_judgement(found)
         self.words.setText(" ".join(found.words))
         self.results.show()
         return ""
 
     def _lay_out(self) -> None:
-        exports = tool_row(
-            [
-                Tool("Export report…", "Write figures, curves and marker pairs as JSON.",
-                     lambda: ask_where_to_save(self, "Export the report", "judgement.json", ".json", self.export_to)),
-                Tool("Export table…", "Write the figures as comma-separated values.",
-                     lambda: ask_where_to_save(self, "Export the table", "judgement.csv", ".csv", self.export_to)),
-            ]
-        )  # fmt: skip
+        exports = export_row(self, "figures, curves and marker pairs", "judgement", self.export_to)
         inner, outer = QVBoxLayout(self.results), QVBoxLayout(self)
         for layout, parts in (
             (inner, (self.plot, self.words, self.figures, exports)),
@@ -128,33 +120,5 @@ class JudgeBox(QWidget):
                 layout.addWidget(part)
 
 
-def _table() -> QTableWidget:
-    table = QTableWidget(0, 1)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(_ROW)
-    table.setShowGrid(False)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    table.setAccessibleName("What speaks for and against the segmentations")
-    return table
-
-
-def _fill(table: QTableWidget, found: Judgement) -> None:
-    table.setColumnCount(1 + len(found.names))
-    table.setHorizontalHeaderLabels(["", *found.names])
-    header = table.horizontalHeader()
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    for column in range(1, table.columnCount()):
-        header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-    table.setRowCount(len(found.figures))
-    for i, figure in enumerate(found.figures):
-        shown = [figure.shown(k) for k in range(len(found.names))]
-        for column, text in enumerate((figure.name, *shown)):
-            item = QTableWidgetItem(text)
-            item.setToolTip(f"{figure.name}: {figure.meaning}")
-            if column:
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            table.setItem(i, column, item)
-    table.setFixedHeight(_ROW * len(found.figures) + header.sizeHint().height() + 4)
+def _rows(found: Judgement) -> list[tuple[tuple[str, ...], str]]:
+    return [((f.name, *(f.shown(k) for k in range(len(found.names)))), f"{f.name}: {f.meaning}") for f in found.figures]

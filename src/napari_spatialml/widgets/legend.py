@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QWidget
 
+from .desk import canvas_widget
 from .legend_signs import draw_sign
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ class Legends(QWidget):
     @classmethod
     def over_canvas(cls, desk: Desk) -> Legends | None:
         """Return legends over the canvas of the desk's viewer, or None where it has no window."""
-        viewer = getattr(getattr(desk.viewer, "window", None), "_qt_viewer", None)
-        canvas = getattr(getattr(viewer, "canvas", None), "native", None)
+        canvas = canvas_widget(desk.viewer)
         return cls(desk, canvas) if canvas is not None else None
 
     def later(self, *_: object) -> None:

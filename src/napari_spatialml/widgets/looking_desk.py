@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget
 
 from ..session.bookmarks import Bookmark, bookmarks_of
+from .desk import canvas_widget
 from .looking_handle import SwipeLine
 from .minimap import Minimap
 
@@ -44,8 +45,7 @@ class Looking(QObject):
         self.blinks = QTimer(self)
         self.blinks.setInterval(500)
         self.blinks.timeout.connect(self._turn)
-        shown = getattr(getattr(desk.viewer, "window", None), "_qt_viewer", None)
-        self._native = getattr(getattr(shown, "canvas", None), "native", None)
+        self._native = canvas_widget(desk.viewer)
         self.minimap = Minimap(desk, self._native) if self._native is not None else None
         desk.opened.connect(self._on_opened)
         here = ref(self)  # the viewer keeps its keys; it must not keep what looks at it

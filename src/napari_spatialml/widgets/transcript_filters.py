@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSlider, QSpinBox, QVBoxLayout, QWidget
 
-from ..session.transcripts import TranscriptIndex
+from ..session.transcript_index import TranscriptIndex
 from ..views.transcript_looks import Draw, TranscriptLook
 from .number import DecimalField
 from .style import SPACING, Rows

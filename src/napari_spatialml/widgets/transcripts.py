@@ -10,8 +10,8 @@ from functools import partial
 from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, QTimer
 from qtpy.QtWidgets import QCompleter, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from ..session.transcript_index import TranscriptIndex
 from ..session.transcript_source import UNNAMED
-from ..session.transcripts import TranscriptIndex
 from ..views.transcript_looks import TranscriptLook
 from ..views.transcripts import look_of, picture_now, said_of
 from .gene_list import GeneList

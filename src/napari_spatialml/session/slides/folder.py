@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 
 from ...core.stitching import Seen
 from ...errors import BadInput
-from ..document import digest
 from ..durable import write_whole
+from ..fingerprints import digest
 from ..homes import state_folder
 from ..values import Encoder, decode
 

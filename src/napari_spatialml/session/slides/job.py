@@ -22,7 +22,8 @@ from ...core.stitching import seen, whole_in
 from ...core.transform import Affine
 from ...errors import BadInput, Cancelled
 from ..counting import Counts, count_all, counted_again
-from ..document import GLOBAL, Document, digest
+from ..document import GLOBAL, Document
+from ..fingerprints import digest
 from ..run import Finished, Job, versions
 from ..selection import SegmentationSelection, plain
 from ..store import places_of

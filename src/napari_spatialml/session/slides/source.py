@@ -14,7 +14,8 @@ from ...core.glass import is_glass
 from ...core.patch import Window
 from ...core.report import Report, silent
 from ...core.segmentation import Pixels
-from ..document import Document, digest
+from ..document import Document
+from ..fingerprints import digest
 from ..gather import full_resolution, pixel_size, segmented_channels
 from ..selection import SegmentationSelection
 
