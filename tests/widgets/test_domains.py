@@ -550,7 +550,10 @@ def test_further_sections_are_divided_together_with_the_same_names(two, show, ra
     dock.panel.set_method(mixture())
     dock.refresh_now()
     dock.inputs.tables.setCurrentIndex(dock.inputs.tables.findData(TABLE))
-    assert dock.inputs.others.text() == "this one alone"
+    others = dock.inputs.others
+    assert others.text() == "this one alone"
+    words = others.fontMetrics().horizontalAdvance(others.text())
+    assert others.width() >= words + 20, "the arrow of the menu is drawn over the words"
     dock.inputs.others.tick(("second",))
     assert dock.inputs.others.text() == "second"
     ran(dock)

@@ -7,21 +7,24 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pytest
+from spatialdata.transformations import Identity, set_transformation
 
 from napari_spatialml.core import Alignment, Candidate, Certainty, Trust
 from napari_spatialml.core.method import Interval, method
 from napari_spatialml.core.registration import Registrar
 from napari_spatialml.core.report import silent
 from napari_spatialml.core.transform import Affine, Chain, DisplacementField
-from napari_spatialml.session import correct
+from napari_spatialml.session import Session, correct
 from napari_spatialml.session.changes import Put
 from napari_spatialml.session.command import Command
 from napari_spatialml.session.fields import stored
+from napari_spatialml.widgets.desk import desk_of
 from napari_spatialml.widgets.landmark_table import suggested
 from napari_spatialml.widgets.register import RegisterDock
 from napari_spatialml.widgets.register_correct import trust_message
 from napari_spatialml.widgets.register_files import read_pairs, write_pairs
 from napari_spatialml.widgets.workbench import Workbench
+from tests.session.divided import banded
 
 TURN = Affine(np.array([[0.0, 1.0, 10.0], [1.0, 0.0, 20.0], [0.0, 0.0, 1.0]]))
 
@@ -64,6 +67,19 @@ def test_at_first_the_method_fits_the_pair(dock, desk, show):
     fresh = show(RegisterDock(desk.viewer))
     fresh.refresh_now()
     assert type(fresh.panel.method()).__name__ == "Images"
+
+
+@pytest.mark.parametrize("genes", [True, False])
+def test_two_sections_of_spots_without_an_image_are_compared_by_what_they_express(viewer, show, genes):
+    sdata = banded(second=True)
+    set_transformation(sdata["second_spots"], {"second": Identity()}, set_all=True)
+    if not genes:
+        sdata["second"].var_names = [f"other{i}" for i in range(sdata["second"].n_vars)]
+    desk_of(viewer).take(Session.start(sdata))
+    dock = show(RegisterDock(viewer))
+    dock.refresh_now()
+    assert dock.panel.method().name == ("consecutive-sections" if genes else "images")
+    assert dock.panel.button.isEnabled()
 
 
 @pytest.fixture

@@ -41,6 +41,10 @@ def feature_words(document: Document, table: str, key: str) -> str:
     return f"{name}: {width:,} {'column' if width == 1 else 'columns'}"
 
 
+_ARROW = 22
+"""Pixels that are left free for the arrow, which is drawn over the words otherwise."""
+
+
 class TableTicks(QToolButton):
     """A button whose menu ticks further tables; it says how many are ticked."""
 
@@ -53,6 +57,9 @@ class TableTicks(QToolButton):
         """The tables of the menu."""
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setMenu(self._menu)
+        self.setStyleSheet(
+            f"QToolButton {{ padding: 3px {_ARROW}px 3px 6px; }}"
+        )  # the arrow is drawn over the text else
         self._follow()
 
     def set_tables(self, names: tuple[str, ...]) -> None:

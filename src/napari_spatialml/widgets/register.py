@@ -14,7 +14,7 @@ from ..views.alignment_now import certainty_of, held_alignment, why_unreadable
 from ..views.state import Aligned
 from .messages import Message
 from .register_correct import CorrectRegistration
-from .register_inputs import RegisterInputs, pictures_of
+from .register_inputs import RegisterInputs, way_to_compare
 from .register_landmarks import LandmarkPanel
 from .register_scene import RegisterScene
 from .register_views import RegisterViews
@@ -207,17 +207,16 @@ class RegisterDock(MethodStep):
         self.mark_stale()
 
     def _suit_method(self) -> bool:
-        """Choose at first what fits the pair: landmarks where some are placed, else images."""
+        """Choose at first what fits the pair: landmarks where some are placed, else images, else what is expressed."""
         document = self.session.document
         pair = (str(self.moving.currentData() or ""), str(self.fixed.currentData() or ""))
         if pair == self._suited or not pair[0]:
             return False
         self._suited = pair
         placed = len(document.attribute("landmarks", {}).get(pair[0], {}).get("fixed_um", ()))
-        both = placed < _FEWEST and pictures_of(document, *pair) and pictures_of(document, pair[1], pair[0])
         known = methods(self.kind)
-        wanted = known.get("images" if both else "landmarks", known["landmarks"])
-        self.panel.set_method(wanted())
+        wanted = "landmarks" if placed >= _FEWEST else way_to_compare(document, *pair)
+        self.panel.set_method(known.get(wanted, known["landmarks"])())
         return True
 
     def _look(self, view: str) -> None:

@@ -9,12 +9,22 @@ import pandas as pd
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
 
 from ..session import GLOBAL, Document, RegistrationSelection
+from ..session.row_words import rows_are
 from ..session.side_images import pictures_in
 from .name_box import NameBox
 from .step import choose
 from .style import SPACING, Rows
 
-__all__ = ["RegisterInputs", "element_of", "features_shared", "images_of", "pictures_of", "tables_of", "uses_of"]
+__all__ = [
+    "RegisterInputs",
+    "element_of",
+    "features_shared",
+    "images_of",
+    "pictures_of",
+    "tables_of",
+    "uses_of",
+    "way_to_compare",
+]
 
 _NONE = ""
 _WHAT = {
@@ -79,6 +89,21 @@ def features_shared(document: Document, one: str, other: str) -> list[str]:
     types = [c for c in a.obs if c in b.obs and isinstance(a.obs[c].dtype, pd.CategoricalDtype)]
     keys = {str(t.uns.get("spatialdata_attrs", {}).get("region_key", "")) for t in tables}
     return found + [f"obs/{c}" for c in types if isinstance(b.obs[c].dtype, pd.CategoricalDtype) and c not in keys]
+
+
+def way_to_compare(document: Document, moving: str, fixed: str) -> str:
+    """Return the method by which two sides are compared where nothing is known yet.
+
+    Images, where both sides have one; what is expressed, where both are spots or cells with the same genes and at
+    least one has no image: their sums drawn as an image show the outline of the tissue and little else.
+    """
+    sides = ((moving, fixed), (fixed, moving))
+    if all(images_of(document, *side) for side in sides):
+        return "images"
+    tables = [[t for t in tables_of(document, *side) if rows_are(document, t) != "pixels"] for side in sides]
+    if any("X" in features_shared(document, a, b) for a in tables[0] for b in tables[1]):
+        return "consecutive-sections"
+    return "images" if all(pictures_of(document, *side) for side in sides) else "landmarks"
 
 
 class RegisterInputs(QWidget):
