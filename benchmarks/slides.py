@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ SEED = 0
 PATCH, UM = 1024, 0.5
 LAW_EDGE, LAW_TILES = 1792, (256, 512, 768)
 EDGE, TISSUE = 20_000, 0.06
+RUNS = 5
 SAME, MEMORY_GB, FIRST_S, STOP_S = 99.9, 3.0, 3.0, 1.0
 
 
@@ -165,11 +167,16 @@ def _interrupted(folder: Path) -> Iterator[tuple[str, Figure]]:
     """Yield how soon a run shows something and stops, and what a kill costs."""
     write_slide(folder / "soon.zarr", 6144, 1.0)
     data = f"6144² field, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    for name, given in (("watershed", {}), ("starter", {"diameter_um": 9.0})):
-        told = _told(_child(folder / "soon.zarr", name=name, settings=given, stop=True))
-        yield f"{name}: first tile", Figure(told["first"], "s", FIRST_S, data=data, seed=SEED)
-        yield f"{name}: first tile, processor time", Figure(told["first_cpu"], "s", data=data, seed=SEED)
-        yield f"{name}: Stop", Figure(told["stop"], "s", STOP_S, data=data, seed=SEED)
+    for name, ready in (("watershed", True), ("starter", True), ("starter", False)):
+        runs = [_told(_child(folder / "soon.zarr", name=name, stop=True, ready=ready)) for _ in range(RUNS)]
+        told = {part: statistics.median(one[part] for one in runs) for part in runs[0]}
+        how = name if ready else f"{name}, nothing made ready"
+        parts = ", ".join(f"{part} {told[part]:.2f} s" for part in ("sample", "slide"))
+        said = f"{data}, median of {RUNS}, processor time of {parts}"
+        yield f"{how}: first tile", Figure(told["first"], "s", FIRST_S if ready else None, data=said, seed=SEED)
+        yield f"{how}: first tile, processor time", Figure(told["first_cpu"], "s", data=said, seed=SEED)
+        yield f"{how}: Stop", Figure(told["stop"], "s", STOP_S, data=data, seed=SEED)
+    yield from _on_screen(folder / "soon.zarr", data)
     write_slide(folder / "cut.zarr", 2048, 1.0)
     killed = _child(folder / "cut.zarr", name="watershed", tile=512)
     assert killed.stdout is not None
@@ -183,6 +190,22 @@ def _interrupted(folder: Path) -> Iterator[tuple[str, Figure]]:
     yield "killed: tiles repeated, at most", Figure(max(repeated, 0), "tiles", 1, data=words, seed=SEED)
     same = float(again["labels"] == whole["labels"])
     yield "killed: ends in the same bytes", Figure(same, "", 1, False, data=words, seed=SEED)
+
+
+def _on_screen(store: Path, data: str) -> Iterator[tuple[str, Figure]]:
+    """Yield how soon a window with `starter` shows the first tile, and how long it stands still, where there is one."""
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        return
+    for at_once in (False, True):
+        command = [sys.executable, "-m", "benchmarks.slides_window", str(store), *["--at-once"] * at_once]
+        runs = [json.loads(subprocess.check_output(command, text=True).splitlines()[-1]) for _ in range(RUNS)]
+        told = {part: statistics.median(one[part] for one in runs) for part in runs[0]}
+        how = "window, Run at once" if at_once else "window, starter made ready"
+        said = f"{data}, median of {RUNS}, {told['first_cpu']:.1f} s of the processor with the drawing"
+        yield f"{how}: first tile on screen", Figure(told["first"], "s", None if at_once else FIRST_S, data=said)
+        if not at_once:
+            ready = f"{data}, {told['ready']:.1f} s, {told['ready_cpu']:.1f} s of the processor"
+            yield f"{how}: the window stands still", Figure(told["ready_stall"], "s", data=ready)
 
 
 def _large(folder: Path) -> Iterator[tuple[str, Figure]]:
@@ -204,12 +227,12 @@ def _run(store: Path, given: dict[str, Any]) -> dict[str, Any]:
     from napari_spatialml.errors import Cancelled
     from napari_spatialml.methods import method
     from napari_spatialml.session import SegmentationSelection, Session, finish, prepare
+    from napari_spatialml.session.slides.source import Source
 
     session = Session.open_store(store)
     chosen: Any = method("segmentation", given["name"])(**given.get("settings", {}))
-    chosen.on_slide  # noqa: B018  (what it imports is no part of the run)
-    if given["name"] == "starter":
-        import torch  # noqa: F401
+    if given.get("ready", True):
+        chosen.warm()
     selection = SegmentationSelection("dapi", tile=given.get("tile", 0))
     job = prepare(session, chosen, selection, resume=given.get("resume", True) and "stop" not in given)
     start, cpu, at = time.perf_counter(), time.process_time(), list[tuple[float, float]]()
@@ -229,6 +252,8 @@ def _run(store: Path, given: dict[str, Any]) -> dict[str, Any]:
     job.tile_done.connect(tile_done)
     told: dict[str, Any] = {}
     segmented = _count_segmented(job)
+    _time(Source, "sample", told, "sample")
+    _time(type(chosen), "on_slide", told, "slide")
     try:
         finished = job(report)
     except Cancelled:
@@ -245,6 +270,20 @@ def _run(store: Path, given: dict[str, Any]) -> dict[str, Any]:
     told["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     session.close()
     return told
+
+
+def _time(cls: Any, name: str, told: dict[str, Any], part: str) -> None:
+    """Note the processor time of a method's calls."""
+    real = getattr(cls, name)
+
+    def timed(*given: Any) -> Any:
+        begun = time.process_time()
+        try:
+            return real(*given)
+        finally:
+            told[part] = told.get(part, 0.0) + time.process_time() - begun
+
+    setattr(cls, name, timed)
 
 
 def _count_segmented(job: Any) -> list[int]:

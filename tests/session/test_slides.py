@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -331,6 +332,24 @@ def test_what_is_read_off_a_slide_as_a_whole_comes_from_all_over_it(monkeypatch:
         ((low, high),), ((least, most),) = limits_of(sample), limits_of(turned[None])
         assert abs(low - least) < 0.02 * (most - least) and abs(high - most) < 0.1 * (most - least)
         session.close()
+
+
+def test_the_bar_of_a_large_slide_tells_how_many_tiles_are_done() -> None:
+    piece = da.from_array(nuclei(512, 512))
+    session = started(da.block([[piece] * 40] * 40)[None])
+    job = prepare(session, AboveHalf(), SegmentationSelection("dapi", tile=512), resume=False)
+    stood: list[float] = []
+
+    def report(fraction: float, message: str = "") -> None:
+        if message.startswith("tile "):
+            stood.append(fraction)
+        if message.startswith("tile 3 "):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        job(report)
+    assert 0 < stood[0] < 0.001 and stood == sorted(stood) and 2 / 1600 * 0.8 < stood[-1] < 3.2 / 1600
+    session.close()
 
 
 def test_stop_is_heard_within_a_second() -> None:

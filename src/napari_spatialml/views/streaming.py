@@ -58,6 +58,11 @@ class Streaming:
         """How many tiles have arrived."""
         return self._arrived
 
+    @property
+    def drawn(self) -> int:
+        """How many tiles were there when the layer was drawn last."""
+        return self._drawn
+
     def _tile_done(self, _offset: tuple[int, int], _size: tuple[int, int]) -> None:
         self._arrived += 1
 

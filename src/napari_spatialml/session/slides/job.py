@@ -40,6 +40,9 @@ ONE_PIECE = 36_000_000
 _EDGE, _MARGIN, _PROBE = 1024, 32, 1024
 _TYPICAL = 2.0
 """How many times the typical diameter the 99th percentile is taken to be where only the former is known."""
+_PLANNING, _TILE = 0.3, 512**2
+"""The share of the run in which the slide is looked at as a whole, were it smaller than so many pixels: of a large one
+next to none, so that the bar tells how many tiles are done."""
 _WIDENED = 3
 """How often a tile is read with twice the halo, when a cell of it reaches further."""
 
@@ -116,15 +119,18 @@ class SlideJob(Job):
         """Segment all tiles and join them."""
         from threadpoolctl import threadpool_limits
 
+        begun = 0.0 if self.first is None else 0.05
         if self.first is not None:
-            self.first(part(report, 0.0, 0.05))
+            self.first(part(report, 0.0, begun))
+        height, width = self.source.shape
+        planned = begun + _PLANNING / (1 + height * width / _TILE)
         start = time.perf_counter()
         pool = ThreadPoolExecutor(1, "segmenting a slide")  # one, so that a library keeps its own threads with it
         with threadpool_limits(limits=1, user_api="blas"), _left_alone(pool):
-            ready, plan = self._plan(pool, part(report, 0.05, 0.08))
+            ready, plan = self._plan(pool, part(report, begun, planned))
             folder = self._open(plan, ready)
             try:
-                hashes, glass = self._tiles(ready, plan, folder, pool, part(report, 0.08, 0.9))
+                hashes, glass = self._tiles(ready, plan, folder, pool, part(report, planned, 0.9))
                 report(0.9, "joining the tiles")
                 cells = joined(folder, plan, self.source, self._chosen.output, part(report, 0.9, 0.98))
             except (Cancelled, KeyboardInterrupt) as error:
