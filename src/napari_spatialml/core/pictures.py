@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from .affine import Affine
 from .arrays import require
+from .slide_ink import foreign
 
 __all__ = ["Picture", "check", "extent_of", "picture_of", "signal_of"]
 
@@ -31,7 +32,7 @@ class Picture:
     values
         (f, h, w): each feature is 0 in the background and has a standard deviation of 1.
     known
-        (h, w), 0 where the scan holds nothing (transparent, NaN, the fill of a turned frame), else 1.
+        (h, w), 0 where the scan holds nothing (transparent, NaN, the fill of a turned frame) or ink, else 1.
     spacing
         Edge of a pixel in µm.
     origin
@@ -91,7 +92,7 @@ class Picture:
 
 def extent_of(image: npt.NDArray[Any], pixel_size_um: float) -> tuple[float, float]:
     """Return the height and width in µm of the part of an image in which something is to be seen."""
-    small, known, step = _reduced(_as_float(image), max(image.shape[1:]) / 256)
+    small, known, step = _read(image, max(image.shape[1:]) / 256)
     rows, columns = _interesting(signal_of(small, known, image.dtype), known)
     size = pixel_size_um * step
     return (rows.stop - rows.start) * size, (columns.stop - columns.start) * size
@@ -121,13 +122,13 @@ def picture_of(image: npt.NDArray[Any], pixel_size_um: float, spacing: float) ->
     Parameters
     ----------
     image
-        (c, y, x) of any type; NaN, transparent pixels and the fill of a turned frame count as unknown.
+        (c, y, x) of any type; NaN, transparent pixels, the fill of a turned frame, and ink count as unknown.
     pixel_size_um
         Its pixel, in µm.
     spacing
         The wanted pixel, in µm.
     """
-    values, known, step = _reduced(_as_float(image), spacing / pixel_size_um)
+    values, known, step = _read(image, spacing / pixel_size_um)
     signal = signal_of(values, known, image.dtype)
     window = _interesting(signal, known)
     origin = tuple((part.start * step + (step - 1) / 2) * pixel_size_um for part in window)
@@ -213,6 +214,14 @@ def _fill(values: Float, known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
             edge = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
             return np.asarray(ndimage.binary_dilation(np.isin(parts, edge[edge > 0]), iterations=2))
     return none
+
+
+def _read(image: npt.NDArray[Any], ratio: float) -> tuple[Float, Float, int]:
+    """Return channels averaged over blocks of pixels, where they are known, and the blocks' edge."""
+    values, known, step = _reduced(_as_float(image), ratio)
+    if len(values) == 3 and image.dtype.kind == "u":
+        known = known * ~foreign(values, known)
+    return values, known, step
 
 
 def _reduced(image: tuple[Float, Float], ratio: float) -> tuple[Float, Float, int]:
