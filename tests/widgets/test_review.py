@@ -32,6 +32,15 @@ def dock(viewer, judge, show, qtbot):  # noqa: F811
     qtbot.waitUntil(lambda: desk.runner.state == "idle", timeout=60_000)
 
 
+def test_where_nothing_can_be_pressed_the_reason_is_said(dock, monkeypatch):
+    monkeypatch.setattr(dock.session, "recoverable", 3)
+    dock.refresh_now()
+    assert not dock.run_row.button.isEnabled() and "are to be restored" in dock.message_line().text()
+    monkeypatch.undo()
+    dock.refresh_now()
+    assert dock.run_row.button.isEnabled() and dock.message_line().text() == ""
+
+
 @pytest.fixture
 def ranked(dock, qtbot):
     dock.run_row.button.click()

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..session import Document
+from ..session.row_words import word_for
 from .choices import choices_of, title_of
 from .colormaps import colormap_of
-from .rasters import is_pixel_grid
 from .state import TOTAL, ColourBy, Legend
 from .values import Categories, column_of, is_categorical, values_of
 
@@ -35,7 +35,7 @@ class PlottedRows:
     places
         (n,) where the rows stand in the table, ascending.
     word
-        What a row is, in the plural: "cells", "spots", "pixels".
+        What a row is, in the plural: "cells", "spots", "bins", "pixels".
     """
 
     table: str
@@ -108,7 +108,7 @@ def plottable(document: Document) -> tuple[tuple[str, str], ...]:
 def rows_of(document: Document, table: str, element: str) -> PlottedRows:
     """Return the rows of a table that annotate an element."""
     places = np.asarray(document.rows(table, element), dtype=np.int64)
-    return PlottedRows(table, element, places, _word(document, element))
+    return PlottedRows(table, element, places, word_for(document, element))
 
 
 def named_choices(document: Document, rows: PlottedRows) -> dict[str, ColourBy]:
@@ -181,15 +181,6 @@ def _last(codes: npt.NDArray[np.int64], missing: int) -> npt.NDArray[np.int64]:
 
 def _rgba(colour: str) -> tuple[int, int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16), 255
-
-
-def _word(document: Document, element: str) -> str:
-    if document.type_of(element) == "labels":
-        return "pixels" if is_pixel_grid(document, element) else "cells"
-    if document.type_of(element) == "points":
-        return "points"
-    geometry = document.element(element)
-    return "spots" if "radius" in geometry.columns else "cells"
 
 
 def _with_unit(document: Document, colour: ColourBy, title: str, numbers: npt.NDArray[np.float64]) -> tuple[str, str]:

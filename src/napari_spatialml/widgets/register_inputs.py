@@ -100,7 +100,7 @@ def way_to_compare(document: Document, moving: str, fixed: str) -> str:
     sides = ((moving, fixed), (fixed, moving))
     if all(images_of(document, *side) for side in sides):
         return "images"
-    tables = [[t for t in tables_of(document, *side) if rows_are(document, t) != "pixels"] for side in sides]
+    tables = [[t for t in tables_of(document, *side) if rows_are(document, t) in ("spots", "cells")] for side in sides]
     if any("X" in features_shared(document, a, b) for a in tables[0] for b in tables[1]):
         return "consecutive-sections"
     return "images" if all(pictures_of(document, *side) for side in sides) else "landmarks"

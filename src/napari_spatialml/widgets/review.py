@@ -93,6 +93,9 @@ class ReviewDock(StepDock):
             self.message_line().show_message(
                 Message("info", "This section has no cells yet.", "Segment an image first.")
             )
+        elif self.session.recoverable:
+            why = "Say under Section whether the unsaved steps are to be restored."
+            self.message_line().show_message(Message("info", why))
         elif self.message_line().message is not None and self.message_line().message.level == "info":  # type: ignore[union-attr]
             self.message_line().show_message(None)
         self.export.setVisible(self.review is not None and bool(self.review.table))
