@@ -105,7 +105,6 @@ def test_run_does_not_wait_for_what_is_being_made_ready(dock, desk, qtbot, ran):
     qtbot.waitUntil(lambda: dock.warming.runner.state == "running", timeout=WAIT)
     assert "1 " in ran(dock) and not SlowToBegin.may_go_on.is_set()
     assert (desk.session.document.grid("nuclei").read() > 0).sum() == 400
-    qtbot.waitUntil(lambda: len(SlowToBegin.begun) == 1 and dock.warming.runner.state == "idle", timeout=WAIT)
 
 
 def test_what_cannot_be_made_ready_is_told_by_nobody_and_the_run_goes_on(dock, qtbot, ran):

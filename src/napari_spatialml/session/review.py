@@ -53,6 +53,7 @@ class Review:
         self._seen = session.document.grid(labels)
         self._moment = self._looked = self._seen.moment
         self._queue: Queue | None = None
+        self._items: dict[int, Item | None] = {}  # a sheet asks for each of its cells whenever one is looked at
         self._cells: pd.Index[Any] | None = None
         self._labelled: dict[tuple[float, float], bool] = {}
         session.changed.connect(self._on_changed)
@@ -92,6 +93,11 @@ class Review:
 
     def item(self, cell: int) -> Item | None:
         """Return what is known of a cell; None where it is gone."""
+        if cell not in self._items:
+            self._items[cell] = self._read_item(cell)
+        return self._items[cell]
+
+    def _read_item(self, cell: int) -> Item | None:
         row = self._row(cell)
         if row is None:
             return None
@@ -180,6 +186,7 @@ class Review:
             ):
                 self._again[cell] = (score, kind, reasons)
             self._queue = None
+            self._items.clear()
             self.changed.emit()
 
         usual = self.document.attribute("reviews", {}).get(self.labels, {}).get("usual")
@@ -189,6 +196,7 @@ class Review:
 
     def _on_changed(self, slots: frozenset[Slot]) -> None:
         self._queue = self._cells = None
+        self._items.clear()
         self.changed.emit()
 
     def _touched(self) -> tuple[Window, ...]:
@@ -196,6 +204,7 @@ class Review:
         if grid is not self._seen:  # the labels were replaced: their ranking went with their table
             self._seen, self._moment = grid, grid.moment
             self._again.clear()
+            self._items.clear()
         return tuple(dict.fromkeys(grid.written_since(self._moment)))
 
     def _read(self) -> Queue:
