@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..figures import Figure
 
 SUBJECT = "registration"
-PARTS = ("warping", "overlay", "landmarks", "images", "expression", "cells")
+PARTS = ("warping", "overlay", "landmarks", "images", "robustness", "expression", "cells")
 
 
 def measure() -> Iterator[tuple[str, Figure]]:
