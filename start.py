@@ -250,14 +250,12 @@ def run(venv, arguments):
 
 def test(venv, arguments):
     """Run ruff, mypy, import-linter and pytest; arguments go to pytest."""
-    # A process a core halves the time; few, for each loads napari and torch. A file's tests stay together, in order.
-    workers = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile"]
     failed = []
     for name, command in (
         ("ruff", ["ruff", "check", "."]),
         ("mypy", ["mypy"]),
         ("import-linter", ["lint-imports"]),
-        ("pytest", ["pytest", *workers, *arguments]),
+        ("pytest", ["pytest", *arguments]),
     ):
         say(f"{name} …")
         words = [str(program(venv, command[0])), *command[1:]]
