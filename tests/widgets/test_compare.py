@@ -107,7 +107,7 @@ def test_two_segmentations_are_compared_drawn_and_settled(dock, desk, qtbot, vie
 
 
 def test_the_buttons_that_settle_are_in_sight_of_a_low_window(dock, qtbot):
-    dock.resize(400, 500)
+    dock.resize(400, 360)
     compare(dock, qtbot, "cells", "nuclei", "second")
     box = dock.settle
     assert box.begin.visibleRegion().isEmpty()  # else the figures would be too few to need it
