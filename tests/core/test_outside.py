@@ -8,7 +8,7 @@ import pytest
 from benchmarks.deconvolution.simulate import Kind, simulate
 from napari_spatialml.core import Reference, Spots
 from napari_spatialml.core.deconvolution import Constraints
-from napari_spatialml.core.outside import _two_groups
+from napari_spatialml.core.outside import _direction, _two_groups
 from napari_spatialml.methods import method
 
 PLAIN = Kind("atlas", 400, 15, 0.5, n_spots=200)
@@ -71,6 +71,22 @@ def test_a_spot_that_the_hand_has_bound_is_not_flagged(lacking):
     hand = Constraints(made.types, np.array([row]), np.eye(1, t) * 0.5, np.ones((1, t)))
     again = told(made, Spots(made.spots.counts, made.spots.genes, None, hand))
     assert not again.outside[row]
+
+
+def test_a_single_odd_spot_does_not_lead_the_direction_away_from_what_several_have_in_common():
+    """In a rehearsal one of 200 did: the others then seemed never to be off, and ordinary spots were flagged."""
+    rng = np.random.default_rng(0)
+    left = rng.normal(size=(200, 300))
+    shared, own = np.eye(300)[:20].sum(0) / np.sqrt(20), np.eye(300)[100:120].sum(0) / np.sqrt(20)
+    left[:40] += 9 * shared
+    plain = _direction(left.copy())
+    left[77] += 60 * own
+    odd = _direction(left)
+    assert abs(plain.genes @ shared) > 0.9
+    assert abs(odd.genes @ shared) > 0.9 and abs(odd.genes @ own) < 0.3
+    assert odd.scores[:40].mean() > odd.scores[40:].mean() + 4
+    # all spots have a score, also the one that was left out
+    assert len(odd.scores) == 200 and np.isfinite(odd.scores).all()
 
 
 def test_two_groups_are_cut_between_them():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from benchmarks.deconvolution.simulate import Kind, simulate
 from napari_spatialml.core import Proportions, Spots
@@ -55,6 +56,17 @@ def test_few_spots_teach_nothing_and_the_order_of_spots_is_irrelevant(made, flag
     order = np.random.default_rng(0).permutation(len(flags))
     turned = fit(replace(made.spots, counts=made.spots.counts[order], coordinates=None), made.reference)
     assert np.allclose(parted(turned, flags[order]).values, parted(found, flags).values[order], atol=1e-4)
+
+
+def test_so_few_of_many_spots_as_chance_lets_pass_teach_nothing(made, flags):
+    """25 of 1,000 spots once were given a type that none of them held."""
+    counts = sp.csr_matrix(sp.vstack([made.spots.counts] * 5))
+    found = fit(Spots(counts, made.spots.genes), made.reference)
+    true = np.flatnonzero(np.tile(flags, 5))
+    for number, taught in ((25, False), (35, True)):
+        few = np.zeros(counts.shape[0], bool)
+        few[true[:number]] = True
+        assert (parted(found, few) is not found) == taught
 
 
 def test_what_the_hand_has_laid_down_is_kept_and_a_fit_again_parts_what_was_flagged(made, flags, found):

@@ -13,10 +13,12 @@ from .rehearsal import Rehearsal
 __all__ = ["Calibration", "Intervals", "calibrated_intervals"]
 
 Array = npt.NDArray[np.float64]
-_TAIL = 0.047
-"""Beyond each end lies so much of a rehearsal: less than 0.05, because one rehearsal is not all that can be. Beyond the
-one end that a share of 0 can lie under, twice as much."""
-_SELDOM = 0.99
+_TAIL = 0.025
+"""Beyond each end of what is said of a type that is there lies so much of a rehearsal: half of what would do if the
+cells of the spots were those of the reference. Chosen, as the next two, on simulated spots of other cells."""
+_ABSENT = 0.115
+"""Beyond the one end that a share of 0 can lie under lies so much."""
+_SELDOM = 0.993
 """An interval reaches no farther than this part of the spots that look alike."""
 _CLASSES, _GROUPS, _FEWEST = 3, 5, 20
 _SCORES = 12
@@ -171,7 +173,7 @@ def _ends(truth: Array, values: Array) -> tuple[Array, Array, Array]:
 def _of_absent(truth: Array, values: Array) -> float:
     """Return what is seldom exceeded where the true share is 0."""
     none = values[truth == 0]
-    return float(np.quantile(none, 1 - 2 * _TAIL)) if len(none) >= _FEWEST else 0.0
+    return float(np.quantile(none, 1 - _ABSENT)) if len(none) >= _FEWEST else 0.0
 
 
 def _said(truth: Array, values: Array) -> tuple[Array, Array, Array]:

@@ -30,10 +30,10 @@ _PANEL = 50
 _BLOCK = 1 << 20
 _LITTLE = 0.02
 _CLIP = 8.0
-_SIGNS = ((0.8, 2.4, 3.0, 0.0), (0.79, 1.85, 4.0, 0.25), (0.72, 1.6, 12.0, 0.2))
+_SIGNS = ((0.8, 2.4, 3.0, 0.0), (0.79, 1.85, 4.0, 0.25), (0.72, 1.4, 12.0, 0.2), (0.6, 1.0, 25.0, 0.4))
 """Two groups explain so much of the variance, and are apart by so many standard deviations of the usual one; and one
 more profile raises the logarithm of the likelihood of the others by so much per gene, and takes so much of them."""
-_LOOK, _SPOTS = (0.72, 1.5), 128
+_LOOK, _SPOTS = (0.6, 1.0), 128
 """Where two groups are less than this, nobody asks what one more profile explains; and of so many spots at most."""
 _MORE, _AS_SPLIT = 1.3, 0.75
 """And so many times as far as in a rehearsal that is split as much."""
@@ -41,6 +41,8 @@ _FAR, _RARE = 2.0, 0.98
 """Else a spot is flagged that is so many times as far off as all but the last of the rehearsal's."""
 _FEWEST_GENES = 5.0
 """Fewer genes, that stand out alone, are their own affair and no type's."""
+_LED, _ODD = 5.0, 10
+"""A direction that fewer spots lead is theirs alone: the first of them is left out, up to so many times."""
 _PURE = 0.8
 """The share of the type that is missing in the spots that hold most of it."""
 
@@ -112,7 +114,7 @@ class _Direction:
     @property
     def n_genes(self) -> float:
         """How many genes it is made of."""
-        return float(1 / max(float((self.genes**4).sum()), 1e-300))
+        return _number(self.genes)
 
 
 def outside(found: Fit, rehearsed: Fit) -> Outside:
@@ -222,15 +224,34 @@ def _left_of(found: Fit, rows: npt.NDArray[np.intp], noise: _Noise) -> Array:
 
 
 def _direction(left: Array) -> _Direction:
-    """Return the direction along which spots differ most, towards the few spots and few genes that are far off."""
+    """Return the direction along which spots differ most, towards the few spots and few genes that are far off.
+
+    A single spot that is far off would lead it away from what several have in common: of a rehearsal nothing would be
+    left that says how far off the others may be.
+    """
     usual = left.mean(0)
     centred = left - usual
     squares = centred @ centred.T
-    last = len(squares) - 1
-    vector = eigh(squares, subset_by_index=(last, last), overwrite_a=True, check_finite=False)[1][:, 0]
-    genes = centred.T @ vector
+    rows = np.arange(len(squares))
+    vector = _first(squares)
+    for _ in range(min(_ODD, len(rows) // 20)):
+        if _number(vector) >= _LED:
+            break
+        rows = np.delete(rows, np.abs(vector).argmax())
+        vector = _first(squares[np.ix_(rows, rows)])
+    genes = centred[rows].T @ vector
     genes /= max(float(np.linalg.norm(genes)), 1e-300)
     scores = centred @ genes
     skew = [float((x**3).mean()) / max(float((x**2).mean()), 1e-300) ** 1.5 for x in (genes, scores)]
     sign = -1.0 if skew[0] / 3 + skew[1] < 0 else 1.0
     return _Direction(sign * genes, usual, sign * scores)
+
+
+def _first(squares: Array) -> Array:
+    last = len(squares) - 1
+    return np.asarray(eigh(squares, subset_by_index=(last, last), check_finite=False)[1][:, 0])
+
+
+def _number(direction: Array) -> float:
+    """Return of how many entries a direction (of length 1) is made."""
+    return float(1 / max(float((direction**4).sum()), 1e-300))

@@ -26,6 +26,8 @@ __all__ = ["Parted", "Unknown", "apart_from_unknown", "parted", "unknown_of"]
 Array = npt.NDArray[np.float64]
 _FEWEST, _MOST = 20, 256
 """Spots from which the profile is learnt."""
+_LEAST = 0.03
+"""Part of the spots that makes a group: fewer than that the limit of a rehearsal of 200 spots lets pass by chance."""
 _ROUNDS, _FIRST_STEPS, _STEPS = 20, 6, 2
 _AT_FIRST = 0.3
 """Of a spot's counts, where the search starts."""
@@ -98,15 +100,15 @@ def apart_from_unknown(found: Fit, flags: npt.NDArray[np.bool_], device: Device 
     Notes
     -----
     Other spots, those that the hand has spoken on, what was learnt of genes, and the deviance, which tells
-    how badly the known types fit, stay. With fewer than 20 flagged spots nothing changes. Costs 20 short
-    fits of at most 256 spots, and one of all that are flagged.
+    how badly the known types fit, stay. With fewer flagged spots than 20, or than 3 % of those with counts,
+    nothing changes. Costs 20 short fits of at most 256 spots, and one of all that are flagged.
     """
     flags = flags & ~found.empty
     if found.constraints is not None:
         flags[found.constraints.rows] = False
         if found.constraints.artefacts is not None:
             flags &= ~found.constraints.artefacts
-    if flags.sum() < _FEWEST:
+    if flags.sum() < max(_FEWEST, _LEAST * (~found.empty).sum()):
         return None
     unknown = unknown_of(found, np.flatnonzero(flags))
     if unknown.gain <= _WORTH or unknown.part <= _PART:
