@@ -172,6 +172,8 @@ def test_a_card_lays_another_candidate_and_undo_brings_the_first_back(dock, desk
     registered(dock, ran)
     cards = [b for b in dock.hand.cards.buttons if not b.isHidden()]
     assert len(cards) == 3
+    assert all(c.text().startswith("score ") and "higher is better" in c.toolTip() for c in cards)
+    assert "higher is better" in dock.hand.cards.words.text()
     before = desk.session.document.affine("msi_pixels", "global").matrix
     cards[1].click()
     assert alignment(desk)["chosen"] == 1
