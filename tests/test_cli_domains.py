@@ -47,7 +47,7 @@ def test_the_number_of_domains_is_suggested_with_its_stability(section, capsys):
 def test_a_map_is_applied_and_fitted_again_from_the_command_line(section, capsys):
     divide(section)
     assert main(["transfer-domains", str(section), "--source", TABLE, "--table", OTHER]) == 0
-    assert f"domains of {TABLE} applied to 100 rows of {OTHER}" in capsys.readouterr().out
+    assert f"domains of {TABLE} applied to 100 spots of {OTHER}" in capsys.readouterr().out
     session = Session.open_store(section)
     session.execute(correct(session.document, "stroke-domain", table=OTHER, rows=[0, 1], domain="D2"))
     session.save()

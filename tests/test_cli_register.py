@@ -60,7 +60,7 @@ def test_two_registrations_are_compared(section: Path, tmp_path: Path, capsys: p
 def test_labels_are_carried_to_the_other_section(section: Path, capsys: pytest.CaptureFixture[str]) -> None:
     to = ["--source", "counts_a", "--target", "counts_b"]
     assert main(["transfer", str(section), *to, "--column", "type", "--output", "told", "--radius-um", "300"]) == 0
-    assert "Carry type of counts_a to 20 of 20 rows of counts_b." in capsys.readouterr().out
+    assert "Carry type of counts_a to 20 of 20 spots of counts_b." in capsys.readouterr().out
     assert main(["transfer", str(section), *to, "--features", "X", "--radius-um", "300"]) == 0
     table = held(section).table("counts_b")
     assert "told_probability" in table.obs and "transferred" in table.layers

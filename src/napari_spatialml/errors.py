@@ -12,6 +12,7 @@ __all__ = [
     "SpatialMLError",
     "Stale",
     "UnitNeeded",
+    "WouldReplace",
 ]
 
 
@@ -74,6 +75,10 @@ class DocumentError(SpatialMLError):
 
 class Stale(DocumentError):
     """A result was computed from data that changed meanwhile."""
+
+
+class WouldReplace(DocumentError):
+    """A run would replace what a person made by hand, and the person has not been asked."""
 
 
 class Cancelled(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -187,6 +188,20 @@ def test_a_large_image_gets_a_pyramid_and_none_of_it_is_read(tmp_path, options):
     assert peak < values.size / 4
     assert [level.shape[1] for level in levels] == [6000, 3000, 1500, 750, 375]
     assert np.asarray(levels[2])[0, 1005, 1260] == 200
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_large_picture_is_drawn_small_without_a_look_at_the_whole(tmp_path, dtype):
+    values = RNG.integers(0, np.iinfo(dtype).max, (4111, 601), dtype=dtype, endpoint=True)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    element = only(open_files(tmp_path / "a.png", pixel_size_um=0.5))
+    levels = [node["image"] for node in element.values()]
+    assert [level.shape[1:] for level in levels] == [(4111, 601), (2055, 300), (1027, 150), (513, 75), (256, 37)]
+    for fine, coarse in pairwise(levels):
+        h, w = coarse.shape[1:]
+        four = np.asarray(fine)[:, : 2 * h, : 2 * w].reshape(-1, h, 2, w, 2)
+        assert np.array_equal(np.asarray(coarse), four.mean((2, 4)).astype(dtype))
+        assert len(coarse.data.__dask_graph__()) <= 1 + coarse.data.npartitions, "it is there, not to be worked out"
 
 
 def test_levels_that_a_file_holds_are_used(tmp_path):

@@ -18,6 +18,7 @@ from napari_spatialml.core.report import silent
 from napari_spatialml.core.transform import ThinPlateSpline, Transform
 from napari_spatialml.errors import BadInput, Stale
 from napari_spatialml.session import RegistrationSelection, Session, correct, finish, outdated, prepare, provenance, run
+from napari_spatialml.session.aligning import described
 from napari_spatialml.session.alignments import present_transform
 from napari_spatialml.session.fields import restored
 from napari_spatialml.session.provenance import read_recipe, replay, scratch, write_recipe
@@ -316,3 +317,16 @@ def test_trust_is_kept_as_the_method_said_it(session: Session) -> None:
     assert line.startswith("Look at it first. For a look")
     held = session.document.attribute("alignments")["second"]["trust"]
     assert held == {"score": 0.2, "warning": "Look at it first.", "figures": {"mutual information": 0.01}}
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Affine.similarity(1.0, 30, (4.0, 5.0)), "rigid"),
+        (Affine.similarity(1.0, 30, reflect=True), "rigid, mirrored"),
+        (Affine.similarity(1.1, 30), "similarity"),
+        (Affine.similarity(1.1, 30) @ Affine.scale(1.0, 1.01), "affine"),
+    ],
+)
+def test_a_movement_is_called_by_what_it_keeps(session: Session, found: Affine, words: str) -> None:
+    assert described(session.document, "second", "global", found) == words

@@ -47,7 +47,7 @@ def test_one_undo_takes_a_stroke_and_its_fit_back(section):
     steps = section.position
     refit_domains_now(section, TABLE)
     assert section.position == steps
-    assert section.history[-1].label == f"6 rows of counts into {other}"
+    assert section.history[-1].label == f"6 spots of counts into {other}"
     after = state_of(section)
     rest = np.setdiff1d(np.arange(64), rows)
     assert not np.array_equal(probabilities(section)[rest], free[rest])  # the fit learnt from the stroke

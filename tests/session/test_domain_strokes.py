@@ -55,7 +55,7 @@ def test_a_stroke_is_shown_at_once_and_only_in_its_rows(section):
     obs = section.document.table(TABLE).obs
     assert np.flatnonzero(obs["domain_by_hand"]).tolist() == [0, 1]
     assert (obs["domain_margin"].iloc[[0, 1]] == 1).all()
-    assert section.history[-1].label == "2 rows of counts into D3"
+    assert section.history[-1].label == "2 spots of counts into D3"
     whole(section)
 
 

@@ -36,6 +36,12 @@ def test_squares_on_an_array_are_bins_and_other_squares_are_pixels(document):
     assert rows_are(document, "of_squares") == "bins" and word_for(document, "squares", 1) == "bin"
 
 
+def test_circles_each_of_its_own_size_are_cells(document):
+    spots = document.element("spots")
+    spots["radius"] = np.linspace(3.0, 8.0, len(spots))
+    assert rows_are(document, "counts") == "cells" and word_for(document, "spots", 1) == "cell"
+
+
 def test_circles_are_spots_outlined_labels_are_cells_and_a_table_of_nothing_has_rows(document):
     assert rows_are(document, "counts") == "spots" and rows_are(document, "counts", 1) == "spot"
     assert word_for(document, "nuclei") == "cells"

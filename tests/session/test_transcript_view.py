@@ -140,6 +140,17 @@ def test_the_ranges_of_quality_and_height_are_known(known):
     assert index.range_of("z") == (0.0, 5.0)
 
 
+def test_a_height_has_a_unit_where_it_is_a_length_and_none_where_it_numbers_planes(known, tmp_path: Path):
+    assert known[1].height_unit == "", "0 to 5: six planes"
+    high = measured(300)
+    high["z"] = np.linspace(21.8, 30.8, len(high))
+    for um, unit in ((1.0, "µm"), (0.2125, "")):
+        index = TranscriptIndex.open_or_build(
+            document_of(high, matrix=np.diag([um, um, 1.0])), "rna", tmp_path / str(um)
+        )
+        assert index.height_unit == unit, "of points whose own unit is none of length, nothing is known"
+
+
 def test_nothing_is_in_view_of_an_empty_index(tmp_path: Path):
     index = TranscriptIndex.open_or_build(document_of(measured(40).assign(x=np.nan), 1), "rna", tmp_path)
     assert counts_in(index, index.to_um, Asked(), (-1e9, 1e9, -1e9, 1e9)).tolist() == [0]

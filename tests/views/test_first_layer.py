@@ -55,3 +55,11 @@ def test_units_in_use_are_not_read_again(unread):
     micrometre = pint.get_application_registry().micrometer
     in_a_thread()()
     assert pint.get_application_registry().micrometer == micrometre
+
+
+def test_the_first_colours_find_their_kernel_loaded():
+    from napari_spatialml.core.lookup_kernels import spread
+
+    in_a_thread()
+    kinds = [tuple(str(t) for t in signature) for signature in spread.signatures]
+    assert any("uint8" in kind[0] and "int32" in kind[1] for kind in kinds)

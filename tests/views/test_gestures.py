@@ -244,7 +244,7 @@ def test_the_view_stays_still_under_a_tool_and_moves_without(presenter):
 def test_the_brush_puts_the_spots_under_it_into_a_category_in_one_command(presenter, mouse):
     presenter.use("brush", table="counts", column="domain", value="c", radius_um=1.0)
     mouse.drag((3, 1), (3, 5), (3, 21))  # the first row of spots, y = 3 µm
-    assert labels_of(presenter) == ["4 rows of counts into c"]
+    assert labels_of(presenter) == ["4 spots of counts into c"]
     table = presenter.document.table("counts")
     hit = np.isin(presenter.document.instances("counts"), [100, 101, 102, 103])
     assert (table.obs["domain"][hit] == "c").all()

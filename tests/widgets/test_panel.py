@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 from napari_spatialml.core.method import Interval, Method, method
 from napari_spatialml.errors import BadInput, MissingWeights, Stale
 from napari_spatialml.methods import kinds, methods
+from napari_spatialml.widgets.categories import CategoryList
 from napari_spatialml.widgets.messages import Message, MessageLine
 from napari_spatialml.widgets.panel import MethodPanel
 from napari_spatialml.widgets.progress import time_left
@@ -416,3 +417,33 @@ def test_a_run_is_in_napari_activity_list_and_can_be_cancelled_there(make_napari
     qtbot.waitUntil(lambda: bench.panel.state == "idle")
     assert bench.panel.message.text() == "Stopped."
     assert len(progress._all_instances) == 0
+
+
+def test_counts_in_a_list_follow_a_change_of_the_theme(qtbot):
+    from napari.qt import get_stylesheet
+
+    window = QWidget()
+    qtbot.addWidget(window)
+    rows = CategoryList(window)
+    rows.resize(300, 100)
+
+    def ground_and_ink(theme):
+        window.setStyleSheet(get_stylesheet(theme))
+        picture = rows.viewport().grab().toImage()
+        right = [
+            picture.pixelColor(x, y)
+            for x in range(picture.width() - 60, picture.width() - 2)
+            for y in range(2, rows.visualItemRect(rows.topLevelItem(0)).bottom() - 1)
+        ]
+        ground = max(set(c.rgb() for c in right), key=[c.rgb() for c in right].count)
+        ground = next(c for c in right if c.rgb() == ground)
+        return ground, max(right, key=lambda c: _contrast(c, ground))
+
+    window.setStyleSheet(get_stylesheet("dark"))
+    window.resize(320, 120)
+    window.show()
+    qtbot.waitExposed(window)
+    rows.set_rows([("first", "#ff0000", 8_888_888)])
+    for theme in ("dark", "light", "dark"):
+        ground, ink = ground_and_ink(theme)
+        assert (ground.lightness() < 128) == (theme == "dark") and _contrast(ink, ground) >= 4.5, theme

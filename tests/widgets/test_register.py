@@ -18,6 +18,7 @@ from napari_spatialml.session import Session, correct
 from napari_spatialml.session.changes import Put
 from napari_spatialml.session.command import Command
 from napari_spatialml.session.fields import stored
+from napari_spatialml.views.pointed import Pointing
 from napari_spatialml.widgets.desk import desk_of
 from napari_spatialml.widgets.landmark_table import suggested
 from napari_spatialml.widgets.register import RegisterDock
@@ -172,6 +173,8 @@ def test_a_card_lays_another_candidate_and_undo_brings_the_first_back(dock, desk
     registered(dock, ran)
     cards = [b for b in dock.hand.cards.buttons if not b.isHidden()]
     assert len(cards) == 3
+    assert all(c.text().startswith("score ") and "higher is better" in c.toolTip() for c in cards)
+    assert "higher is better" in dock.hand.cards.words.text()
     before = desk.session.document.affine("msi_pixels", "global").matrix
     cards[1].click()
     assert alignment(desk)["chosen"] == 1
@@ -247,6 +250,14 @@ def test_pins_appear_where_it_is_most_and_least_certain(dock, desk, ran):
     assert names == ["least certain", "most certain"]
     dots = desk.presenter.layer_of("pins")
     assert len(dots.data) == sum(n for _, _, n in legend.categories)
+
+
+def test_the_mouse_over_a_pin_finds_what_lies_below_it(dock, desk, ran):
+    registered(dock, ran)
+    pins = desk.presenter.layer_of("pins")
+    assert pins.visible
+    for place in pins.data:
+        Pointing(desk.presenter).at(np.asarray(pins.data_to_world(place))[-2:])
 
 
 def test_the_expected_error_is_a_map_in_micrometres(dock, desk, ran):

@@ -86,6 +86,40 @@ def test_accept_goes_on_to_the_next_most_suspicious_cell_and_the_camera_with_it(
     assert "1 of 10 done, 9 left" in ranked.queue.count.text()
 
 
+@pytest.mark.parametrize("decision", ["A", "W"])
+def test_who_takes_a_decision_back_sees_its_cell_again(ranked, decision, qtbot):
+    first = ranked.walk.current.cell
+    key(ranked, decision)
+    second = ranked.walk.current.cell
+    key(ranked, decision)
+    third = ranked.walk.current.cell
+    assert len({first, second, third}) == 3
+    for cell in (second, first):
+        ranked.desk.undo()
+        settle(qtbot, lambda wanted=cell: ranked.walk.current.cell == wanted)
+        assert state(ranked, cell) == "pending" and f"Cell {cell}" in ranked.queue.card.head.text()
+    key(ranked, decision)
+    assert ranked.walk.current.cell == second, "and the queue goes on from there"
+
+
+def test_who_takes_a_fix_back_sees_its_cell_again(ranked, qtbot):
+    speck = ranked.walk.current.cell
+    key(ranked, "F")
+    settle(qtbot, lambda: ranked.walk.current.cell != speck)
+    ranked.desk.undo()
+    settle(qtbot, lambda: ranked.walk.current.cell == speck)
+    assert ranked.walk.proposal is not None
+
+
+def test_a_correction_that_was_no_decision_is_undone_where_one_is(ranked, qtbot):
+    key(ranked, "A")
+    here = ranked.walk.current.cell
+    ranked.desk.correct("draw-cell", labels="nuclei", outline=[[90, 2], [90, 5], [93, 5], [93, 2]], new_id=990)
+    ranked.desk.undo()
+    qtbot.wait(50)
+    assert ranked.walk.current.cell == here
+
+
 def test_next_passes_over_a_cell_which_comes_again_at_the_end(ranked):
     first = ranked.walk.current.cell
     key(ranked, "N")

@@ -40,6 +40,17 @@ def previewed(dock, qtbot):
     return wait
 
 
+@pytest.fixture
+def ran_by(qtbot):
+    """Return a function that presses a way out of what the dock tells, and waits for the end of the run."""
+
+    def press(dock, text):
+        dock.panel.message.buttons()[text].click()
+        qtbot.waitUntil(lambda: dock.panel.state == "idle", timeout=WAIT)
+
+    return press
+
+
 def test_segment_starts_with_the_network_that_comes_along(desk, show):
     dock = show(SegmentDock(desk.viewer))
     assert isinstance(dock.panel.method(), Starter) and not dock.caution.isVisibleTo(dock)
@@ -253,3 +264,70 @@ def test_scrolling_down_puts_run_back_into_its_place_between_form_and_result(des
     assert panel._correct_heading.mapTo(dock, QPoint(0, 0)).y() > panel.button.mapTo(dock, QPoint(0, 0)).y()
     bar.setValue(0)
     qtbot.waitUntil(below, timeout=5_000)
+
+
+def test_labels_that_hold_hand_work_are_not_replaced_unasked(desk, dock, ran, ran_by):
+    dock.panel.set_method(Watershed())
+    ran(dock)
+    assert ran(dock).endswith(".") and len(desk.session.history) == 2, "what a run made, a run replaces"
+    desk.correct("delete-cells", labels="nuclei", cells=[3, 4])
+    desk.correct("delete-cells", labels="nuclei", cells=[5])
+    desk.correct("mark-done", labels="nuclei", window=[0, 60, 0, 60])
+    by_hand, steps = desk.session.document.grid("nuclei").read(), len(desk.session.history)
+    told = ran(dock)
+    assert told.startswith("'nuclei' holds 2 corrections by hand and 1 window that is done.")
+    assert dock.panel.message.message.level == "warning" and len(desk.session.history) == steps
+    assert list(dock.panel.message.buttons()) == ["Run as 'nuclei_2'", "Replace"]
+    ran_by(dock, "Run as 'nuclei_2'")
+    assert np.array_equal(desk.session.document.grid("nuclei").read(), by_hand)
+    assert desk.session.document.grid("nuclei_2").read().max() > by_hand.max() - 1
+    assert dock.output.text() == "nuclei_2", "and the next run goes there too"
+    dock.output.setText("nuclei")
+    ran(dock)
+    ran_by(dock, "Replace")
+    assert 3 in desk.session.document.grid("nuclei").read() and 3 not in by_hand
+    assert dock.panel.message.message.level == "ok"
+    ran(dock)
+    assert dock.panel.message.message.level == "ok", "nothing of the hand is left in them"
+
+
+def test_corrections_that_were_undone_hold_no_run_up(desk, dock, ran):
+    dock.panel.set_method(Watershed())
+    ran(dock)
+    desk.correct("delete-cells", labels="nuclei", cells=[3])
+    desk.undo()
+    ran(dock)
+    assert dock.panel.message.message.level == "ok"
+
+
+def test_cells_made_of_nuclei_that_hold_hand_work_are_not_replaced_unasked(desk, dock, ran, ran_by, qtbot):
+    dock.panel.set_method(Watershed())
+    dock.also.tick.setChecked(True)
+    with qtbot.waitSignal(dock.also.made, timeout=WAIT):
+        ran(dock)
+    desk.correct("delete-cells", labels="cells", cells=[3])
+    assert ran(dock).startswith("'cells' holds 1 correction by hand.")
+    with qtbot.waitSignal(dock.also.made, timeout=WAIT):
+        ran_by(dock, "Run as 'nuclei_2'")
+    document = desk.session.document
+    assert 3 not in document.grid("cells").read() and document.attribute("segmentations")["cells_2"]["nuclei"]
+
+
+def test_what_the_hand_did_while_a_run_was_on_its_way_is_not_replaced_unasked(desk, dock, ran, qtbot):
+    dock.panel.set_method(Watershed())
+    ran(dock)
+    dock.panel.button.click()
+    desk.correct("delete-cells", labels="nuclei", cells=[3])
+    qtbot.waitUntil(lambda: dock.panel.state == "idle", timeout=WAIT)
+    assert dock.panel.message.text().startswith("'nuclei' holds 1 correction by hand. It would be replaced.")
+    assert 3 not in desk.session.document.grid("nuclei").read()
+    dock.panel.message.buttons()["Keep it all the same"].click()
+    assert 3 in desk.session.document.grid("nuclei").read()
+
+
+def test_a_method_learned_from_corrections_gets_a_name_of_its_own(desk, dock, ran):
+    dock.panel.set_method(Watershed())
+    ran(dock)
+    desk.correct("delete-cells", labels="nuclei", cells=[3])
+    desk.method_wanted.emit(Watershed())
+    assert dock.output.text() == "nuclei_2"

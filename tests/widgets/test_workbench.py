@@ -260,7 +260,7 @@ def test_saved_work_opens_again_with_its_history(desk, show, qtbot, tmp_path):
     first = desk.session
     qtbot.waitUntil(lambda: desk.session is not first, timeout=30_000)
     labels = [entry.label for entry in desk.session.history]
-    assert labels == ["1 row of spot_counts into crypts", "1 row of spot_counts into muscle"]
+    assert labels == ["1 spot of spot_counts into crypts", "1 spot of spot_counts into muscle"]
     assert not desk.session.read_only, "the lock of the first was let go, though a thread opened the second"
     bench.header.undo.click()
     assert desk.session.position == 1

@@ -13,6 +13,8 @@ from .arrays import as_coordinates, as_finite, frozen, require
 
 __all__ = ["Affine"]
 
+_EVEN = 1e-6
+"""Stretches that differ by less, as a share, differ by rounding."""
 _SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
@@ -99,6 +101,14 @@ class Affine:
     def reflects(self) -> bool:
         """Whether the transform turns the section over."""
         return bool(np.linalg.det(self.matrix[:2, :2]) < 0)
+
+    @property
+    def family(self) -> str:
+        """The narrowest family that holds it: "rigid" (keeps lengths), "similarity" (keeps angles) or "affine"."""
+        large, small = self.scale_factors
+        if large - small > _EVEN * large:
+            return "affine"
+        return "rigid" if abs(large - 1) <= _EVEN else "similarity"
 
     @property
     def scale_factors(self) -> tuple[float, float]:

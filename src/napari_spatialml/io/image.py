@@ -100,7 +100,10 @@ def pixel_size(path: Path, units: Units, metadata: tuple[float, float] | None) -
 
 
 def load_picture(path: Path, notes: list[str]) -> tuple[list[da.Array], list[str], None]:
-    """Read a PNG or JPEG whole: these have no tiles. Their dots per inch are for print, and not read."""
+    """Read a PNG or JPEG whole: these have no tiles. Their dots per inch are for print, and not read.
+
+    A large one gets its coarser levels here: left lazy, the window would wait for them when it first draws it.
+    """
     import dask.array as da
     from PIL import Image, UnidentifiedImageError
 
@@ -119,7 +122,20 @@ def load_picture(path: Path, notes: list[str]) -> tuple[list[da.Array], list[str
             f"The image '{path.name}' is damaged or cut off ({error}).", "Copy or export it again."
         ) from error
     values, channels = split_channels(values, path, notes)
-    return [da.from_array(values, chunks=(values.shape[0], CHUNK, CHUNK), name=False)], channels, None
+    levels = [values]
+    for _ in range(_steps(values.shape)):
+        levels.append(_halved(levels[-1]))
+    return [da.from_array(v, chunks=(v.shape[0], CHUNK, CHUNK), name=False) for v in levels], channels, None
+
+
+def _halved(values: Any) -> Any:
+    """Return (c, y, x) pixels at half the size: the mean of four each, an odd row or column left out."""
+    wide = {"u1": np.uint16, "u2": np.uint32}.get(values.dtype.str[1:], np.float64)
+    h, w = (n // 2 * 2 for n in values.shape[1:])
+    total = np.zeros((values.shape[0], h // 2, w // 2), wide)
+    for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        total += values[:, y:h:2, x:w:2]
+    return (total // 4 if wide is not np.float64 else total / 4).astype(values.dtype)
 
 
 def _pixels(picture: Any, path: Path, notes: list[str]) -> Any:

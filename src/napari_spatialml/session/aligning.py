@@ -136,10 +136,10 @@ def _line(document: Document, selection: RegistrationSelection, result: Alignmen
 
 
 def described(document: Document, moving: str, fixed: str, transform: Transform) -> str:
-    """Say what a transform does: affine or elastic with its largest bend, and whether it mirrors."""
+    """Say what a transform does: its affine family, or elastic with its largest bend, and whether it mirrors."""
     mirrored = ", mirrored" if transform.reflects else ""
     if isinstance(transform, Affine):
-        return f"affine{mirrored}"
+        return f"{transform.family}{mirrored}"
     names = [n for n in moved_elements(document, moving, fixed) if document.type_of(n) != "points"]
     if not names:
         return f"elastic{mirrored}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .document import Document
 
-__all__ = ["is_pixel_grid", "rows_are", "word_for"]
+__all__ = ["counted", "is_pixel_grid", "rows_are", "word_for"]
 
 _PIXELS_A_CELL = 20
 
@@ -26,7 +26,7 @@ def word_for(document: Document, element: str, n: int = 2) -> str:
     if kind == "labels" and is_pixel_grid(document, element):
         word = "bin" if _on_an_array(document, element) else "pixel"
     elif kind == "shapes":
-        word = "spot" if "radius" in document.element(element).columns else "cell"
+        word = "spot" if _all_alike(document, element) else "cell"
     else:
         word = "point" if kind == "points" else "cell"
     return word if n == 1 else f"{word}s"
@@ -36,6 +36,17 @@ def rows_are(document: Document, table: str, n: int = 2) -> str:
     """Return what the rows of a table are called; rows, where it annotates nothing."""
     element = document.annotated(table) if table else ""
     return word_for(document, element, n) if element else "row" if n == 1 else "rows"
+
+
+def counted(document: Document, table: str, n: int) -> str:
+    """Return a number of rows of a table with their word: "1 spot", "12,000 cells"."""
+    return f"{n:,} {rows_are(document, table, n)}"
+
+
+def _all_alike(document: Document, shapes: str) -> bool:
+    """Whether shapes are circles of one size, as spots are; circles that stand for cells have each its own."""
+    frame = document.element(shapes)
+    return "radius" in frame.columns and frame["radius"].nunique() <= 1
 
 
 def _on_an_array(document: Document, labels: str) -> bool:

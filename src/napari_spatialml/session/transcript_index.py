@@ -150,6 +150,13 @@ class TranscriptIndex:
         return None if found is None else (float(found[0]), float(found[1]))
 
     @property
+    def height_unit(self) -> str:
+        """The unit of "z": "µm", or "" where z numbers planes or the points lie in other units."""
+        found = self.range_of("z")
+        numbered = found is not None and all(z == round(z) for z in found)
+        return "" if found is None or numbered or self.to_um.family != "rigid" else "µm"
+
+    @property
     def lattice(self) -> Lattice:
         """The bins in which all transcripts are counted."""
         return self._tiling.lattice

@@ -63,13 +63,13 @@ class Pointing:
             return None
         seen = [s.key.element for s, layer in presenter.canvas.layers() if layer.visible and not s.key.beside]
         for element in dict.fromkeys(reversed(seen)):
-            table = selectable(presenter.document, element)
             try:
+                table = selectable(presenter.document, element)
                 row = self._row(element, table, um) if table else None
                 if row is not None:
                     return self._said(element, table, *row)
             except SpatialMLError:
-                continue  # its table does not fit, which was told when it was shown
+                continue  # pins and maps are no elements; a table that does not fit was told when it was shown
         return None
 
     def _row(self, element: str, table: str, um: Point) -> tuple[Any, int] | None:

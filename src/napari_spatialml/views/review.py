@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from .cell_tools import CHOSEN, CUT
 from .marks import Marks, circle, outline_of
 from .mending import Proposal, mask_near, propose, propose_drawing, tool_for
 from .presenter import Presenter
+from .review_trail import Trail
 
 __all__ = ["LIKELY", "Mode", "Walk"]
 
@@ -56,6 +58,7 @@ class Walk:
         self.in_hand = False
         """Whether the proposal's tool is in the hand, to do it otherwise."""
         self._marks = Marks(presenter.viewer, "review")
+        self._trail = Trail(presenter.session)
         self._passed: list[int] = []
         self._shown: list[int] = []
         self._median = 0.0
@@ -88,6 +91,7 @@ class Walk:
         self.at_least = self.at_least if at_least is None else at_least
         self.kind = self.kind if kind is None else kind
         self.mode, self._passed, self._shown, self._visiting = mode, [], [], not look
+        self._trail.clear()
         self._go(self._following())
 
     def visit(self, key: int | None, proposal: Proposal | None = None) -> None:
@@ -216,6 +220,8 @@ class Walk:
         except SpatialMLError as error:
             self.presenter.tell("error", str(error))
             return
+        if self.current is not None:
+            self._trail.keep(_key(self.current))
         self._go(self._following())
 
     def _propose(self, tool: str) -> None:
@@ -249,7 +255,12 @@ class Walk:
     # what follows ------------------------------------------------------------------------------
 
     def _on_changed(self, slots: frozenset[Any]) -> None:
-        """Go on when the cell in hand was fixed; show it as it is now when something else was done to it."""
+        """Go on when the cell in hand was fixed, back to one of which the decision was undone; else show it anew."""
+        undone = self._trail.taken_back()
+        if undone is not None and not self._visiting:
+            self._median = 0.0
+            (self._later or _at_once)(partial(self._return_to, undone))
+            return
         if not any(slot[:2] == ("labels", self.review.labels) for slot in slots):
             return
         self._median = 0.0
@@ -258,11 +269,17 @@ class Walk:
         now = self.found(_key(self.current))
         fixed = now is None or now.state in _DONE
         if fixed and (self.in_hand or self.current.state not in _DONE):
+            self._trail.keep(_key(self.current))
             (self._later or _at_once)(self._go_on)
         elif now is not None:
             self.current = now
             self._mark()
             self.moved.emit()
+
+    def _return_to(self, key: int) -> None:
+        if not self._closed and self.found(key) is not None:
+            self._passed = [k for k in self._passed if k != key]
+            self._go(key)
 
     def _go_on(self) -> None:
         if not self._closed:

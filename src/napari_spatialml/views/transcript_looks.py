@@ -139,6 +139,8 @@ class Picture:
         Transcripts a bin where the colours end, by gene; "" where all are drawn alike.
     reading
         How many transcripts there are in all, where so far only some were read; else 0.
+    height_unit
+        The unit of "z"; "" where none is known.
     """
 
     look: TranscriptLook
@@ -156,6 +158,7 @@ class Picture:
     edge_um: float = 0.0
     high: Mapping[str, float] | None = None
     reading: int = 0
+    height_unit: str = ""
 
 
 def _hex(rgb: npt.NDArray[np.float64]) -> str:

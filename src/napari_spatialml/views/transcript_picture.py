@@ -129,7 +129,8 @@ class _Drawing:
         named |= {g.gene: 0 for g in self.look.shown if g.gene not in named}  # a gene that is nowhere
         return Picture(
             self.look, self.view, self.sitter.system, self.sitter.moment, rgba, as_matrix(placed),
-            self.sitter.box, of_points, drawn, int(np.sum(counts)), named, **more,
+            self.sitter.box, of_points, drawn, int(np.sum(counts)), named,
+            height_unit=self.sitter.index.height_unit, **more,
         )  # fmt: skip
 
 

@@ -133,7 +133,7 @@ def _chosen(picture: Picture) -> str:
     if look.quality is not None:
         parts.append(f"quality ≥ {look.quality:g}")
     if look.z is not None:
-        parts.append(f"z {look.z[0]:g} to {look.z[1]:g}")
+        parts.append(f"z {look.z[0]:g} to {look.z[1]:g} {picture.height_unit}".rstrip())
     return " · ".join(parts)
 
 

@@ -74,6 +74,10 @@ class AlsoCells(QWidget):
         """By how much nuclei are expanded; 0 where they are not."""
         return float(self.limit.value()) if self.tick.isChecked() else 0.0
 
+    def names(self) -> tuple[str, ...]:
+        """Return the name of the cells, where they are asked for."""
+        return (name_of(self.name.text(), "cells"),) if self.tick.isChecked() else ()
+
     def check(self, nuclei: str) -> None:
         """Raise `BadInput` where the cells could not be made after a run."""
         if not self.tick.isChecked():

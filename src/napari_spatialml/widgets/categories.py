@@ -9,7 +9,7 @@ from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QDropEvent, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, QTreeWidget, QTreeWidgetItem, QWidget
 
-from .style import mix, swatch
+from .style import Faint, swatch
 
 __all__ = ["CategoryList"]
 
@@ -55,6 +55,7 @@ class CategoryList(QTreeWidget):
             self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
             self.setToolTip(f"{self.toolTip()} Drag, or Ctrl with an arrow key: order.")
             self.setAccessibleName("Categories")
+        self.setItemDelegateForColumn(_COUNT, Faint(self))
         self.header().setStretchLastSection(False)
         self.header().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.header().setSectionResizeMode(_COUNT, QHeaderView.ResizeMode.ResizeToContents)
@@ -161,7 +162,6 @@ class CategoryList(QTreeWidget):
         item.setData(_NAME, Qt.ItemDataRole.UserRole, name)
         if colour:
             item.setIcon(_NAME, swatch(colour))
-        item.setForeground(_COUNT, mix(self, 0.6))
         item.setTextAlignment(_COUNT, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         item.setFlags(
             Qt.ItemFlag.ItemIsEnabled

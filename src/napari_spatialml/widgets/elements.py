@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from ..session.gather import full_resolution
-from ..views.rasters import is_pixel_grid
-from .style import mix
+from ..session.row_words import word_for
+from .style import Faint
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -44,6 +44,7 @@ class ElementList(QTreeWidget):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setAccessibleName("Elements")
+        self.setItemDelegateForColumn(1, Faint(self))
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -72,7 +73,6 @@ class ElementList(QTreeWidget):
             item = QTreeWidgetItem([name, _about(document, kind, name)])
             colours = self._colours(name)
             item.setToolTip(0, f"{name}, coloured by {colours}" if colours else name)
-            item.setForeground(1, mix(self, 0.6))
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             present = bool(places & set(document.placed(name)))
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable)
@@ -134,10 +134,11 @@ def _about(document: Any, kind: str, name: str) -> str:
     if kind == "labels":
         tables = document.tables_of(name)
         if tables:
-            return f"{document.table(tables[0]).n_obs:,} {'pixels' if is_pixel_grid(document, name) else 'cells'}"
+            n = document.table(tables[0]).n_obs
+            return f"{n:,} {word_for(document, name, n)}"
         h, w = document.grid(name).shape
         return f"labels {w:,} × {h:,}"
     if kind == "shapes":
         shapes = document.element(name)
-        return f"{len(shapes):,} {'spots' if 'radius' in shapes else 'shapes'}"
+        return f"{len(shapes):,} {word_for(document, name, len(shapes)) if 'radius' in shapes else 'shapes'}"
     return "points"

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, 
 
 from ..core.symbols import SYMBOLS, stamp
 from ..views.transcript_looks import GeneLook
-from .style import mix
+from .style import Faint, mix
 
 __all__ = ["GeneList", "symbol_icon"]
 
@@ -64,6 +64,8 @@ class GeneList(QTreeWidget):
         )
         self.setAccessibleName("Genes")
         self.setToolTip("Double click: colour. Right click: symbol. The tick: whether it is drawn.")
+        for column in (_VIEW, _ALL):
+            self.setItemDelegateForColumn(column, Faint(self, 0.7))
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(_GENE, QHeaderView.ResizeMode.Stretch)
@@ -112,7 +114,6 @@ class GeneList(QTreeWidget):
         item.setToolTip(_AWAY, f"Take {gene.gene} away.")
         for column in (_VIEW, _ALL):
             item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            item.setForeground(column, mix(self, 0.7))
 
     def _on_ticked(self, item: QTreeWidgetItem, column: int) -> None:
         if column == _GENE:

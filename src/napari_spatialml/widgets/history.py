@@ -24,7 +24,7 @@ from ..session.reader import remember_reader
 from .file_dialogs import ask_where_to_save
 from .messages import Message, MessageLine, tell
 from .step import StepDock, title_label
-from .style import MARGIN, SPACING, Quiet, Rows, Tool, mix, tool_row
+from .style import MARGIN, SPACING, Faint, Quiet, Rows, Tool, tool_row
 
 __all__ = ["HistoryDock"]
 
@@ -49,6 +49,8 @@ class HistoryDock(StepDock):
         self.steps.setMinimumHeight(320)
         self.steps.setStyleSheet("QTreeView::item { height: 22px; }")
         self.steps.setAccessibleName("Steps")
+        for column in (1, 2):
+            self.steps.setItemDelegateForColumn(column, Faint(self.steps))
         self.steps.header().setStretchLastSection(False)
         self.steps.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         for column in (0, 2):
@@ -134,8 +136,7 @@ class HistoryDock(StepDock):
         font = row.font(1)
         font.setBold(current)
         row.setFont(1, font)
-        row.setForeground(1, mix(self, 1.0 if done else 0.45))
-        row.setForeground(2, mix(self, 0.6))
+        row.setData(1, Faint.SHARE, 1.0 if done else 0.45)
         row.setTextAlignment(2, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return row
 

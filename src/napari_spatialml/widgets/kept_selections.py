@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeWidget, Q
 
 from ..session import Document
 from ..session.selected import Kept, kept_selections, selected_rows
-from .style import mix
+from .style import Faint
 
 __all__ = ["KeptSelections"]
 
@@ -38,6 +38,7 @@ class KeptSelections(QTreeWidget):
         self.setStyleSheet(f"QTreeView::item {{ height: {_ROW}px; }}")
         self.setAccessibleName("Named selections")
         self.setToolTip("Double click: select these rows. F2: rename. Delete: drop.")
+        self.setItemDelegateForColumn(1, Faint(self))
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -56,7 +57,6 @@ class KeptSelections(QTreeWidget):
             item = QTreeWidgetItem([kept.name, f"{len(selected_rows(document, kept)):,}"])
             item.setToolTip(0, kept.said or kept.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            item.setForeground(1, mix(self, 0.6))
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.addTopLevelItem(item)
             if current is not None and kept.name == current.name:

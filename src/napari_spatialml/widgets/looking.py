@@ -20,7 +20,7 @@ from .looking_figure import FigurePanel
 from .looking_scene import ScenePanel
 from .messages import MessageLine
 from .step import StepDock, title_label
-from .style import MARGIN, SPACING, Heading, Quiet, Tool, mix, tool_row
+from .style import MARGIN, SPACING, Faint, Heading, Quiet, Tool, tool_row
 
 __all__ = ["LookDock"]
 
@@ -102,6 +102,7 @@ class LookDock(StepDock):
 
     def _make_list(self) -> QTreeWidget:
         made = QTreeWidget()
+        made.setItemDelegateForColumn(1, Faint(made))
         made.setColumnCount(2)
         made.setHeaderHidden(True)
         made.setRootIsDecorated(False)
@@ -134,7 +135,6 @@ class LookDock(StepDock):
             row = QTreeWidgetItem([bookmark.name, f"Alt+{number}" if number <= 9 else ""])
             row.setFlags(row.flags() | Qt.ItemFlag.ItemIsEditable)
             row.setData(0, Qt.ItemDataRole.UserRole, bookmark.name)
-            row.setForeground(1, mix(self, 0.6))
             row.setToolTip(0, f"{bookmark.height_um:,.0f} µm from top to bottom, in {bookmark.system}")
             self.list.addTopLevelItem(row)
             if bookmark.name == current:

@@ -16,7 +16,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from ..errors import Cancelled, SpatialMLError, Stale
+from ..errors import Cancelled, SpatialMLError, Stale, WouldReplace
 from .style import SPACING, level_colour
 
 __all__ = ["Level", "Message", "MessageLine", "tell"]
@@ -52,7 +52,8 @@ def tell(error: BaseException) -> Message:
         return Message("info", "Stopped.")
     if isinstance(error, SpatialMLError):
         details = _details(error) if error.__cause__ is not None else ""
-        return Message("warning" if isinstance(error, Stale) else "error", error.message, error.hint, details)
+        level: Level = "warning" if isinstance(error, Stale | WouldReplace) else "error"
+        return Message(level, error.message, error.hint, details)
     if _out_of_memory(error):
         return Message(
             "error",

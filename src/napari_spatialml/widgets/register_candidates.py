@@ -15,6 +15,7 @@ from .style import ACCENT, SPACING, Quiet
 __all__ = ["MOST", "CandidateCards"]
 
 MOST = 4
+_SCORE = "Score: how well the sides fit; higher is better, within this run."
 _EDGE = 66
 _SHEET = f"""
 QToolButton {{ background: rgba(128, 128, 128, 38); border: 2px solid transparent; border-radius: 5px; padding: 2px; }}
@@ -56,8 +57,8 @@ class CandidateCards(QWidget):
             button.setVisible(number < n)
             button.setChecked(number == chosen)
             if number < n:
-                button.setText(f"{scores[number]:.3g}")
-                button.setToolTip(f"Candidate {number + 1}, score {scores[number]:.3g}. Click to lay it so.")
+                button.setText(f"score {scores[number]:.3g}")
+                button.setToolTip(f"Candidate {number + 1}, {button.text()}. {_SCORE} Click to lay it so.")
                 button.setAccessibleName(f"Candidate {number + 1}")
         self._say(chosen)
 
@@ -66,7 +67,7 @@ class CandidateCards(QWidget):
         self._texts = [p.words for p in pictures]
         for number, (button, picture) in enumerate(zip(self.buttons, pictures, strict=False)):
             button.setIcon(_icon(picture.rgb))
-            button.setToolTip(f"Candidate {number + 1}: {picture.words}. Score {button.text()}. Click to lay it so.")
+            button.setToolTip(f"Candidate {number + 1}: {picture.words}, {button.text()}. {_SCORE} Click to lay it so.")
         self._say(next((k for k, b in enumerate(self.buttons) if b.isChecked()), 0))
 
     def _add(self, number: int) -> None:
@@ -81,7 +82,8 @@ class CandidateCards(QWidget):
 
     def _say(self, chosen: int) -> None:
         text = self._texts[chosen] if 0 <= chosen < len(self._texts) else ""
-        self.words.setText(f"Candidate {chosen + 1}: {text}." if text else "Green: fixed, magenta: moving.")
+        about = f"Candidate {chosen + 1}: {text}." if text else "Green: fixed, magenta: moving."
+        self.words.setText(f"{about} {_SCORE}")
 
 
 def _icon(rgb: np.ndarray) -> QIcon:  # type: ignore[type-arg]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
+from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Signal
 from qtpy.QtGui import QHideEvent
-from qtpy.QtWidgets import QComboBox, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from ..core.flow_segmenter import FlowSegmenter
 from ..core.method import Method, parameters
 from ..core.patch import Window
 from ..core.report import Report
-from ..errors import BadInput, SpatialMLError
+from ..errors import BadInput, SpatialMLError, Stale, WouldReplace
 from ..methods import methods
 from ..session import SegmentationSelection, Selection
-from ..session.done import done_of
 from ..session.gather import full_resolution, pixel_size
+from ..session.handwork import free_name, hand_work
 from .also_cells import AlsoCells, name_of
+from .channels_field import ChannelsField
 from .form import MethodForm
 from .preview import PreviewRow, Wanted
 from .step import MethodStep, choose
@@ -29,59 +29,10 @@ from .streamed import Streamed
 from .style import SPACING, Quiet, Rows, Tool, tool_row
 from .tool_options import cells_of
 
-__all__ = ["ChannelsField", "SegmentDock"]
+__all__ = ["SegmentDock"]
 
 _NUCLEI_VISIBLE_UM = 1.0
 """Pixels larger than this do not show where a nucleus ends."""
-
-
-class ChannelsField(QPushButton):
-    """Which channels of an image are used; none ticked means all."""
-
-    changed = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setStyleSheet("QPushButton { text-align: left; padding: 3px 6px; }")
-        self._menu = QMenu(self)
-        self._names: tuple[str, ...] = ()
-        self._show()
-
-    def set_names(self, names: tuple[str, ...]) -> None:
-        """Offer other channels; all are used until one is ticked."""
-        if names == self._names:
-            return
-        self._names = names
-        self._menu.clear()
-        for name in names:
-            action = self._menu.addAction(name)
-            action.setCheckable(True)
-            action.toggled.connect(lambda _on: self._show())
-        self._show()
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """The channels of the image."""
-        return self._names
-
-    def names(self) -> tuple[str, ...]:
-        """Return the channels ticked; empty for all."""
-        return tuple(a.text() for a in self._menu.actions() if a.isChecked())
-
-    def tick(self, *names: str) -> None:
-        """Tick these channels and no others."""
-        for action in self._menu.actions():
-            action.setChecked(action.text() in names)
-
-    def _show(self) -> None:
-        ticked = self.names()
-        everything = "all: " + ", ".join(self._names) if len(self._names) > 1 else ", ".join(self._names)
-        text = ", ".join(ticked) or everything or "–"
-        self.setText(text if len(text) <= 30 else text[:29] + "…")
-        self.setEnabled(len(self._names) > 1)
-        self.setMenu(self._menu if len(self._names) > 1 else None)
-        self.changed.emit()
 
 
 class SegmentDock(MethodStep):
@@ -103,7 +54,7 @@ class SegmentDock(MethodStep):
         rows.span(self.about)
         self._channels_label = rows.add("Channels", self.channels, "The channels used; of none ticked, all.")
         rows.add("Region", self.region, "What a run works on. Preview here tries a method on what is in view first.")
-        rows.add("Name of labels", self.output, "The name of the labels that result; an equal name is replaced.")
+        rows.add("Name of labels", self.output, "The labels that result; those of a former run are replaced.")
         return rows
 
     def make_correct(self) -> QWidget:
@@ -118,6 +69,7 @@ class SegmentDock(MethodStep):
         self.streamed = Streamed(self.panel)
         self.caution, self.also, self.preview = Quiet(), AlsoCells(self.desk), PreviewRow(self.desk, self._wanted)
         self.without, self._begun = "", []
+        self._agreed = self._over = ""  # hand work that may be replaced, and that a run has found
         self.panel.set_before_run(self._before_run())
         self.panel.method_changed.connect(self._follow_method)
         self.panel.method_changed.connect(self.preview.follow)
@@ -178,13 +130,37 @@ class SegmentDock(MethodStep):
         return SegmentationSelection(image, channels, region, name_of(self.output.text(), "labels"))
 
     def _take_method(self, wanted: Method) -> None:
-        """Set the form; a run with it must not replace, unasked, the very labels that it was learned from."""
+        """Set the form; a run with it is to be compared with the very labels that it was learned from."""
         super()._take_method(wanted)
-        if wanted.kind != self.kind or self.desk.session is None:
-            return
-        document, name = self.session.document, name_of(self.output.text(), "labels")
-        if done_of(document, name):
-            self.output.setText(next(n for k in count(2) if (n := f"{name}_{k}") not in document.sdata))
+        if wanted.kind == self.kind and self.desk.session is not None and self._held():
+            self._name_anew()
+
+    def _held(self) -> str:
+        """Return what the hand has put into the labels that a run would replace."""
+        found = [hand_work(self.session, n) for n in (name_of(self.output.text(), "labels"), *self.also.names())]
+        return " ".join(filter(None, found))
+
+    def _name_anew(self) -> None:
+        document = self.session.document
+        self.output.setText(free_name(document, name_of(self.output.text(), "labels")))
+        for name in self.also.names():
+            if name in document.names("labels"):
+                self.also.name.setText(free_name(document, name))
+
+    def _ways_out(self, error: BaseException) -> dict[str, Callable[[], object]]:
+        """Hand work is kept under its name, or replaced when the person says so."""
+        if not isinstance(error, WouldReplace):
+            return super()._ways_out(error)
+        free = free_name(self.session.document, name_of(self.output.text(), "labels"))
+        return {f"Run as '{free}'": self._run_beside, "Replace": partial(self._run_over, error.message)}
+
+    def _run_beside(self) -> None:
+        self._name_anew()
+        self.panel.run()
+
+    def _run_over(self, agreed: str) -> None:
+        self._agreed = agreed
+        self.panel.run()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Leave the canvas to the other steps."""
@@ -252,9 +228,24 @@ class SegmentDock(MethodStep):
             presenter.show(shown=tuple(n for n in elements if n), beside="")
 
     def _job(self, chosen: Method) -> Callable[[Report], Any]:
+        self._over = self._held()
+        if self._over and self._over != self._agreed:
+            raise WouldReplace(self._over, "Keep it and run under another name, or replace it.")
         job = super()._job(chosen)
         self.streamed.follow(self.desk.presenter, job)
         return job
+
+    def _store(self, *, stale: bool) -> str:
+        """Store the result, unless the hand has worked meanwhile on what it would replace."""
+        assert self._kept is not None
+        session, job, _ = self._kept
+        name = job.selection.output if isinstance(job.selection, SegmentationSelection) else ""
+        now = hand_work(session, name)
+        if not stale and now and now not in self._over:
+            hint = "Keep the result all the same, or run again under another name."
+            raise Stale(f"{now} It would be replaced.", hint)
+        self._agreed = ""
+        return super()._store(stale=stale)
 
     def _lead(self) -> None:
         if hasattr(self.desk.viewer, "window"):
@@ -266,6 +257,7 @@ class SegmentDock(MethodStep):
     def _on_opened(self) -> None:
         if hasattr(self, "preview"):
             self.preview.forget()
+            self._agreed = ""
         super()._on_opened()
 
     def _follow_image(self) -> None:

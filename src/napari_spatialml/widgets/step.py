@@ -176,14 +176,15 @@ class StepDock(QWidget):
 
 
 class _RunPanel(MethodPanel):
-    """A method panel that knows the ways out of a result whose inputs changed meanwhile."""
+    """A method panel that knows the ways out of what stopped a run, such as inputs that changed meanwhile."""
 
-    ways_out: Callable[[], dict[str, Callable[[], object]]] = staticmethod(dict)
+    ways_out: Callable[[BaseException], dict[str, Callable[[], object]]] = staticmethod(lambda _error: {})
 
     def _on_error(self, error: BaseException) -> None:
         super()._on_error(error)
-        if isinstance(error, Stale):
-            self.message.show_message(tell(error), self.ways_out())
+        ways = self.ways_out(error)
+        if ways:
+            self.message.show_message(tell(error), ways)
 
 
 class MethodStep(StepDock):
@@ -314,8 +315,9 @@ class MethodStep(StepDock):
         self.show_result(job.selection)
         return line
 
-    def _ways_out(self) -> dict[str, Callable[[], object]]:
-        return {"Keep it all the same": self._keep, "Run again": self.panel.run}
+    def _ways_out(self, error: BaseException) -> dict[str, Callable[[], object]]:
+        """Return what a person can do about what stopped a run, by the text of its button."""
+        return {"Keep it all the same": self._keep, "Run again": self.panel.run} if isinstance(error, Stale) else {}
 
     def _keep(self) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPalette, QPixmap
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QStyledItemDelegate,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +33,7 @@ __all__ = [
     "MARGIN",
     "PANEL_WIDTH",
     "SPACING",
+    "Faint",
     "Heading",
     "Quiet",
     "Rows",
@@ -80,6 +83,31 @@ def mix(widget: QWidget, share: float) -> QColor:
     ground, text = palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText)
     parts = (round(g + (t - g) * share) for g, t in zip(ground.getRgb()[:3], text.getRgb()[:3], strict=True))
     return QColor(*parts)
+
+
+class Faint(QStyledItemDelegate):
+    """Draw the text of a list's column in a fainter ink; the theme that is on when it is drawn says which.
+
+    Parameters
+    ----------
+    view
+        The list.
+    share
+        Between the ground, 0, and the ink of the theme, 1; a row may say its own in the role ``SHARE``.
+    """
+
+    SHARE: ClassVar[int] = int(Qt.ItemDataRole.UserRole) + 7
+
+    def __init__(self, view: QWidget, share: float = 0.6) -> None:
+        super().__init__(view)
+        self._view, self._share = view, share
+
+    def initStyleOption(self, option: Any, index: Any) -> None:
+        """Set the ink."""
+        super().initStyleOption(option, index)
+        palette, own = option.palette, index.data(self.SHARE)
+        palette.setColor(QPalette.ColorRole.Text, mix(self._view, self._share if own is None else own))
+        option.palette = palette
 
 
 def accent(button: QPushButton) -> None:

@@ -55,6 +55,10 @@ class Slide(QWidget):
         self.number.blockSignals(blocked)
         self._place()
 
+    def set_unit(self, unit: str) -> None:
+        """Say what the number counts; "" for what has no unit, or none that is known."""
+        self.number.setSuffix(f" {unit}" if unit else "")
+
     def value(self) -> float:
         """Return the number."""
         return float(self.number.value())
@@ -143,6 +147,8 @@ class TranscriptFilters(QWidget):
             self.quality.set_value(self._lowest if look.quality is None else look.quality)
         if height is not None:
             self._refresh_height(look, height)
+            for slide in (self.height_z, self.thick):
+                slide.set_unit(index.height_unit if index is not None else "")
         self.sliced.setChecked(look.z is not None)
         self.draw.setCurrentIndex(self.draw.findData(look.draw))
         self.most.setValue(look.most)

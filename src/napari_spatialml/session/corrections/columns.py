@@ -12,6 +12,7 @@ from ...errors import BadInput
 from ..changes import Change, EditColumn, Put
 from ..document import Document
 from ..domain_maps import about_map, held_map
+from ..row_words import counted
 from ..selection import by_hand
 from ..store import put, put_entry
 from .cell_types import output_of, renamed_type
@@ -48,7 +49,7 @@ def relabel(document: Document, table: str, column: str, rows: Any, value: str) 
     changes.append(EditColumn(table, column, at, old, new))
     was = obs[mark].to_numpy(dtype=bool)[at] if mark in obs else np.zeros(len(at), dtype=bool)
     changes.append(EditColumn(table, mark, at, pd.Series(was), pd.Series(np.ones(len(at), dtype=bool))))
-    return f"{len(at)} {'row' if len(at) == 1 else 'rows'} of {table} into {value}", changes
+    return f"{counted(document, table, len(at))} of {table} into {value}", changes
 
 
 def _piece(
@@ -74,10 +75,11 @@ def release(document: Document, table: str, column: str, rows: Any = None) -> Ma
     at = np.flatnonzero(obs[mark].to_numpy(dtype=bool))
     if rows is not None:
         at = np.intersect1d(at, unpacked(rows).astype(np.int64))
+    label = f"release {counted(document, table, len(at))} of {table}"
     if about_map(document, table, column):
-        return f"release {len(at)} rows of {table}", released(document, table, column, at)
+        return label, released(document, table, column, at)
     false = pd.Series(np.zeros(len(at), dtype=bool))
-    return f"release {len(at)} rows of {table}", [EditColumn(table, mark, at, ~false, false)]
+    return label, [EditColumn(table, mark, at, ~false, false)]
 
 
 @correction

@@ -18,6 +18,7 @@ from ..domain_measures import SEEDS, map_space, parts_of_domain, stability_of, s
 from ..domain_strokes import DomainHand, domain_hand_of, held_strokes, stroke_rows
 from ..domain_transfer import source_map, transferred
 from ..domain_writing import written
+from ..row_words import counted
 from ..store import put_entry
 from .domains import restroked
 from .proportions import instances_at
@@ -123,7 +124,7 @@ def transfer_domains(
     if kept != held:
         changes.append(put_entry(document, "colours", column, kept))
     n = int((made.codes >= 0).sum())
-    return f"domains of {given.place} applied to {n:,} rows of {table}", changes
+    return f"domains of {given.place} applied to {counted(document, table, n)} of {table}", changes
 
 
 @correction

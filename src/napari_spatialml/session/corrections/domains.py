@@ -19,6 +19,7 @@ from ..document import Document
 from ..domain_maps import DomainMap, held_map, maps_together
 from ..domain_strokes import ATTRIBUTE, domain_hand_of, held_strokes, stroke_rows
 from ..domain_writing import written
+from ..row_words import counted
 from ..selection import by_hand
 from ..store import put_entry
 from .proportions import checked_rows, instances_at, signing
@@ -67,7 +68,7 @@ def remove_domain_stroke(document: Document, table: str, number: int, column: st
     """Take a stroke back: ``number`` counts from 0, in the order in which they were laid."""
     entries = _numbered(document, table, column, number)
     left = [*entries[:number], *entries[number + 1 :]]
-    return f"take back: {_words(entries[number])}", _follow(document, table, column, left)
+    return f"take back: {_words(document, table, entries[number])}", _follow(document, table, column, left)
 
 
 @correction
@@ -86,7 +87,7 @@ def edit_domain_stroke(
     if new == entries[number]:
         raise BadInput("There is nothing to change.", "Give another domain or reason.")
     said = [*entries[:number], new, *entries[number + 1 :]]
-    return f"change: {_words(new)}", _follow(document, table, column, said)
+    return f"change: {_words(document, table, new)}", _follow(document, table, column, said)
 
 
 @correction
@@ -121,7 +122,7 @@ def _laid_down(
     at = checked_rows(document.table(table).n_obs, table, rows)
     said = {"domain": domain, **instances_at(document, table, at), "reason": str(reason).strip()}
     entries = [*held_strokes(document, table, column), {**said, "by": by, "when": when}]
-    what = "1 row" if len(at) == 1 else f"{len(at):,} rows"
+    what = counted(document, table, len(at))
     label = f"{what} of {table} into {domain}" if domain else f"ignore {what} of {table}"
     return label, _follow(document, table, column, entries)
 
@@ -140,9 +141,8 @@ def _numbered(document: Document, table: str, column: str, number: int) -> list[
     return entries
 
 
-def _words(said: Entry) -> str:
-    n = len(said["instances"])
-    what = "1 row" if n == 1 else f"{n:,} rows"
+def _words(document: Document, table: str, said: Entry) -> str:
+    what = counted(document, table, len(said["instances"]))
     return f"{what} into {said['domain']}" if said["domain"] else f"ignore {what}"
 
 

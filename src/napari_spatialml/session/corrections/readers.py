@@ -21,6 +21,7 @@ from ..comparing import require_same_frame
 from ..document import Document
 from ..elements import LabelsElement, matrices
 from ..grid import LabelGrid
+from ..row_words import counted
 from ..settling import CONSENSUS, KEEPS, consensus_of, key_of, settled_mark, settled_slot
 from ..store import put, put_entry
 from .cells import labels_changes, named
@@ -261,5 +262,4 @@ def settle_rows(document: Document, table: str, column: str, rows: Any, keep: st
         source = pd.Series([None] * len(at)) if keep == "none" else obs[readers[keep.lower()]].iloc[at]
         values = source.astype(object).map(lambda v: None if pd.isna(v) else str(v)).to_numpy()
         changes.append(EditColumn(table, column, at, old, pd.Series(pd.Categorical(values, dtype=old.dtype))))
-    n = f"{len(at)} {'row' if len(at) == 1 else 'rows'}"
-    return f"{_verb(keep)} for {n} in {column}", changes
+    return f"{_verb(keep)} for {counted(document, table, len(at))} in {column}", changes

@@ -10,6 +10,7 @@ import pandas as pd
 from ...errors import BadInput
 from ..changes import Change, EditColumn, Put
 from ..document import Document
+from ..row_words import counted
 from ..selected import SELECTIONS, column_for, kept_selection, kept_selections
 from ..store import put, put_entry
 from .registry import Made, correction, unpacked
@@ -30,7 +31,7 @@ def keep_selection(document: Document, table: str, name: str, rows: Any, said: s
     new[at] = True
     changes: list[Change] = [_set(document, table, column, new), _entry(document, table, name, column, said)]
     verb = "replace" if name in held else "keep"
-    return f"{verb} the selection {name} ({len(at):,} {'row' if len(at) == 1 else 'rows'} of {table})", changes
+    return f"{verb} the selection {name} ({counted(document, table, len(at))} of {table})", changes
 
 
 @correction

@@ -6,6 +6,7 @@ from ...core.report import Report, silent
 from ...errors import BadInput
 from ..changes import Change
 from ..document import Document
+from ..row_words import counted, rows_are
 from ..store import put
 from ..transferring import carried_column, carried_layer, partners
 from .registry import Made, correction
@@ -58,7 +59,7 @@ def transfer_column(
     ]
     report(1.0)
     n = int(values.notna().sum())
-    return f"carry {column} of {source} to {n:,} of {len(values):,} rows of {target}", changes
+    return f"carry {column} of {source} to {n:,} of {counted(document, target, len(values))} of {target}", changes
 
 
 @correction
@@ -84,5 +85,7 @@ def transfer_layer(
     report(0.4, "Carrying the values")
     layer, n = carried_layer(document, found, source, target, features)
     report(1.0)
-    line = f"carry {n:,} features of {source} to {100 * found.met:.0f} % of the rows of {target}"
+    line = (
+        f"carry {n:,} features of {source} to {100 * found.met:.0f} % of the {rows_are(document, target)} of {target}"
+    )
     return line, [put(document, ("tables", target, "layers", output), layer)]
